@@ -1,0 +1,52 @@
+"""What commands print for people: answers as a readable table, settings with their sources.
+
+Contract: plain text when the output is not a terminal; marked words are shown in colour on one.
+
+Not here: JSON output, which is the API's own.
+"""
+
+import html
+import re
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from broadsheet.settings import SECRET, Resolved
+
+_MARK = re.compile(r"<mark>(.*?)</mark>")
+
+
+def print_answer(answer: dict[str, Any]) -> None:
+    """One page of a search, as the API gave it."""
+    console = Console(highlight=False)
+    for rank, hit in enumerate(answer["data"], start=1):
+        day = (hit["published_at"] or "undated")[:10]
+        facts = "  ".join(part for part in (day, hit["section"], hit["source"], f"{hit['score']:.3f}") if part)
+        console.print(Text(f"{rank:>3}  ").append(hit["title"], style="bold"), soft_wrap=True)
+        console.print(Text(f"     {facts}  {hit['id']}", style="dim"), soft_wrap=True)
+        if hit["snippet"]:
+            console.print(Text("     ").append_text(_marked(hit["snippet"])), soft_wrap=True)
+    coverage = answer["coverage"]["partitions"]
+    total = answer["total"]
+    counted = f"{total['value']:,} articles" if total else f"{len(answer['data'])} articles"
+    console.print(f"{counted}; {coverage['ok']} of {coverage['total']} partitions answered")
+
+
+def _marked(snippet: str) -> Text:
+    text, at = Text(), 0
+    for match in _MARK.finditer(snippet):
+        text.append(html.unescape(snippet[at : match.start()]))
+        text.append(html.unescape(match[1]), style="bold yellow")
+        at = match.end()
+    return text.append(html.unescape(snippet[at:]))
+
+
+def print_settings(resolved: Resolved) -> None:
+    """Every setting, its value, and where it came from."""
+    names = list(resolved.sources)
+    width = max(map(len, names))
+    for name in names:
+        value = getattr(resolved.settings, name)
+        shown = "(set, not shown)" if name in SECRET and value else repr(value)
+        print(f"  {name:<{width}}  {shown:<22}  {resolved.sources[name]}")  # noqa: T201 - what the command is for

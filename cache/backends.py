@@ -1,0 +1,246 @@
+"""Where entries are kept: in this process or in Redis. Only this file knows aiocache, redis and cachebox.
+
+Contract: a `Backend` maps names to bytes for a time to live. It may lose anything at any moment. It answers
+within `2 * timeout_s` or raises one of
+
+    BackendError
+        BackendUnavailableError   no sensible reply in time: refused, hung, closed, loading, garbage
+        BackendRefusedError       an error reply: wrong type, read-only, out of memory, not permitted
+        BackendBusyError          no connection was free in time; says nothing about the server
+
+Caches of aiocache are made with `timeout=None`, since theirs costs a task for each operation, and with a
+serializer that leaves bytes alone: its others corrupt bytes or unpickle them. `clear` is never used on a
+server that may be shared (it runs `KEYS`).
+
+Not here: entries and their proof (`entry.py`), when to go without a backend (`breaker.py`, `tier.py`).
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from aiocache.backends.redis import RedisCache
+from aiocache.base import BaseCache
+from aiocache.serializers import NullSerializer
+from cachebox import LRUCache
+from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ResponseError
+from redis.maint_notifications import MaintNotificationsConfig
+
+REDIS_TIMEOUT_S = 0.05
+"""Longest wait for a connection, and again for a reply: 500 times a usual reply on a local network."""
+
+REDIS_CONNECTIONS = 32
+"""Operations under way at once in one process; more wait their turn."""
+
+ENTRY_OVERHEAD_BYTES = 320
+"""Memory of an entry beyond its name and value: 270 measured (cachebox 6.2, Python 3.11), and some growth."""
+
+
+class BackendError(Exception):
+    """The backend did not do what was asked."""
+
+
+class BackendUnavailableError(BackendError):
+    """No sensible reply in time."""
+
+
+class BackendRefusedError(BackendError):
+    """An error reply: the server is there."""
+
+
+class BackendBusyError(BackendError):
+    """No connection was free in time."""
+
+
+class CacheUrlError(ValueError):
+    """The address of the Redis server makes no sense."""
+
+
+class Backend(Protocol):
+    """What a tier needs; both caches below are one. Each method may raise `BackendError`."""
+
+    async def get(self, key: str) -> object:
+        """What is kept under the name, or None; on a shared server that may be anything."""
+        ...
+
+    async def set(self, key: str, value: bytes, ttl: float) -> object:
+        """Keep the value for at most `ttl` seconds."""
+        ...
+
+    async def reconnect(self) -> None:
+        """Drop idle connections: what came over one of them was not what was asked for."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections. Never raises."""
+        ...
+
+
+def open_backend(redis_url: str | None, memory_bytes: int) -> Backend:
+    """The backend that the settings ask for; connects nowhere yet, so any moment is right.
+
+    Args:
+        redis_url: `redis://`, `rediss://` or `unix://` address, or None for memory.
+        memory_bytes: Bound of the memory cache; 0 keeps nothing.
+
+    Raises:
+        CacheUrlError: the address makes no sense.
+        ValueError: `memory_bytes` is negative.
+    """
+    return MemoryCache(memory_bytes) if redis_url is None else FailFastRedisCache(redis_url)
+
+
+class MemoryCache(BaseCache):  # type: ignore[misc]  # aiocache is untyped
+    """An aiocache cache in this process, bounded in bytes, least recently used first out: `get` and `set`.
+
+    Args:
+        max_bytes: Bound on names, values and `ENTRY_OVERHEAD_BYTES` each; what is larger alone is not kept.
+        clock: A monotonic clock, in seconds.
+    """
+
+    def __init__(self, max_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
+        if max_bytes < 0:
+            raise ValueError(f"memory for the cache is {max_bytes} bytes; use 0 or more")
+        super().__init__(serializer=NullSerializer(encoding=None), timeout=None)
+        self._max_bytes = max_bytes
+        self._clock = clock
+        # The bound of 0 would mean no bound; nothing is as small as 1.
+        self._entries: LRUCache[str, tuple[float, bytes]] = LRUCache(
+            max(1, max_bytes), getsizeof=lambda key, kept: _entry_bytes(key, kept[1])
+        )
+
+    @property
+    def size_bytes(self) -> int:
+        """What is kept now, with entries that expired and have not been asked for since."""
+        return self._entries.current_size()
+
+    async def reconnect(self) -> None:
+        """Nothing to drop: memory has no connections."""
+
+    async def _get(self, key: str, **_: object) -> bytes | None:
+        try:
+            expires_s, value = self._entries[key]
+        except KeyError:
+            return None
+        if self._clock() < expires_s:
+            return value
+        self._entries.pop(key, None)
+        return None
+
+    async def _set(self, key: str, value: bytes, ttl: float, **_: object) -> bool:
+        if _entry_bytes(key, value) > self._max_bytes:
+            self._entries.pop(key, None)
+            return False
+        self._entries.insert(key, (self._clock() + ttl, value))
+        return True
+
+
+def _entry_bytes(key: str, value: bytes) -> int:
+    return len(key) + len(value) + ENTRY_OVERHEAD_BYTES
+
+
+class FailFastRedisCache(RedisCache):  # type: ignore[misc]  # aiocache is untyped
+    """An aiocache cache on a Redis server that never waits long and never tries twice.
+
+    Args:
+        url: Where the server is.
+        timeout_s: Longest wait for a connection, and again for the whole exchange with the server.
+        connections: Operations under way at once.
+
+    Raises:
+        CacheUrlError: the address makes no sense.
+    """
+
+    def __init__(self, url: str, *, timeout_s: float = REDIS_TIMEOUT_S, connections: int = REDIS_CONNECTIONS) -> None:
+        super().__init__(serializer=NullSerializer(encoding=None), timeout=None)
+        self.client = Redis.from_pool(_pool(url, timeout_s, connections))
+        self._timeout_s = timeout_s
+        self._turns = asyncio.Semaphore(connections)
+
+    async def reconnect(self) -> None:
+        """Drop idle connections; the next operations open new ones."""
+        pool = self.client.connection_pool
+        async with self._exchange():
+            (idle, _), *_ = pool.get_connection_count()
+            taken = [pool.get_available_connection() for _ in range(idle)]  # type: ignore[no-untyped-call]
+            for connection in taken:
+                await connection.disconnect(nowait=True)
+                await pool.release(connection)
+
+    async def _get(self, key: str, **_: object) -> object:
+        async with self._exchange():
+            return await self.client.get(key)
+
+    async def _set(self, key: str, value: bytes, ttl: float, **_: object) -> object:
+        async with self._exchange():
+            return await self.client.set(key, value, px=max(1, round(ttl * 1000)))
+
+    async def _close(self, *_: object, **__: object) -> None:
+        with suppress(Exception):  # a server that is gone closes nothing politely; the sockets go anyway
+            await self.client.aclose()
+
+    @asynccontextmanager
+    async def _exchange(self) -> AsyncIterator[None]:
+        """One turn with the server, its time bounded and its errors ours.
+
+        Turns are taken here, not in the pool, so that many callers at once are told from a server in trouble.
+        The timeouts of the client bound each read and write; the one here bounds their sum, handshake
+        included.
+        """
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise BackendBusyError(f"no free connection after {self._timeout_s} s") from None
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                yield
+        except ResponseError as error:
+            raise BackendRefusedError(str(error)) from error
+        except TimeoutError:
+            raise BackendUnavailableError(f"no reply after {self._timeout_s} s") from None
+        except Exception as error:  # garbage on the wire ends in any error of client or parser
+            raise BackendUnavailableError(str(error) or type(error).__name__) from error
+        finally:
+            self._turns.release()
+
+
+def _pool(url: str, timeout_s: float, connections: int) -> ConnectionPool:
+    """Connections to the server at `url`; opens none."""
+    try:
+        parts = urlsplit(url)
+        pool = ConnectionPool.from_url(
+            url,
+            max_connections=connections,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+            # Without these two the client would try ten times, and would let the server lengthen its timeouts
+            # and reuse connections that still hold an unread reply.
+            retry=Retry(NoBackoff(), 0),
+            maint_notifications_config=MaintNotificationsConfig(enabled=False),
+        )
+        pool.make_connection()  # type: ignore[no-untyped-call]  # finds options that no connection takes
+    except ValueError:  # its text may hold a piece of a password
+        raise _url_error(url, "which is no address of a Redis server") from None
+    except TypeError:
+        raise _url_error(url, "which has an option after '?' that does not exist") from None
+    if parts.scheme == "unix" and not parts.path:
+        raise _url_error(url, "which has no path")
+    if parts.scheme != "unix" and not (parts.hostname and re.fullmatch(r"(/\d*)?", parts.path)):
+        raise _url_error(url, "which has no host, or a database that is no number")
+    return pool
+
+
+def _url_error(url: str, wrong: str) -> CacheUrlError:
+    shown = re.sub(r"//.*@", "//***@", url).partition("?")[0]  # addresses carry passwords in two places
+    return CacheUrlError(
+        f"BROADSHEET_REDIS_URL is {shown!r}, {wrong}; "
+        "use redis://host:port/database, rediss://host:port/database or unix:///path/to/socket"
+    )

@@ -1,0 +1,88 @@
+"""One tier of the cache: a backend whose troubles stay inside.
+
+Contract: `look` gives an entry that has proved itself, or nothing; `keep` keeps one or does not. Neither
+raises, neither takes longer than the backend's timeouts, and while the breaker is open neither takes any
+time. What a backend returns is believed only after `entry.decode`; if it is not an answer, the connections it
+may have come over are dropped too, since a connection out of step would give everyone the wrong reply.
+
+Not here: loading, flights, lifetimes.
+"""
+
+import time
+from collections.abc import Callable
+
+from cache import metrics
+from cache.backends import Backend, BackendBusyError, BackendError, BackendRefusedError
+from cache.breaker import Breaker
+from cache.entry import Entry, Fault, decode, encode
+from cache.keys import Key
+
+MAX_PENDING_WRITES = 64
+"""Writes under way at once; what comes on top is not kept, so that a slow backend cannot fill the memory."""
+
+
+class Tier:
+    """A backend behind a breaker.
+
+    Args:
+        backend: Where entries are kept.
+        breaker: Decides when to go without the backend.
+        wall_clock: Seconds since 1970-01-01 UTC; dates entries, which other processes read.
+    """
+
+    def __init__(self, backend: Backend, breaker: Breaker, wall_clock: Callable[[], float] = time.time) -> None:
+        self._backend = backend
+        self._breaker = breaker
+        self._wall_clock = wall_clock
+        self._pending_writes = 0
+
+    async def look(self, key: Key) -> Entry | None:
+        """The entry kept for this key, if there is a sound one and the backend is there."""
+        if not self._breaker.allows():
+            return None
+        try:
+            raw = await self._backend.get(key.name)
+            self._breaker.succeeded()
+            if raw is None:
+                return None
+            found = decode(raw, key.digest, self._wall_clock())
+            if isinstance(found, Entry):
+                return found
+            metrics.REJECTED_ENTRIES.labels(found).inc()
+            if found is not Fault.EXPIRED:
+                await self._backend.reconnect()
+        except BackendError as error:
+            self._blame(error)
+        return None
+
+    async def keep(self, key: Key, entry: Entry) -> None:
+        """Keep the entry for its lifetime, if the backend is there and takes it."""
+        if self._pending_writes >= MAX_PENDING_WRITES or not self._breaker.allows():
+            metrics.SKIPPED.inc()
+            return
+        self._pending_writes += 1
+        try:
+            await self._backend.set(key.name, encode(entry, key.digest), ttl=entry.lifetime_s)
+            self._breaker.succeeded()
+            metrics.KEPT.inc()
+        except BackendError as error:
+            self._blame(error)
+            metrics.FAILED.inc()
+        finally:
+            self._pending_writes -= 1
+
+    async def close(self) -> None:
+        """Let go of the backend."""
+        await self._backend.close()
+
+    def _blame(self, error: BackendError) -> None:
+        """Open the breaker for silence only: an error reply costs no time, being busy is our own doing."""
+        if isinstance(error, BackendBusyError):
+            kind = "busy"
+        elif isinstance(error, BackendRefusedError):
+            kind = "refused"
+            self._breaker.succeeded()
+        else:
+            kind = "unavailable"
+            self._breaker.failed(error)
+        metrics.BACKEND_ERRORS.labels(kind).inc()

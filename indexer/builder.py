@@ -1,0 +1,203 @@
+"""Building: one partition's next generation from its events, here or in a process of its own.
+
+Contract: a `BuildJob` is plain data; `build` does it and leaves only the new generation's folder and, when asked,
+this partition's share of a statistics epoch. `build_in_processes` runs jobs side by side, reports progress, and
+kills its children when it is interrupted; a child ends by itself when its parent is gone. Jobs and results cross
+the process border as JSON lines.
+
+Not here: which partitions need a build (`projection.py`).
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from indexer.log import EventLog
+from partition.manifest import FileRecord, GenerationRecord, Layout
+from partition.reader import PartitionReader, PostingsCache, count_terms
+from partition.writer import Put, Withdraw, write_generation
+
+Progress = Callable[[int], None]
+"""Told, now and then, how many more articles were indexed since it was told last."""
+
+_PROGRESS_EVERY = 50
+
+
+class BuildError(Exception):
+    """A partition could not be built; what is published stays as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildJob:
+    """What to build: generation `number` of `partition`, from `base` and the events in (after, through]."""
+
+    root: str
+    log: str
+    partition: int
+    base: GenerationRecord
+    number: int
+    after_seq: int
+    through_seq: int
+    count: bool
+    """Also write the partition's share of a statistics epoch, to `counts_path`."""
+    merge: bool = False
+    memory_mb: int = 128
+
+    @property
+    def counts_path(self) -> Path:
+        """Where the share of the statistics epoch goes."""
+        return Layout(Path(self.root)).partition(self.partition) / f"g{self.number:010d}.counts"
+
+
+Builder = Callable[[Sequence[BuildJob], Progress], list[GenerationRecord]]
+"""Does all the jobs and returns their generations in the same order."""
+
+
+def build(job: BuildJob, progress: Progress) -> GenerationRecord:
+    """Do one job in this process."""
+    layout = Layout(Path(job.root))
+    with EventLog(Path(job.log)) as log:
+        last = {event.article_id: event for event in log.read(job.partition, job.after_seq, job.through_seq)}
+    changes = [
+        Withdraw(event.article_id) if event.article is None else Put(event.article, event.version, event.created_ms)
+        for event in last.values()
+    ]
+    record = job.base
+    # Document frequencies are exact only without tombstones: a statistics epoch merges them away.
+    will_count_tombstones = job.count and bool(job.base.tombstones or (changes and job.base.articles))
+    if changes or will_count_tombstones or job.merge:
+        base = layout.generation(job.partition, job.base.generation) if job.base.generation else None
+        record = write_generation(
+            layout.generation(job.partition, job.number),
+            number=job.number,
+            base=base,
+            changes=changes,
+            merge=job.merge or will_count_tombstones,
+            memory_mb=job.memory_mb,
+            progress=_thinned(progress),
+        )
+        progress(len(changes) % _PROGRESS_EVERY)
+    if job.count and record.generation:
+        reader = PartitionReader(layout.generation(job.partition, record.generation), PostingsCache(0))
+        count_terms(reader, job.counts_path, through_seq=job.through_seq)
+    return record
+
+
+def _thinned(progress: Progress) -> Progress:
+    def told(done: int) -> None:
+        if done % _PROGRESS_EVERY == 0:
+            progress(_PROGRESS_EVERY)
+
+    return told
+
+
+def build_inline(jobs: Sequence[BuildJob], progress: Progress) -> list[GenerationRecord]:
+    """A `Builder` that works in this process, one job after the other."""
+    return [build(job, progress) for job in jobs]
+
+
+def build_in_processes(processes: int, lock_handle: int) -> Builder:
+    """A `Builder` that works in up to `processes` processes at a time.
+
+    Args:
+        processes: how many.
+        lock_handle: the file handle of the held `IndexerLock`, which the children inherit.
+    """
+
+    def run(jobs: Sequence[BuildJob], progress: Progress) -> list[GenerationRecord]:
+        children: list[subprocess.Popen[str]] = []
+        built: dict[int, GenerationRecord] = {}
+        telling = threading.Lock()
+        # Largest first, so that no long job starts last.
+        order = sorted(range(len(jobs)), key=lambda at: jobs[at].base.articles, reverse=True)
+        waiting = deque(order)
+
+        def told(articles: int) -> None:
+            with telling:
+                progress(articles)
+
+        def work() -> None:
+            with _child(lock_handle) as child:
+                children.append(child)
+                with contextlib.suppress(IndexError):  # nothing is waiting any more
+                    while True:
+                        at = waiting.popleft()
+                        built[at] = _hand_over(child, jobs[at], told)
+
+        with ThreadPoolExecutor(max_workers=processes) as pool:
+            futures = [pool.submit(work) for _ in range(min(processes, len(jobs)))]
+            try:
+                for future in futures:
+                    future.result()
+            except BaseException:
+                waiting.clear()
+                for child in children:
+                    child.kill()
+                raise
+        return [built[at] for at in range(len(jobs))]
+
+    return run
+
+
+@contextlib.contextmanager
+def _child(lock_handle: int) -> Iterator["subprocess.Popen[str]"]:
+    # -P: a folder of the user's that is named like one of our rooms must not be imported instead.
+    command = [sys.executable, "-P", "-m", "indexer.builder"]
+    with subprocess.Popen(  # noqa: S603 - our own module, no shell
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, pass_fds=[lock_handle]
+    ) as child:
+        yield child
+
+
+def _hand_over(child: "subprocess.Popen[str]", job: BuildJob, progress: Progress) -> GenerationRecord:
+    assert child.stdin
+    assert child.stdout
+    with contextlib.suppress(BrokenPipeError):  # the end of its output, below, says it better
+        child.stdin.write(json.dumps(asdict(job)) + "\n")
+        child.stdin.flush()
+    for line in child.stdout:
+        message = json.loads(line)
+        if "progress" not in message:
+            return _decode_generation(message)
+        progress(message["progress"])
+    raise BuildError(f"the builder of partition {job.partition} ended with status {child.wait()}")
+
+
+def _decode_generation(fields: dict[str, Any]) -> GenerationRecord:
+    return GenerationRecord(**{**fields, "files": tuple(FileRecord(**file) for file in fields["files"])})
+
+
+def _main() -> None:
+    """Do the jobs that come as lines, until there are no more or the parent is gone, even in the middle of one."""
+    lines: SimpleQueue[str] = SimpleQueue()
+
+    def listen() -> None:
+        for line in sys.stdin:
+            lines.put(line)
+        os._exit(0)
+
+    def tell(message: dict[str, Any]) -> None:
+        print(json.dumps(message), flush=True)  # noqa: T201 - the pipe to the parent
+
+    # An interrupt at the terminal reaches the whole group; the parent ends its children when it is done.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=listen, daemon=True).start()
+    while True:
+        fields = json.loads(lines.get())
+        job = BuildJob(**{**fields, "base": _decode_generation(fields["base"])})
+        tell(asdict(build(job, lambda articles: tell({"progress": articles}))))
+
+
+if __name__ == "__main__":
+    _main()

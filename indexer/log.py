@@ -1,0 +1,227 @@
+"""The event log: every article event in one global order, durable before it is acknowledged.
+
+    event    seq, kind, partition, article_id, version, created_ms, body (zstd of JSON)
+    article  article_id -> the state that the last event left: version, digest, live
+
+Contract: `append` returns when the events are on disk (SQLite WAL, `synchronous=FULL`), in the order given, as one
+transaction; events are never changed. Appending a version with the digest of the live one is a no-op, so that
+submitting a file twice appends nothing the second time. `read` gives one partition's events in order. One process
+writes; any number read.
+
+Not here: validation (`article.py`), what events do to the index (`projection.py`).
+"""
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+import zstandard
+
+from indexer.routing import partition_of
+from partition.types import Article
+
+Kind = Literal["put", "withdraw", "statistics"]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS event (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, partition INTEGER, article_id TEXT,
+    version INTEGER, created_ms INTEGER NOT NULL, live INTEGER NOT NULL, body BLOB);
+CREATE INDEX IF NOT EXISTS event_by_partition ON event (partition, seq);
+CREATE INDEX IF NOT EXISTS event_statistics ON event (seq) WHERE kind = 'statistics';
+CREATE TABLE IF NOT EXISTS article (
+    article_id TEXT PRIMARY KEY, version INTEGER NOT NULL, digest BLOB, live INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+
+class LogError(Exception):
+    """The log cannot be used as asked; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What a caller asks to log: an article, or the withdrawal of one."""
+
+    article_id: str
+    article: Article | None
+    """`None` withdraws."""
+    digest: bytes
+    """Equal digests mean equal articles, as submitted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One logged event."""
+
+    seq: int
+    kind: Kind
+    partition: int | None
+    """`None` for a statistics event, which concerns all."""
+    article_id: str
+    version: int
+    """Ordinal of this version of the article, from 1, withdrawals included."""
+    created_ms: int
+    article: Article | None
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class EventLog:
+    """The embedded log: one SQLite file."""
+
+    def __init__(self, path: Path, *, partitions: int | None = None, now_ms: Callable[[], int] = _now_ms) -> None:
+        """Open the log at `path`, making it if `partitions` is given.
+
+        Raises:
+            LogError: it is not there, is not a log, or is routed over another number of partitions.
+        """
+        if partitions is None and not path.exists():
+            raise LogError(f"{path}: there is no event log here; index something first")
+        self._now_ms = now_ms
+        self._compressor = zstandard.ZstdCompressor(level=3)
+        self._db = sqlite3.connect(path, isolation_level=None, timeout=10.0)
+        try:
+            self._open(partitions)
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            raise LogError(f"{path}: not a usable event log ({error}); restore it from a copy") from None
+        except LogError:
+            self._db.close()
+            raise
+
+    def _open(self, partitions: int | None) -> None:
+        if partitions is not None:
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.executescript(_SCHEMA)
+            self._db.execute("INSERT OR IGNORE INTO setting VALUES ('partitions', ?)", (partitions,))
+        row = self._db.execute("SELECT value FROM setting WHERE name = 'partitions'").fetchone()
+        self.partitions: int = row[0]
+        if partitions not in {None, self.partitions}:
+            raise LogError(
+                f"the archive has {self.partitions} partitions, not {partitions}; leave --partitions out, or index "
+                "into a new folder"
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the file."""
+        self._db.close()
+
+    def last_seq(self) -> int:
+        """The sequence of the newest event, 0 before the first."""
+        row = self._db.execute("SELECT max(seq) FROM event").fetchone()
+        return row[0] or 0
+
+    def live_articles(self) -> int:
+        """How many articles are neither withdrawn nor unknown, after the newest event."""
+        row = self._db.execute("SELECT live FROM event ORDER BY seq DESC LIMIT 1").fetchone()
+        return row[0] if row else 0
+
+    def created_ms(self, seq: int) -> int:
+        """When the event `seq` was logged; 0 for sequence 0."""
+        row = self._db.execute("SELECT created_ms FROM event WHERE seq = ?", (seq,)).fetchone()
+        return row[0] if row else 0
+
+    def append(self, submissions: Iterable[Submission]) -> list[int | None]:
+        """Log one transaction of submissions; durable when this returns.
+
+        Returns:
+            For each submission its sequence, or `None` where nothing changed: the same article again, or the
+            withdrawal of an article that is not there.
+        """
+        sequences: list[int | None] = []
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            live = self.live_articles()
+            created_ms = self._now_ms()
+            for submission in submissions:
+                seq, live = self._append_one(submission, created_ms, live)
+                sequences.append(seq)
+            self._db.execute("COMMIT")
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        return sequences
+
+    def _append_one(self, submission: Submission, created_ms: int, live: int) -> tuple[int | None, int]:
+        article_id, article = submission.article_id, submission.article
+        before = self._db.execute(
+            "SELECT version, digest, live FROM article WHERE article_id = ?", (article_id,)
+        ).fetchone()
+        version, digest, was_live = before or (0, None, 0)
+        if (was_live and digest == submission.digest) if article else not was_live:
+            return None, live
+        live += (1 if article else 0) - was_live
+        body = None
+        if article:
+            body = self._compressor.compress(json.dumps(asdict(article), ensure_ascii=False).encode())
+        seq = self._db.execute(
+            "INSERT INTO event (kind, partition, article_id, version, created_ms, live, body)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                "put" if article else "withdraw",
+                partition_of(article_id, self.partitions),
+                article_id,
+                version + 1,
+                created_ms,
+                live,
+                body,
+            ),
+        ).lastrowid
+        self._db.execute(
+            "INSERT OR REPLACE INTO article VALUES (?, ?, ?, ?)",
+            (article_id, version + 1, submission.digest, 1 if article else 0),
+        )
+        return seq, live
+
+    def append_statistics(self) -> int:
+        """Log that a statistics epoch is frozen here; returns its sequence."""
+        live = self.live_articles()
+        row = self._db.execute(
+            "INSERT INTO event (kind, created_ms, live) VALUES ('statistics', ?, ?)", (self._now_ms(), live)
+        )
+        return row.lastrowid or 0
+
+    def statistics_events(self, after: int, through: int) -> list[tuple[int, int]]:
+        """(sequence, live articles) of the statistics events in (after, through], oldest first."""
+        query = "SELECT seq, live FROM event WHERE kind = 'statistics' AND seq > ? AND seq <= ? ORDER BY seq"
+        return self._db.execute(query, (after, through)).fetchall()
+
+    def pending(self, after: int, through: int) -> dict[int, int]:
+        """How many events each partition has in (after, through]; partitions without any are left out."""
+        query = (
+            "SELECT partition, count(*) FROM event WHERE partition IS NOT NULL AND seq > ? AND seq <= ?"
+            " GROUP BY partition"
+        )
+        return dict(self._db.execute(query, (after, through)).fetchall())
+
+    def read(self, partition: int, after: int, through: int) -> Iterator[Event]:
+        """The events of one partition in (after, through], in order."""
+        decompressor = zstandard.ZstdDecompressor()
+        query = (
+            "SELECT seq, kind, article_id, version, created_ms, body FROM event"
+            " WHERE partition = ? AND seq > ? AND seq <= ? ORDER BY seq"
+        )
+        for seq, kind, article_id, version, created_ms, body in self._db.execute(query, (partition, after, through)):
+            article = None if body is None else _decode(decompressor.decompress(body))
+            yield Event(seq, kind, partition, article_id, version, created_ms, article)
+
+
+def _decode(content: bytes) -> Article:
+    fields = json.loads(content)
+    return Article(**{**fields, "authors": tuple(fields["authors"]), "tags": tuple(fields["tags"])})

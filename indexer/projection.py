@@ -1,0 +1,183 @@
+"""Projection: the index is brought up to the log, and each new state published as an epoch.
+
+Contract: what an epoch holds is a function of the log up to its `applied_seq` and of nothing else; the manifest
+stores that sequence, so that every event is applied exactly once whatever happens in between. Statistics are frozen
+exactly where the log says so, whatever the moments of publishing: a projection stops at each statistics event.
+
+Not here: reading input (`bulk.py`), how one partition is built (`builder.py`).
+"""
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from indexer.builder import Builder, BuildJob, Progress
+from indexer.log import EventLog, LogError
+from indexer.publisher import Retention, prune, publish
+from indexer.routing import ROUTING_VERSION
+from partition.manifest import (
+    EMPTY_GENERATION,
+    FileRecord,
+    GenerationRecord,
+    Layout,
+    RootManifest,
+    read_manifest,
+)
+from partition.schema import SCHEMA_VERSION, TEXT_FIELDS
+from partition.statistics import merge_statistics, write_statistics
+
+STATISTICS_GROWTH = 0.1
+"""Statistics advance when the number of live articles has changed by this share since they were frozen."""
+
+
+def statistics_due(live: int, frozen: int) -> bool:
+    """Whether `live` articles have outgrown statistics frozen at `frozen` articles."""
+    return abs(live - frozen) >= max(1, STATISTICS_GROWTH * frozen)
+
+
+def advance_statistics(log: EventLog) -> None:
+    """Log a statistics event if one is due."""
+    frozen = log.statistics_events(0, log.last_seq())
+    if statistics_due(log.live_articles(), frozen[-1][1] if frozen else 0):
+        log.append_statistics()
+
+
+class Projector:
+    """Brings the archive in `root` up to its log; needs the `IndexerLock`."""
+
+    def __init__(
+        self,
+        root: Path,
+        log: EventLog,
+        builder: Builder,
+        *,
+        retention: Retention,
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self._layout = Layout(root)
+        self._log = log
+        self._builder = builder
+        self._retention = retention
+        self._now_ms = now_ms
+        for folder in (self._layout.epochs, self._layout.statistics):
+            folder.mkdir(parents=True, exist_ok=True)
+        prune(self._layout, retention, now_ms=now_ms())
+
+    def current(self) -> RootManifest | None:
+        """The newest epoch, `None` before the first.
+
+        Raises:
+            LogError: the archive was made by a version with other rules of routing or analysis.
+        """
+        newest = self._layout.newest_epoch()
+        if not newest:
+            return None
+        manifest = read_manifest(self._layout, newest)
+        if (manifest.routing_version, manifest.schema_version) != (ROUTING_VERSION, SCHEMA_VERSION):
+            raise LogError("this archive was indexed under other rules; index its articles into a new folder")
+        return manifest
+
+    def project(self, *, merge: bool = False, progress: Progress = lambda _articles: None) -> RootManifest:
+        """Apply everything the log holds and publish it; publishes nothing when there is nothing new.
+
+        Args:
+            merge: also merge every partition into one segment.
+            progress: told how many articles were indexed.
+        """
+        through = self._log.last_seq()
+        manifest = self.current() or self._genesis()
+        for seq, _live in self._log.statistics_events(manifest.applied_seq, through):
+            manifest = self._advance(manifest, seq, count=True, merge=False, progress=progress)
+        if through > manifest.applied_seq or merge:
+            manifest = self._advance(manifest, through, count=False, merge=merge, progress=progress)
+        return manifest
+
+    def _genesis(self) -> RootManifest:
+        """The state before the first event; not published."""
+        path = self._statistics_path(0)
+        path.unlink(missing_ok=True)
+        write_statistics(path, articles=0, through_seq=0, total_lengths=dict.fromkeys(TEXT_FIELDS, 0), df={})
+        return RootManifest(
+            epoch=0,
+            published_ms=0,
+            routing_version=ROUTING_VERSION,
+            applied_seq=0,
+            indexed_through_ms=0,
+            parked=(),
+            schema_version=SCHEMA_VERSION,
+            statistics_epoch=0,
+            statistics_file=_record(path),
+            partitions=(EMPTY_GENERATION,) * self._log.partitions,
+        )
+
+    def _advance(
+        self, manifest: RootManifest, through: int, *, count: bool, merge: bool, progress: Progress
+    ) -> RootManifest:
+        pending = self._log.pending(manifest.applied_seq, through)
+        jobs = [
+            self._job(manifest, partition, base, through, count=count, merge=merge)
+            for partition, base in enumerate(manifest.partitions)
+            if partition in pending or (base.generation and (count or merge))
+        ]
+        built = self._builder(jobs, progress)
+        partitions = list(manifest.partitions)
+        for job, record in zip(jobs, built, strict=True):
+            partitions[job.partition] = record
+        advanced = replace(
+            manifest,
+            epoch=manifest.epoch + 1,
+            published_ms=self._now_ms(),
+            applied_seq=through,
+            indexed_through_ms=self._log.created_ms(through),
+            partitions=tuple(partitions),
+        )
+        if count:
+            advanced = self._freeze(advanced, jobs)
+        publish(self._layout, advanced)
+        prune(self._layout, self._retention, now_ms=self._now_ms())
+        return advanced
+
+    def _freeze(self, manifest: RootManifest, jobs: list[BuildJob]) -> RootManifest:
+        number = manifest.statistics_epoch + 1
+        path = self._statistics_path(number)
+        path.unlink(missing_ok=True)  # of a projection that died before it published
+        counts = [job.counts_path for job in jobs if job.counts_path.exists()]
+        merge_statistics(path, counts=counts, through_seq=manifest.applied_seq)
+        return replace(manifest, statistics_epoch=number, statistics_file=_record(path))
+
+    def _job(
+        self,
+        manifest: RootManifest,
+        partition: int,
+        base: GenerationRecord,
+        through: int,
+        *,
+        count: bool,
+        merge: bool,
+    ) -> BuildJob:
+        return BuildJob(
+            root=str(self._layout.root),
+            log=str(log_path(self._layout.root)),
+            partition=partition,
+            base=base,
+            number=base.generation + 1,
+            after_seq=manifest.applied_seq,
+            through_seq=through,
+            count=count,
+            merge=merge,
+        )
+
+    def _statistics_path(self, number: int) -> Path:
+        return self._layout.statistics / f"{number:012d}.stat"
+
+
+def log_path(root: Path) -> Path:
+    """Where an archive's event log lies."""
+    return root / "log.sqlite"
+
+
+def _record(path: Path) -> FileRecord:
+    content = path.read_bytes()
+    return FileRecord(name=path.name, size_bytes=len(content), sha256=hashlib.sha256(content).hexdigest())

@@ -1,0 +1,238 @@
+"""The bodies of answers: what users get, as JSON.
+
+Contract: field names, units and shapes are those of the API's documentation, generated from the Structs here. A body
+holds only what the answer depends on; links are relative, with parameters in canonical order.
+
+Not here: what travels in headers (`routes.py`), problems (`web/problems.py`).
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+from urllib.parse import urlencode
+
+import msgspec
+import orjson
+
+from partition.manifest import RootManifest
+from partition.scoring import ONE
+from search.broker import Gathered
+from search.leaf import Match
+from search.parameters import SearchParameters
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Item(msgspec.Struct, omit_defaults=True):
+    """One article of a page; which members it has is decided by `fields`."""
+
+    id: str | None = None
+    title: str | None = None
+    summary: str | None = None
+    body: str | None = None
+    authors: list[str] | None = None
+    source: str | None = None
+    section: str | None = None
+    tags: list[str] | None = None
+    language: str | None = None
+    url: str | None = None
+    published_at: str | None = None
+    modified_at: str | None = None
+    indexed_at: str | None = None
+    date_confidence: str | None = None
+    version: int | None = None
+    score: float | None = None
+    snippet: str | None = None
+    """HTML: escaped text in which `<mark>` marks the words that matched."""
+
+
+class PageLinks(msgspec.Struct):
+    """Where to go from this page."""
+
+    next: str | None
+    prev: str | None
+    limit: int
+    has_more: bool
+
+
+class Total(msgspec.Struct):
+    """How many articles match."""
+
+    value: int
+    relation: Literal["eq", "gte"]
+    """`gte` when partitions are missing."""
+    unit: Literal["article"]
+
+
+class FailedPartition(msgspec.Struct):
+    """A partition that did not answer."""
+
+    partition: int
+    reason: str
+
+
+class PartitionCoverage(msgspec.Struct):
+    """How the partitions answered."""
+
+    total: int
+    ok: int
+    failed: list[FailedPartition]
+
+
+class Coverage(msgspec.Struct):
+    """Whether this page speaks for the whole archive."""
+
+    complete: bool
+    partitions: PartitionCoverage
+    missed: list[int]
+    """Partitions that were missing on an earlier page of this walk, whose articles up to here were not seen."""
+
+
+class SearchAnswer(msgspec.Struct):
+    """One page of a search."""
+
+    data: list[Item]
+    page: PageLinks
+    total: Total | None
+    """`null` with `total=none`."""
+    coverage: Coverage
+    facets: dict[str, Any]
+    as_of: str
+    """When the state of the archive that answered was published."""
+
+
+class ArticleAnswer(msgspec.Struct):
+    """One article, whole."""
+
+    id: str
+    title: str
+    body: str
+    summary: str
+    authors: list[str]
+    source: str
+    section: str
+    tags: list[str]
+    language: str
+    url: str
+    published_at: str | None
+    modified_at: str | None
+    indexed_at: str
+    date_confidence: Literal["instant", "day", "clamped", "dropped", "missing"]
+    version: int
+    status: Literal["usable"]
+
+
+class PartitionState(msgspec.Struct):
+    """One partition of the current epoch."""
+
+    partition: int
+    generation: int
+    articles: int
+    tombstones: int
+    segments: int
+    size_bytes: int
+
+
+class PartitionsAnswer(msgspec.Struct):
+    """The current epoch, partition by partition."""
+
+    epoch: int
+    published_at: str
+    articles: int
+    statistics_epoch: int
+    applied_seq: int
+    routing_version: int
+    data: list[PartitionState]
+
+
+def iso(time_ms: int) -> str:
+    """UTC milliseconds as ISO 8601, with a fraction only if there is one."""
+    moment = _EPOCH + timedelta(milliseconds=time_ms)
+    text = moment.isoformat(timespec="milliseconds" if time_ms % 1000 else "seconds")
+    return text.removesuffix("+00:00") + "Z"
+
+
+def links_of(parameters: SearchParameters, cursor: str | None) -> str:
+    """The relative address of the same search at `cursor`, at its first page without one."""
+    given = [*parameters.given, *([("cursor", cursor)] if cursor else [])]
+    return "/v1/search" + ("?" + urlencode(given) if given else "")
+
+
+def _public(stored: dict[str, Any]) -> dict[str, Any]:
+    """Stored fields under their public names."""
+    public = dict(stored)
+    for name in ("published", "modified", "indexed"):
+        if f"{name}_ms" in public:
+            time_ms = public.pop(f"{name}_ms")
+            public[f"{name}_at"] = None if time_ms is None else iso(time_ms)
+    return public
+
+
+STORED_NAMES = {"published_at": "published_ms", "modified_at": "modified_ms", "indexed_at": "indexed_ms"}
+"""Public name to the name under which it is stored, where they differ."""
+
+
+def page_body(
+    parameters: SearchParameters,
+    manifest: RootManifest,
+    found: Gathered,
+    matches: list[Match],
+    documents: list[dict[str, Any]],
+    *,
+    next_: str | None,
+    prev: str | None,
+    missed: tuple[int, ...],
+) -> bytes:
+    """The body of one page (`SearchAnswer`)."""
+    items = []
+    for match, stored in zip(matches, documents, strict=True):
+        known = {**_public(stored), "score": match.score / ONE}
+        items.append({name: known[name] for name in parameters.fields})
+    failed = [{"partition": partition, "reason": reason} for partition, reason in sorted(found.failed.items())]
+    complete = not failed and not missed
+    total = {"value": found.total, "relation": "gte" if failed else "eq", "unit": "article"}
+    return orjson.dumps(
+        {
+            "data": items,
+            "page": {"next": next_, "prev": prev, "limit": parameters.limit, "has_more": next_ is not None},
+            "total": total if parameters.exact_total else None,
+            "coverage": {
+                "complete": complete,
+                "partitions": {
+                    "total": found.partitions,
+                    "ok": found.partitions - len(failed),
+                    "failed": failed,
+                },
+                "missed": list(missed),
+            },
+            "facets": {},
+            "as_of": iso(manifest.published_ms),
+        }
+    )
+
+
+def article_body(stored: dict[str, Any]) -> dict[str, Any]:
+    """The members of one article (`ArticleAnswer`)."""
+    return {**_public(stored), "status": "usable"}
+
+
+def partitions_body(manifest: RootManifest) -> dict[str, Any]:
+    """The members of `PartitionsAnswer`."""
+    return {
+        "epoch": manifest.epoch,
+        "published_at": iso(manifest.published_ms),
+        "articles": manifest.articles,
+        "statistics_epoch": manifest.statistics_epoch,
+        "applied_seq": manifest.applied_seq,
+        "routing_version": manifest.routing_version,
+        "data": [
+            {
+                "partition": number,
+                "generation": record.generation,
+                "articles": record.articles,
+                "tombstones": record.tombstones,
+                "segments": record.segments,
+                "size_bytes": record.size_bytes,
+            }
+            for number, record in enumerate(manifest.partitions)
+        ],
+    }

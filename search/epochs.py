@@ -1,0 +1,83 @@
+"""Which epoch is current, and which older ones can still be answered from.
+
+Contract: a newer epoch becomes current only after every leaf process has opened it, so that no query waits for
+that; until then, and whenever it cannot be opened, the one before goes on answering. The data folder is looked at
+every `POLL_S`.
+
+Not here: opening files (`snapshot.py`), publishing (`indexer/publisher.py`).
+"""
+
+import asyncio
+import contextlib
+from collections import OrderedDict
+from pathlib import Path
+
+import structlog
+from prometheus_client import Gauge
+
+from partition.errors import IndexFileError
+from partition.manifest import Layout, RootManifest, read_manifest
+from search.broker import Broker, EpochGoneError, LeafError
+
+POLL_S = 0.25
+MAX_MANIFESTS = 128
+
+_EPOCH = Gauge("broadsheet_epoch", "The epoch that new queries are answered from", multiprocess_mode="min")
+_ARTICLES = Gauge("broadsheet_articles", "Live articles of that epoch", multiprocess_mode="min")
+_log = structlog.get_logger()
+
+
+class Epochs:
+    """The epochs of one archive, as one API process sees them."""
+
+    def __init__(self, root: Path, broker: Broker) -> None:
+        self._layout = Layout(root)
+        self._broker = broker
+        self._manifests: OrderedDict[int, RootManifest] = OrderedDict()
+        self._refused = 0
+        self.current: RootManifest | None = None
+        """What new queries are answered from; `None` until the first epoch is open."""
+
+    def manifest(self, epoch: int) -> RootManifest:
+        """The manifest of an epoch that a cursor names.
+
+        Raises:
+            EpochGoneError: it is no longer kept.
+        """
+        if epoch not in self._manifests:
+            try:
+                self._manifests[epoch] = read_manifest(self._layout, epoch)
+            except IndexFileError:
+                raise EpochGoneError from None
+        self._manifests.move_to_end(epoch)
+        while len(self._manifests) > MAX_MANIFESTS:
+            self._manifests.popitem(last=False)
+        return self._manifests[epoch]
+
+    async def refresh(self) -> None:
+        """Make the newest epoch current, if it can be opened."""
+        newest = self._layout.newest_epoch()
+        if newest == self._refused or (self.current and newest <= self.current.epoch):
+            return
+        try:
+            manifest = read_manifest(self._layout, newest)
+            await self._broker.open(newest, len(manifest.partitions))
+        except EpochGoneError:  # already replaced by a newer one, which the next look finds
+            return
+        except (IndexFileError, LeafError) as error:
+            # Said once for each epoch; the next one gets its own chance.
+            _log.error("epoch cannot be opened", epoch=newest, reason=str(error))
+            self._refused = newest
+            return
+        self.current = manifest
+        _EPOCH.set(manifest.epoch)
+        _ARTICLES.set(manifest.articles)
+        _log.info("epoch opened", epoch=manifest.epoch, articles=manifest.articles)
+
+    async def follow(self) -> None:
+        """Refresh until cancelled."""
+        while True:
+            with contextlib.suppress(OSError):  # a folder that is not there yet
+                if self._layout.newest_epoch():
+                    await self.refresh()
+            await asyncio.sleep(POLL_S)

@@ -1,0 +1,171 @@
+"""The plain executor: every clause over every article of a segment, as dense NumPy arrays.
+
+Contract: exact, whatever it costs; memory is a few arrays of the segment's size for each level of the tree. It
+looks at the deadline between clauses. It stays in the tree as the oracle of any faster executor.
+
+Not here: what the nodes mean (`query.py`), the order of results (`order.py`).
+"""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from partition.analysis import exact
+from partition.reader import Segment
+from partition.schema import FIELD_BOOSTS, NO_DATE_MS
+from partition.scoring import constant, contributions
+from partition.statistics import Statistics
+from search.query import And, Choice, Every, Filters, Node, Nothing, Or, Phrase, Prefix, Term
+
+Mask = NDArray[np.bool_]
+Scores = NDArray[np.int64]
+
+
+class DeadlineError(Exception):
+    """The time for this query is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """What a clause says of every article of a segment; scores are 0 where it does not match."""
+
+    mask: Mask
+    scores: Scores
+
+
+class Executor:
+    """Executes query trees on one segment."""
+
+    def __init__(self, segment: Segment, statistics: Statistics, deadline_s: float) -> None:
+        """Args: the segment, the frozen statistics, and when to give up, on the monotonic clock."""
+        self._segment = segment
+        self._statistics = statistics
+        self._deadline_s = deadline_s
+
+    def execute(self, node: Node, filters: Filters) -> Matches:
+        """The live articles that match both, with their scores.
+
+        Raises:
+            DeadlineError: it took too long.
+        """
+        found = self._node(node)
+        mask = found.mask & self._segment.live & self._filters(filters)
+        return Matches(mask, found.scores)
+
+    def _node(self, node: Node) -> Matches:
+        if time.monotonic() > self._deadline_s:
+            raise DeadlineError
+        match node:
+            case Term():
+                return self._term(node)
+            case Phrase():
+                return self._phrase(node)
+            case Prefix():
+                return self._prefix(node)
+            case And():
+                return self._and(node)
+            case Or():
+                return self._or(node)
+            case Every():
+                return Matches(np.ones(self._segment.size, np.bool_), np.zeros(self._segment.size, np.int64))
+            case Nothing():
+                return self._nothing()
+
+    def _nothing(self) -> Matches:
+        return Matches(np.zeros(self._segment.size, np.bool_), np.zeros(self._segment.size, np.int64))
+
+    def _term(self, node: Term) -> Matches:
+        found = self._nothing()
+        postings = self._segment.postings(node.field, node.text)
+        if len(postings.docnums):
+            found.mask[postings.docnums] = True
+            found.scores[postings.docnums] = contributions(
+                postings.tf,
+                self._segment.lengths[node.field][postings.docnums],
+                weight=node.boost * FIELD_BOOSTS[node.field] * self._statistics.idf(node.field, node.text),
+                average_length=self._statistics.average_length(node.field),
+            )
+        return found
+
+    def _phrase(self, node: Phrase) -> Matches:
+        words = [self._term(Term(node.field, term, node.boost)) for term in dict.fromkeys(node.terms)]
+        mask = np.logical_and.reduce([word.mask for word in words]) & self._segment.live
+        candidates = np.flatnonzero(mask).tolist()
+        if not candidates:
+            return self._nothing()
+        rows = zip(
+            candidates,
+            *(self._segment.positions(node.field, term, candidates) for term in node.terms),
+            strict=True,
+        )
+        for checked, (docnum, *positions) in enumerate(rows):
+            if checked % 256 == 0 and time.monotonic() > self._deadline_s:
+                raise DeadlineError
+            if not holds_phrase(positions, node.slop):
+                mask[docnum] = False
+        return Matches(mask, np.where(mask, sum(word.scores for word in words), 0))
+
+    def _prefix(self, node: Prefix) -> Matches:
+        found = self._nothing()
+        for term in self._segment.terms_with_prefix(node.field, node.text):
+            found.mask[self._segment.postings(node.field, term).docnums] = True
+        found.scores[found.mask] = constant(node.boost * FIELD_BOOSTS[node.field])
+        return found
+
+    def _and(self, node: And) -> Matches:
+        required = [self._node(clause) for clause in node.required]
+        mask = np.logical_and.reduce([clause.mask for clause in required])
+        for clause in node.excluded:
+            mask &= ~self._node(clause).mask
+        return Matches(mask, np.where(mask, sum(clause.scores for clause in required), 0))
+
+    def _or(self, node: Or) -> Matches:
+        clauses = [self._node(clause) for clause in node.clauses]
+        mask = np.logical_or.reduce([clause.mask for clause in clauses])
+        scores = np.add.reduce([clause.scores for clause in clauses])
+        return Matches(mask, scores)
+
+    def _filters(self, filters: Filters) -> Mask:
+        mask = np.ones(self._segment.size, np.bool_)
+        published_ms = self._segment.published_ms
+        if filters.published_from_ms is not None:
+            mask &= published_ms >= filters.published_from_ms
+        if filters.published_to_ms is not None:
+            mask &= published_ms < filters.published_to_ms
+        if (filters.published_from_ms, filters.published_to_ms) != (None, None):
+            mask &= published_ms != NO_DATE_MS
+        for choice in filters.choices:
+            mask &= self._choice(choice)
+        return mask
+
+    def _choice(self, choice: Choice) -> Mask:
+        def holders(values: tuple[str, ...]) -> Mask:
+            mask = np.zeros(self._segment.size, np.bool_)
+            for value in values:
+                mask[self._segment.postings(choice.field, exact(value)).docnums] = True
+            return mask
+
+        denied = holders(choice.denied)
+        return holders(choice.allowed) & ~denied if choice.allowed else ~denied
+
+
+def holds_phrase(positions: list[list[int]], slop: int) -> bool:
+    """Whether one position can be taken from each list, ascending, spanning at most `slop` extra places.
+
+    Args:
+        positions: for each word of the phrase, where it stands, ascending.
+        slop: how many other words may stand between the first and the last, in total.
+    """
+    first, *following = positions
+    for start in first:
+        at = start
+        for places in following:
+            # The earliest place after `at` leaves most room for the words that follow.
+            at = next((place for place in places if place > at), -1)
+            if at < 0:
+                return False
+        if at - start <= len(following) + slop:
+            return True
+    return False

@@ -1,0 +1,130 @@
+"""A leaf process: answers requests about its partitions until its parent closes the socket or kills it.
+
+Contract: one request at a time, in order. Whatever goes wrong with one request is answered as such; the process
+goes on. It looks at deadlines between clauses, and may be killed at any moment: it owns nothing but memory.
+
+    python -m search.leaf_process SOCKET_FD DATA_FOLDER
+
+Not here: the parent's side (`pool.py`).
+"""
+
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from partition.errors import IndexFileError, MissingFile
+from search.exhaustive import DeadlineError
+from search.leaf import LeafAnswer, search
+from search.messages import (
+    FRAME,
+    Answered,
+    Broken,
+    Documents,
+    DocumentsRequest,
+    Done,
+    EpochGone,
+    Failed,
+    FindRequest,
+    OpenRequest,
+    Parsed,
+    ParseRequest,
+    Refused,
+    Reply,
+    Request,
+    SearchRequest,
+    decode_request,
+    encode,
+)
+from search.parsing import QueryError, parse_query
+from search.snapshot import Snapshot, Snapshots
+from search.snippets import snippet
+
+Send = Callable[[Reply], None]
+
+
+class LeafServer:
+    """Executes requests on the open epochs of one archive."""
+
+    def __init__(self, root: Path) -> None:
+        self._snapshots = Snapshots(root)
+
+    def handle(self, request: Request, send: Send) -> None:
+        """Answer one request; `send` is called once or, for a search, once for each partition and once more."""
+        try:
+            send(self._answer(request, self._snapshots.open(request.epoch), send))
+        except MissingFile:
+            send(EpochGone())
+        except Exception as error:  # noqa: BLE001 - the parent decides what to tell whom
+            send(Broken(f"{type(error).__name__}: {error}"))
+
+    def _answer(self, request: Request, snapshot: Snapshot, send: Send) -> Reply:
+        match request:
+            case OpenRequest(partitions=partitions):
+                for partition in partitions:
+                    snapshot.partition(partition)
+                return Done()
+            case ParseRequest(text=text):
+                try:
+                    return Parsed(parse_query(text, snapshot.statistics.prefix_size))
+                except QueryError as error:
+                    return Refused(error.detail, error.position)
+            case SearchRequest():
+                for partition in request.partitions:
+                    send(_search(request, snapshot, partition))
+                return Done()
+            case DocumentsRequest(addresses=addresses):
+                return Documents([_document(request, snapshot, *address) for address in addresses])
+            case FindRequest(partition=partition, article_id=article_id):
+                return Documents(_find(snapshot, partition, article_id))
+
+
+def _search(request: SearchRequest, snapshot: Snapshot, partition: int) -> Reply:
+    try:
+        reader = snapshot.partition(partition)
+        if reader is None:
+            return Answered(partition, LeafAnswer(0, ()))
+        answer = search(reader, snapshot.statistics, partition, request.query, request.part, request.deadline_s)
+    except MissingFile:
+        raise
+    except DeadlineError:
+        return Failed(partition, "timeout")
+    except IndexFileError as error:
+        return Failed(partition, f"damaged: {error}")
+    else:
+        return Answered(partition, answer)
+
+
+def _document(
+    request: DocumentsRequest, snapshot: Snapshot, partition: int, segment: int, docnum: int
+) -> dict[str, Any]:
+    reader = snapshot.partition(partition)
+    assert reader is not None, "addresses come from answers of this epoch"
+    stored = reader.segments[segment].stored(docnum)
+    chosen = {name: value for name, value in stored.items() if name in request.fields}
+    if "snippet" in request.fields:
+        chosen["snippet"] = snippet(stored["body"] or stored["summary"], request.words)
+    return chosen
+
+
+def _find(snapshot: Snapshot, partition: int, article_id: str) -> list[dict[str, Any]]:
+    reader = snapshot.partition(partition)
+    place = reader.find(article_id) if reader else None
+    return [reader.segments[place[0]].stored(place[1])] if reader and place else []
+
+
+def main(handle: int, root: Path) -> None:
+    """Serve the socket with this file handle until it is closed."""
+    # An interrupt at the terminal reaches the whole group; the parent closes the socket when it is done.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    server = LeafServer(root)
+    with socket.socket(fileno=handle) as connection, connection.makefile("rb") as incoming:
+        while header := incoming.read(FRAME.size):
+            request = decode_request(incoming.read(*FRAME.unpack(header)))
+            server.handle(request, lambda reply: connection.sendall(encode(reply)))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), Path(sys.argv[2]))

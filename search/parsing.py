@@ -1,0 +1,249 @@
+"""From the text of a query to its tree, by Whoosh's parser behind limits of our own.
+
+    words            all of them must match                     climate summit
+    "a phrase"       in this order; "..."~2 allows two others   "prime minister"~1
+    AND OR NOT - ()  capital letters                            (storm OR flood) -insurance
+    title: body: author:                                        author:akaka
+    word*            a beginning, at least three letters        elect*
+    word^2           counts twice                               tariff^2 trade
+
+Contract: limits are checked before Whoosh sees the text (its parser is quadratic in the length of its input and
+raises on some of it); whatever the parser raises becomes a `QueryError`. Equal meanings get equal trees as far as
+spelling goes: case, white space and the order of clauses do not count.
+
+Not here: request parameters (`parameters.py`), execution (`exhaustive.py`).
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from whoosh import query as whoosh_query
+from whoosh.qparser import QueryParser, plugins
+
+from partition.analysis import term_of, terms
+from partition.schema import DEFAULT_FIELDS, TEXT_FIELDS
+from search.query import And, Every, Node, Nothing, Or, Phrase, Prefix, Term
+
+MAX_QUERY_CHARS = 512
+MAX_CLAUSES = 32
+MAX_DEPTH = 8
+MAX_PHRASE_TERMS = 6
+MAX_SLOP = 3
+MAX_BOOST = 100.0
+MIN_PREFIX_CHARS = 3
+MAX_EXPANSIONS = 128
+
+PrefixSize = Callable[[str, str], int]
+"""How many terms of a field begin with a text."""
+
+
+class QueryError(ValueError):
+    """The query cannot be executed; the message says what is wrong and what to write instead."""
+
+    def __init__(self, detail: str, position: int | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.position = position
+        """Offset of the offending character in the query text, where known."""
+
+
+class _SloppyPhrasePlugin(plugins.PhrasePlugin):  # type: ignore[misc]  # Whoosh is untyped to us
+    """Whoosh's slop of a phrase counts steps, 1 meaning adjacent; users count the words in between."""
+
+    class PhraseTagger(plugins.PhrasePlugin.PhraseTagger):  # type: ignore[misc]
+        def create(self, parser: QueryParser, match: "re.Match[str]") -> Any:
+            node = super().create(parser, match)
+            node.slop = 1 + int(match.group("slop") or 0)
+            return node
+
+
+_PARSER = QueryParser(
+    None,
+    None,
+    plugins=[
+        plugins.WhitespacePlugin(),
+        plugins.FieldsPlugin(expr=rf"(?<!\w)(?P<text>{'|'.join(TEXT_FIELDS)}):(?=\S)"),
+        plugins.PrefixPlugin(),
+        _SloppyPhrasePlugin(),
+        plugins.GroupPlugin(),
+        plugins.OperatorsPlugin(
+            Not=r"(^|(?<=(\s|[()])))(NOT(?=\s)|-(?=\S))", AndNot=None, AndMaybe=None, Require=None
+        ),
+        plugins.BoostPlugin(),
+    ],
+)
+
+_UNSUPPORTED = (
+    (re.compile(r"\*(?=[^\s)^*])|(?<![^\s(:*])\*(?=\S)"), "a * may only end a word; remove it or move it"),
+    (re.compile(r"(?<=\w)~"), "a ~ may only follow a phrase; remove it"),
+)
+
+
+def parse_query(text: str, prefix_size: PrefixSize) -> Node:
+    """The tree of a query text; an empty text, or a lone `*`, matches every article.
+
+    Args:
+        text: what the user wrote.
+        prefix_size: tells how many terms a prefix stands for, over the whole archive.
+
+    Raises:
+        QueryError: a limit is exceeded, or the text cannot be parsed.
+    """
+    if text.strip() in {"", "*"}:
+        return Every()
+    _check_text(text)
+    try:
+        parsed = _PARSER.parse(text, normalize=False)
+    except Exception as error:
+        raise QueryError(
+            f"the query cannot be parsed ({type(error).__name__}); put unusual text in quotes"
+        ) from error
+    node, negated = _Compiler(prefix_size).compile(parsed, depth=0, boost=1.0)
+    return And((Every(),), (node,)) if negated else node
+
+
+def _check_text(text: str) -> None:
+    if len(text) > MAX_QUERY_CHARS:
+        raise QueryError(f"the query has {len(text)} characters; {MAX_QUERY_CHARS} are allowed", MAX_QUERY_CHARS)
+    depth = 0
+    for position, character in enumerate(text):
+        if character == "\0" or "\ud800" <= character <= "\udfff":
+            raise QueryError("the query holds a character that is not text", position)
+        depth += (character == "(") - (character == ")")
+        if depth > MAX_DEPTH:
+            raise QueryError(f"parentheses are nested more than {MAX_DEPTH} deep", position)
+    unquoted = re.sub(r'"[^"]*"(~\d+)?', lambda match: '"' * len(match.group()), text)
+    for pattern, cure in _UNSUPPORTED:
+        if found := pattern.search(unquoted):
+            raise QueryError(cure, found.start())
+
+
+class _Compiler:
+    """Turns one Whoosh query into our tree, counting what it costs."""
+
+    def __init__(self, prefix_size: PrefixSize) -> None:
+        self._prefix_size = prefix_size
+        self._clauses = 0
+        self._expansions = 0
+
+    def compile(self, parsed: Any, *, depth: int, boost: float) -> tuple[Node, bool]:
+        """The tree of `parsed`, and whether it is to be negated."""
+        boost *= getattr(parsed, "boost", 1.0)
+        if not 0.0 < boost <= MAX_BOOST:
+            raise QueryError(f"a boost of {boost:g} is not in (0, {MAX_BOOST:g}]")
+        # Each pair of parentheses makes up to two levels: a group and the group of operators inside.
+        if depth > 2 * MAX_DEPTH + 2:
+            raise QueryError(f"the query is nested more than {MAX_DEPTH} deep")
+        match parsed:
+            case whoosh_query.And() | whoosh_query.Or():
+                clauses = [self.compile(clause, depth=depth + 1, boost=boost) for clause in parsed.subqueries]
+                return (_conjunction if isinstance(parsed, whoosh_query.And) else _disjunction)(clauses), False
+            case whoosh_query.Not():
+                node, negated = self.compile(parsed.query, depth=depth + 1, boost=boost)
+                return node, not negated and node != Nothing()
+            case whoosh_query.Phrase():
+                return self._phrase(parsed, boost), False
+            case whoosh_query.Prefix():
+                return self._prefix(parsed, boost), False
+            case whoosh_query.Term():
+                return self._words(parsed, boost), False
+            case _:  # an empty group
+                return Nothing(), False
+
+    def _count(self) -> None:
+        self._clauses += 1
+        if self._clauses > MAX_CLAUSES:
+            raise QueryError(f"the query has more than {MAX_CLAUSES} words and phrases; leave some out")
+
+    def _words(self, parsed: Any, boost: float) -> Node:
+        found = terms(parsed.text)
+        nodes = []
+        for term in found:
+            self._count()
+            nodes.append((_word(parsed.fieldname, term, boost), False))
+        return _conjunction(nodes)
+
+    def _phrase(self, parsed: Any, boost: float) -> Node:
+        self._count()
+        found = tuple(terms(" ".join(parsed.words)))
+        slop = parsed.slop - 1
+        if len(found) > MAX_PHRASE_TERMS:
+            raise QueryError(f"a phrase has {len(found)} words; {MAX_PHRASE_TERMS} are allowed")
+        if slop > MAX_SLOP:
+            raise QueryError(f"a phrase allows {slop} other words; {MAX_SLOP} are allowed")
+        if not found:
+            return Nothing()
+        if len(found) == 1:
+            return _word(parsed.fieldname, found[0], boost)
+        return _in_fields(parsed.fieldname, lambda field: Phrase(field, found, slop, boost))
+
+    def _prefix(self, parsed: Any, boost: float) -> Node:
+        # Words before the last one, as in "post-pol*", are whole.
+        *whole, last = re.findall(r"\w+", parsed.text) or [""]
+        beginning = last.lower()
+        self._count()
+        if len(beginning) < MIN_PREFIX_CHARS:
+            raise QueryError(f"{parsed.text}* is too short; a beginning needs {MIN_PREFIX_CHARS} letters")
+
+        def begin(field: str) -> Node:
+            self._expansions += self._prefix_size(field, beginning)
+            if self._expansions > MAX_EXPANSIONS:
+                raise QueryError(
+                    f"{parsed.text}* stands for too many words ({MAX_EXPANSIONS} are allowed); write more letters"
+                )
+            prefix = Prefix(field, beginning, boost)
+            stem = term_of(last)
+            # The index holds stems: elections* must find "elections", which is kept as "elect".
+            return prefix if stem.startswith(beginning) else Or((prefix, Term(field, stem, boost)))
+
+        nodes = [(_in_fields(parsed.fieldname, begin), False)]
+        for word in whole:
+            self._count()
+            nodes.append((_word(parsed.fieldname, term_of(word), boost), False))
+        return _conjunction(nodes)
+
+
+def _in_fields(field: str | None, make: Callable[[str], Node]) -> Node:
+    return make(field) if field else Or(tuple(make(default) for default in DEFAULT_FIELDS))
+
+
+def _word(field: str | None, term: str, boost: float) -> Node:
+    return _in_fields(field, lambda chosen: Term(chosen, term, boost))
+
+
+def _conjunction(clauses: Iterable[tuple[Node, bool]]) -> Node:
+    required: list[Node] = []
+    excluded: list[Node] = []
+    for node, negated in clauses:
+        if negated:
+            excluded.append(node)
+        elif isinstance(node, And):  # (a b) c is a b c
+            required += node.required
+            excluded += node.excluded
+        else:
+            required.append(node)
+    must, must_not = _distinct(required), _distinct(excluded)
+    if len(must) > 1:  # beside another clause, "every article" says nothing
+        must = tuple(node for node in must if node != Every())
+    if not must and not must_not:
+        return Nothing()
+    return must[0] if len(must) == 1 and not must_not else And(must or (Every(),), must_not)
+
+
+def _disjunction(clauses: Iterable[tuple[Node, bool]]) -> Node:
+    nodes: list[Node] = []
+    for node, negated in clauses:
+        if negated:
+            nodes.append(And((Every(),), (node,)))
+        else:
+            nodes += node.clauses if isinstance(node, Or) else (node,)
+    distinct = _distinct(nodes)
+    if not distinct:
+        return Nothing()
+    return distinct[0] if len(distinct) == 1 else Or(distinct)
+
+
+def _distinct(nodes: Iterable[Node]) -> tuple[Node, ...]:
+    """The nodes that say something, each once, in an order that does not depend on the spelling."""
+    return tuple(sorted({node for node in nodes if node != Nothing()}, key=repr))

@@ -1,0 +1,112 @@
+"""The query tree: what a leaf executes, and the canonical form that cursors and cache keys are made of.
+
+Contract: immutable, plain, encodable as MessagePack; the meaning of each node is in its docstring and in
+`tests/reference/`, and every node yields, for every live article, whether it matches and a fixed-point score.
+A score is the sum of the scores of the matching clauses; an article that does not match has none.
+
+Not here: the syntax users write (`parsing.py`), execution (`exhaustive.py`).
+"""
+
+from typing import Literal
+
+import msgspec
+
+
+class Term(msgspec.Struct, frozen=True, tag="term"):
+    """Articles that hold `text`, a term as analysis made it, in `field`; scored by BM25 times `boost`."""
+
+    field: str
+    text: str
+    boost: float = 1.0
+
+
+class Phrase(msgspec.Struct, frozen=True, tag="phrase"):
+    """Articles that hold `terms` in this order in `field`, with at most `slop` other words in between in total.
+
+    Scored as the sum of its distinct terms, each as `Term` would be.
+    """
+
+    field: str
+    terms: tuple[str, ...]
+    slop: int = 0
+    boost: float = 1.0
+
+
+class Prefix(msgspec.Struct, frozen=True, tag="prefix"):
+    """Articles that hold a term beginning with `text` in `field`; scored `boost`, whichever and however many."""
+
+    field: str
+    text: str
+    boost: float = 1.0
+
+
+class And(msgspec.Struct, frozen=True, tag="and"):
+    """Articles that match all of `required` and none of `excluded`; the latter add nothing to the score."""
+
+    required: tuple["Node", ...]
+    excluded: tuple["Node", ...] = ()
+
+
+class Or(msgspec.Struct, frozen=True, tag="or"):
+    """Articles that match at least one of `clauses`."""
+
+    clauses: tuple["Node", ...]
+
+
+class Every(msgspec.Struct, frozen=True, tag="every"):
+    """All live articles, each with a score of 0."""
+
+
+class Nothing(msgspec.Struct, frozen=True, tag="nothing"):
+    """No article: what is left of a query without any word."""
+
+
+Node = Term | Phrase | Prefix | And | Or | Every | Nothing
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """A filter on whole values: any of `allowed` (if there are any) and none of `denied`."""
+
+    field: str
+    allowed: tuple[str, ...] = ()
+    denied: tuple[str, ...] = ()
+
+
+class Filters(msgspec.Struct, frozen=True):
+    """What an article must satisfy besides the query; never scored."""
+
+    published_from_ms: int | None = None
+    """Inclusive. Articles without a date satisfy no bound."""
+    published_to_ms: int | None = None
+    """Exclusive."""
+    choices: tuple[Choice, ...] = ()
+
+
+Sort = Literal["relevance", "newest", "oldest"]
+
+
+class Query(msgspec.Struct, frozen=True):
+    """Everything that decides which articles match and in which order they come."""
+
+    node: Node
+    filters: Filters
+    sort: Sort
+
+    def canonical(self) -> bytes:
+        """Equal bytes for equal meanings, as far as parsing made the tree canonical."""
+        return msgspec.msgpack.encode(self)
+
+
+def words_of(node: Node) -> frozenset[str]:
+    """The terms and prefixes (with a trailing `*`) that a reader would want marked in a text."""
+    match node:
+        case Term(text=text):
+            return frozenset({text})
+        case Phrase(terms=terms):
+            return frozenset(terms)
+        case Prefix(text=text):
+            return frozenset({text + "*"})
+        case And(required=clauses) | Or(clauses=clauses):
+            return frozenset().union(*map(words_of, clauses))
+        case _:
+            return frozenset()

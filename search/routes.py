@@ -1,0 +1,131 @@
+"""The query routes: HTTP in, the service's answers out.
+
+Contract: handlers decode parameters, call the service, and put what is volatile into headers; they hold no state.
+
+Not here: the answers (`answers.py`), the search page (`page/`), problems (`web/problems.py`).
+"""
+
+from collections.abc import Callable, Sequence
+from urllib.parse import parse_qsl
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from search.answers import ArticleAnswer, PartitionsAnswer, SearchAnswer, iso, links_of, partitions_body
+from search.parameters import SEARCH, parse_search
+from search.service import SearchService, Served
+from web.openapi import Operation
+from web.parameters import parse
+from web.problems import ParameterError, Problem
+from web.rawpath import RawPathRoute
+
+JSON = "application/json"
+
+ServiceOf = Callable[[Request], SearchService]
+
+
+def query_pairs(request: Request) -> list[tuple[str, str]]:
+    """The names and values of the query string, in order.
+
+    Raises:
+        Problem: `parameter-invalid`, when it is not UTF-8.
+    """
+    try:
+        raw = request.scope["query_string"].decode("ascii")
+        return parse_qsl(raw, keep_blank_values=True, errors="strict", max_num_fields=200)
+    except ValueError:  # not ASCII, not UTF-8 when decoded, or too many
+        error = ParameterError("query string", "is not percent-encoded UTF-8 with at most 200 parameters")
+        raise Problem("parameter-invalid", error.detail, [error]) from None
+
+
+def _served(served: Served, links: dict[str, str | None]) -> Response:
+    cached, manifest = served.cached, served.manifest
+    headers = {
+        "Broadsheet-Epoch": str(manifest.epoch),
+        "Broadsheet-Indexed-Through": f"{manifest.applied_seq}; {iso(manifest.indexed_through_ms)}",
+        "Cache-Control": "public, max-age=0, must-revalidate" if served.answer.complete else "no-store",
+    }
+    if cached.outcome == "hit":
+        headers["Cache-Status"] = f"broadsheet; hit; ttl={int(cached.ttl_s)}"
+        headers["Age"] = str(int(cached.age_s))
+    else:
+        collapsed = "; collapsed" if cached.outcome == "shared" else ""
+        headers["Cache-Status"] = f"broadsheet; fwd=miss{collapsed}"
+    if shown := [f'<{address}>; rel="{relation}"' for relation, address in links.items() if address]:
+        headers["Link"] = ", ".join(shown)
+    return Response(served.answer.body, headers=headers, media_type=JSON)
+
+
+def query_routes(service_of: ServiceOf) -> list[BaseRoute]:
+    """The routes of this room; `service_of` finds the service of a request's app."""
+
+    async def search(request: Request) -> Response:
+        parameters = parse_search(query_pairs(request))
+        served = await service_of(request).search(parameters, request.state.timings)
+        answer = served.answer
+        return _served(served, {"next": answer.next, "prev": answer.prev, "first": links_of(parameters, None)})
+
+    async def article(request: Request) -> Response:
+        parse((), query_pairs(request))
+        served = await service_of(request).article(request.path_params["id"], request.state.timings)
+        return _served(served, {})
+
+    async def partitions(request: Request) -> Response:
+        parse((), query_pairs(request))
+        manifest = service_of(request).current()
+        headers = {"Cache-Control": "no-cache", "Broadsheet-Epoch": str(manifest.epoch)}
+        return Response(orjson.dumps(partitions_body(manifest)), headers=headers, media_type=JSON)
+
+    return [
+        Route("/v1/search", search, methods=["GET"]),
+        RawPathRoute("/v1/articles", article, methods=["GET"]),
+        Route("/v1/partitions", partitions, methods=["GET"]),
+    ]
+
+
+OPERATIONS: Sequence[Operation] = (
+    Operation(
+        path="/v1/search",
+        summary="Search the archive",
+        description="One page of articles, best first, with cursors to the pages around it.",
+        parameters=SEARCH,
+        answer=SearchAnswer,
+        problems=(
+            "parameter-invalid",
+            "query-invalid",
+            "cursor-invalid",
+            "cursor-mismatch",
+            "cursor-expired",
+            "uri-too-long",
+            "overloaded",
+            "not-ready",
+            "partial-results",
+            "timeout",
+        ),
+    ),
+    Operation(
+        path="/v1/articles/{id}",
+        summary="One article",
+        description="The newest version of an article. Percent-encode the id, its slashes too.",
+        id_example="2024-0001",
+        answer=ArticleAnswer,
+        problems=(
+            "parameter-invalid",
+            "article-not-found",
+            "uri-too-long",
+            "overloaded",
+            "not-ready",
+            "partial-results",
+            "timeout",
+        ),
+    ),
+    Operation(
+        path="/v1/partitions",
+        summary="The state of the index",
+        description="The current epoch, partition by partition.",
+        answer=PartitionsAnswer,
+        problems=("parameter-invalid", "uri-too-long", "not-ready"),
+    ),
+)

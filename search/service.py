@@ -1,0 +1,349 @@
+"""The search service: one request's parameters in, the bytes of one page out.
+
+    1. which epoch: the cursor's, else the current one
+    2. the query's tree, parsed in a leaf process or remembered
+    3. the cache, by everything the answer depends on
+    4. else: admission, scatter, gather, documents of this page, the body
+
+Contract: the body depends on the epoch and on the parameters only, so that equal answers are equal bytes. Every
+refusal is a `Problem`.
+
+Not here: HTTP (`routes.py`), how the cache works (`cache/`, seen through a Protocol).
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, Protocol
+
+import msgspec
+import orjson
+
+from partition.manifest import RootManifest
+from partition.types import MAX_ARTICLE_ID_BYTES
+from search.answers import STORED_NAMES, article_body, links_of, page_body
+from search.broker import Broker, EpochGoneError, Gathered, LeafError
+from search.cursor import Cursor, CursorCodec, CursorInvalidError, CursorMismatchError, check, digest_of
+from search.epochs import Epochs
+from search.leaf import Slice
+from search.parameters import DEFAULT_TIMEOUT_MS, SearchParameters
+from search.parsing import QueryError
+from search.query import Node, Query, words_of
+from web.admission import Admission
+from web.edge import Timings
+from web.problems import ParameterError, Problem
+
+MAX_REMEMBERED_QUERIES = 10_000
+ANSWER_VERSION = 1
+"""Part of every cache key: advanced when the same query would be answered with other bytes."""
+
+
+class Answer(msgspec.Struct, frozen=True, array_like=True):
+    """One page, as it is sent and cached."""
+
+    body: bytes
+    next: str | None
+    prev: str | None
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What is handed to the cache."""
+
+    body: bytes
+    keep: bool
+
+
+class Cached(Protocol):
+    """What comes back from the cache."""
+
+    @property
+    def body(self) -> bytes:
+        """The bytes that were loaded."""
+
+    @property
+    def outcome(self) -> str:
+        """`hit`, `miss` or `shared`."""
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since it was loaded."""
+
+    @property
+    def ttl_s(self) -> float:
+        """Seconds it may still be kept."""
+
+
+class Cache(Protocol):
+    """The cache as this room sees it."""
+
+    async def get_or_load(self, key: str, load: Callable[[], Awaitable[Loaded]]) -> Cached:
+        """The bytes under `key`, loaded if they are not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """An answer with what travels in headers."""
+
+    answer: Answer
+    manifest: RootManifest
+    cached: Cached
+
+
+class SearchService:
+    """Answers searches and look-ups from the published epochs of one archive."""
+
+    def __init__(
+        self,
+        *,
+        epochs: Epochs,
+        broker: Broker,
+        cache: Cache,
+        cursors: CursorCodec,
+        admission: Admission,
+        partition_of: Callable[[str, int], int],
+    ) -> None:
+        """Args: its parts; `partition_of(article_id, partitions)` is the routing that the indexer used."""
+        self._epochs = epochs
+        self._broker = broker
+        self._cache = cache
+        self._cursors = cursors
+        self._admission = admission
+        self._partition_of = partition_of
+        self._parsed: OrderedDict[tuple[int, str], Node] = OrderedDict()
+
+    def current(self) -> RootManifest:
+        """The epoch that new queries are answered from.
+
+        Raises:
+            Problem: `not-ready`.
+        """
+        if self._epochs.current is None:
+            raise Problem("not-ready", "no epoch is open yet", headers={"Retry-After": "1"})
+        return self._epochs.current
+
+    async def search(self, parameters: SearchParameters, timings: Timings) -> Served:
+        """One page.
+
+        Raises:
+            Problem
+        """
+        current = self.current()
+        deadline_s = time.monotonic() + parameters.timeout_ms / 1000
+        cursor = self._cursor(parameters.cursor)
+        try:
+            manifest = self._epochs.manifest(cursor.epoch) if cursor else current
+            query = await self._query(parameters, manifest, deadline_s, timings)
+            if cursor:
+                _check(cursor, query)
+
+            async def load() -> Loaded:
+                return await self._load(parameters, manifest, query, cursor, deadline_s, timings)
+
+            started_s = time.perf_counter()
+            cached = await self._cache.get_or_load(_key(parameters, manifest, query), load)
+            if cached.outcome == "hit":
+                timings.add("cache", started_s)
+        except EpochGoneError:
+            if cursor is None:  # the newest epoch went while it was asked: a newer one is coming
+                raise Problem(
+                    "overloaded", "the archive just changed; ask again", headers={"Retry-After": "1"}
+                ) from None
+            raise await self._expired(parameters, cursor, current, deadline_s, timings) from None
+        return Served(msgspec.msgpack.decode(cached.body, type=Answer), manifest, cached)
+
+    async def article(self, article_id: str, timings: Timings) -> Served:
+        """One article.
+
+        Raises:
+            Problem
+        """
+        manifest = self.current()
+        if len(article_id.encode(errors="replace")) > MAX_ARTICLE_ID_BYTES:
+            raise Problem("article-not-found", f"no id is longer than {MAX_ARTICLE_ID_BYTES} bytes")
+        deadline_s = time.monotonic() + DEFAULT_TIMEOUT_MS / 1000
+
+        async def load() -> Loaded:
+            partitions = len(manifest.partitions)
+            started_s = time.perf_counter()
+            async with self._admission.admitted():
+                stored = await self._broker.find(
+                    manifest.epoch,
+                    partitions,
+                    self._partition_of(article_id, partitions),
+                    article_id,
+                    deadline_s,
+                )
+            timings.add("documents", started_s)
+            if stored is None:
+                raise Problem("article-not-found", f"there is no article with the id {article_id!r}")
+            answer = Answer(orjson.dumps(article_body(stored)), None, None, complete=True)
+            return Loaded(msgspec.msgpack.encode(answer), keep=True)
+
+        digest = blake2b(article_id.encode(), digest_size=16).hexdigest()
+        try:
+            cached = await self._cache.get_or_load(f"article:{ANSWER_VERSION}:{manifest.epoch}:{digest}", load)
+        except EpochGoneError:
+            raise Problem("overloaded", "the archive just changed; ask again", headers={"Retry-After": "1"}) from None
+        except LeafError as error:
+            raise _late_or_broken(error) from None
+        return Served(msgspec.msgpack.decode(cached.body, type=Answer), manifest, cached)
+
+    def _cursor(self, text: str | None) -> Cursor | None:
+        if text is None:
+            return None
+        try:
+            return self._cursors.decode(text)
+        except CursorInvalidError as error:
+            raise Problem("cursor-invalid", str(error), [ParameterError("cursor", "is not one of ours")]) from None
+
+    async def _query(
+        self, parameters: SearchParameters, manifest: RootManifest, deadline_s: float, timings: Timings
+    ) -> Query:
+        # How many words a prefix stands for, and so whether it is allowed, depends on the statistics.
+        key = (manifest.statistics_epoch, parameters.q)
+        node = self._parsed.get(key)
+        if node is None:
+            started_s = time.perf_counter()
+            try:
+                node = await self._broker.parse(manifest.epoch, parameters.q, deadline_s)
+            except QueryError as error:
+                wrong = ParameterError("q", error.detail, error.position)
+                raise Problem("query-invalid", error.detail, [wrong]) from None
+            except LeafError as error:
+                raise _late_or_broken(error) from None
+            timings.add("parse", started_s)
+            self._parsed[key] = node
+            while len(self._parsed) > MAX_REMEMBERED_QUERIES:
+                self._parsed.popitem(last=False)
+        else:
+            self._parsed.move_to_end(key)
+        return Query(node, parameters.filters, parameters.sort)
+
+    async def _load(
+        self,
+        parameters: SearchParameters,
+        manifest: RootManifest,
+        query: Query,
+        cursor: Cursor | None,
+        deadline_s: float,
+        timings: Timings,
+    ) -> Loaded:
+        async with self._admission.admitted():
+            started_s = time.perf_counter()
+            # One more than the page holds: whether anything follows.
+            part = Slice(
+                parameters.limit + 1,
+                cursor.position if cursor else None,
+                cursor.backwards if cursor else False,
+            )
+            partitions = len(manifest.partitions)
+            found = await self._broker.search(manifest.epoch, partitions, query, part, deadline_s)
+            timings.add("scatter", started_s)
+            if found.failed and (not parameters.allow_partial or len(found.failed) == partitions):
+                raise _incomplete(found)
+            started_s = time.perf_counter()
+            has_more = len(found.matches) > parameters.limit
+            matches = found.matches[: parameters.limit]
+            backwards = part.backwards
+            if backwards:
+                matches.reverse()
+            try:
+                documents = await self._broker.documents(
+                    manifest.epoch,
+                    partitions,
+                    matches,
+                    frozenset(STORED_NAMES.get(name, name) for name in parameters.fields),
+                    words_of(query.node),
+                    deadline_s,
+                )
+            except LeafError as error:
+                raise _late_or_broken(error) from None
+            timings.add("documents", started_s)
+        missing = tuple(sorted({*(cursor.missing if cursor else ()), *found.failed}))
+
+        def link(at: int, *, towards_start: bool) -> str:
+            position = matches[at].position
+            made = Cursor(manifest.epoch, digest_of(query), position, towards_start, missing)
+            return links_of(parameters, self._cursors.encode(made))
+
+        # Whoever came by a cursor left something behind on the side it came from.
+        follows = has_more if not backwards else bool(matches)
+        precedes = has_more if backwards else bool(cursor and matches)
+        next_ = link(-1, towards_start=False) if follows else None
+        prev = link(0, towards_start=True) if precedes else None
+        earlier = cursor.missing if cursor else ()
+        body = page_body(parameters, manifest, found, matches, documents, next_=next_, prev=prev, missed=earlier)
+        complete = not found.failed and not earlier
+        return Loaded(msgspec.msgpack.encode(Answer(body, next_, prev, complete)), keep=complete)
+
+    async def _expired(
+        self,
+        parameters: SearchParameters,
+        cursor: Cursor,
+        current: RootManifest,
+        deadline_s: float,
+        timings: Timings,
+    ) -> Problem:
+        query = await self._query(parameters, current, deadline_s, timings)
+        _check(cursor, query)
+        resumed = Cursor(current.epoch, cursor.query_digest, cursor.position, cursor.backwards, cursor.missing)
+        resume = links_of(parameters, self._cursors.encode(resumed))
+        return Problem(
+            "cursor-expired",
+            f"epoch {cursor.epoch} is no longer kept; follow links.resume to go on in epoch {current.epoch}",
+            [ParameterError("cursor", "points into a state that is no longer kept")],
+            members={"links": {"resume": resume}},
+        )
+
+
+def _check(cursor: Cursor, query: Query) -> None:
+    try:
+        check(cursor, query)
+    except CursorMismatchError as error:
+        raise Problem("cursor-mismatch", str(error), [ParameterError("cursor", "belongs to another query")]) from None
+
+
+def _key(parameters: SearchParameters, manifest: RootManifest, query: Query) -> str:
+    """Everything the bytes depend on, and the effort allowed, since whoever asks first decides it for all."""
+    shape: tuple[Any, ...] = (
+        parameters.given,
+        parameters.limit,
+        parameters.fields,
+        parameters.exact_total,
+        parameters.cursor,
+        parameters.allow_partial,
+        parameters.timeout_ms,
+    )
+    digest = blake2b(query.canonical() + msgspec.msgpack.encode(shape), digest_size=16).hexdigest()
+    return f"search:{ANSWER_VERSION}:{manifest.epoch}:{digest}"
+
+
+def _incomplete(found: Gathered) -> Problem:
+    names = ", ".join(f"{partition} ({reason})" for partition, reason in sorted(found.failed.items()))
+    coverage = {
+        "complete": False,
+        "partitions": {
+            "total": found.partitions,
+            "ok": found.partitions - len(found.failed),
+            "failed": [{"partition": p, "reason": reason} for p, reason in sorted(found.failed.items())],
+        },
+    }
+    late = all(reason == "timeout" for reason in found.failed.values())
+    if len(found.failed) == found.partitions and late:
+        return Problem("timeout", "no partition answered in time", members={"coverage": coverage})
+    return Problem(
+        "partial-results",
+        f"partitions did not answer: {names}",
+        headers={"Retry-After": "1"},
+        members={"coverage": coverage},
+    )
+
+
+def _late_or_broken(error: LeafError) -> Problem:
+    if str(error) == "timeout":
+        return Problem("timeout", "the answer was not ready in time")
+    return Problem("partial-results", f"a partition could not answer: {error}", headers={"Retry-After": "1"})

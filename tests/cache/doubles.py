@@ -1,0 +1,65 @@
+"""Stand-ins of the cache's tests: a clock, a loader, and a reader of counters.
+
+Not here: stand-ins for Redis; tests use a real server.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from prometheus_client import REGISTRY
+
+
+@dataclass
+class Clock:
+    """A clock that moves when told to."""
+
+    now_s: float = 1_000.0
+
+    def __call__(self) -> float:
+        """Seconds since some moment."""
+        return self.now_s
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What loaders of these tests return."""
+
+    body: bytes
+    keep: bool = True
+
+
+@dataclass
+class Loader:
+    """A loader that counts its calls and waits at a gate, which stands open at first."""
+
+    answer: Answer | Exception = field(default_factory=lambda: Answer(b"body"))
+    calls: int = 0
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    called: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+
+    async def __call__(self) -> Answer:
+        """Load."""
+        self.calls += 1
+        self.called.set()
+        await self.gate.wait()
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+class Counted:
+    """How far counters have moved since this was made."""
+
+    def __init__(self, name: str, label: str, *values: str) -> None:
+        self._series = [(f"broadsheet_cache_{name}_total", {label: value}) for value in values]
+        self._start = self._read()
+
+    def _read(self) -> list[float]:
+        return [REGISTRY.get_sample_value(name, labels) or 0 for name, labels in self._series]
+
+    def moved(self) -> tuple[int, ...]:
+        """The difference, value by value."""
+        return tuple(int(now - start) for now, start in zip(self._read(), self._start, strict=True))

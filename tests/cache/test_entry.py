@@ -1,0 +1,77 @@
+"""The envelope: what was kept comes back, and nothing else does."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cache.entry import Entry, Fault, decode, encode
+from cache.keys import Key
+
+DIGEST = Key.of("a key").digest
+NOW_S = 1_700_000_000.5
+ENTRY = Entry(b'{"data":[]}', NOW_S, 60.0)
+RAW = encode(ENTRY, DIGEST)
+
+
+@given(st.binary(max_size=300), st.integers(0, 2**40), st.integers(1, 10**9))
+def test_round_trip(body: bytes, created_ms: int, lifetime_ms: int) -> None:
+    """An entry comes back as it was, to the millisecond."""
+    entry = Entry(body, created_ms / 1000, lifetime_ms / 1000)
+    assert decode(encode(entry, DIGEST), DIGEST, created_ms / 1000) == entry
+
+
+@given(st.integers(0, len(RAW) - 1), st.integers(1, 255))
+def test_a_changed_byte_is_a_fault(position: int, flip: int) -> None:
+    """No byte can change unnoticed, in the header or in the body."""
+    damaged = bytearray(RAW)
+    damaged[position] ^= flip
+    assert isinstance(decode(bytes(damaged), DIGEST, NOW_S), Fault)
+
+
+def test_every_truncation_is_a_fault() -> None:
+    """An entry cut anywhere is refused, and so is one with something behind it."""
+    for length in range(len(RAW)):
+        assert isinstance(decode(RAW[:length], DIGEST, NOW_S), Fault)
+    assert decode(RAW + b"\0", DIGEST, NOW_S) is Fault.DAMAGED
+
+
+@given(st.one_of(st.binary(), st.binary().map(b"BSce".__add__), st.text(), st.none(), st.lists(st.binary())))
+def test_foreign_values_are_faults(raw: object) -> None:
+    """Whatever another application left under our name, or another type, is a fault and never an exception."""
+    assert isinstance(decode(raw, DIGEST, NOW_S), Fault)
+
+
+def test_an_entry_answers_its_own_key_only() -> None:
+    """A reply that was meant for another key is refused."""
+    assert decode(RAW, Key.of("another key").digest, NOW_S) is Fault.OTHER_KEY
+
+
+def test_another_version_is_refused() -> None:
+    """The version stands after the magic and is looked at before anything that it could change."""
+    assert decode(RAW[:4] + b"\0\2" + RAW[6:], DIGEST, NOW_S) is Fault.VERSION
+
+
+def test_an_entry_ends_with_its_lifetime() -> None:
+    """An entry is served until its lifetime is over, even if the backend keeps it longer."""
+    assert decode(RAW, DIGEST, NOW_S + 59.9) == ENTRY
+    assert decode(RAW, DIGEST, NOW_S + 60.0) is Fault.EXPIRED
+
+
+def test_age_and_time_to_live_are_never_negative() -> None:
+    """Clocks of other machines may be ahead of ours; ages start at 0."""
+    assert (ENTRY.age_s(NOW_S - 5), ENTRY.ttl_s(NOW_S - 5)) == (0, 60)
+    assert (ENTRY.age_s(NOW_S + 20), ENTRY.ttl_s(NOW_S + 20)) == (20, 40)
+    assert ENTRY.ttl_s(NOW_S + 100) == 0
+
+
+def test_the_layout_is_the_documented_one() -> None:
+    """Golden bytes, field by field: a change of layout needs a new version."""
+    assert encode(Entry(b"hi", 1.5, 60.0), bytes(range(32))) == bytes.fromhex(
+        "42536365"  # magic
+        "0001"  # version
+        "00000000000005dc"  # created_ms
+        "000000000000ea60"  # lifetime_ms
+        "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"  # digest
+        "0000000000000002"  # body_bytes
+        "47baad18"  # crc32
+        "6869"  # body
+    )

@@ -1,0 +1,197 @@
+"""Read-through: one load a key, what is kept and what is not, and the arithmetic of its counters."""
+
+import asyncio
+import random
+from uuid import uuid4
+
+import pytest
+
+from cache.backends import Backend, MemoryCache
+from cache.keys import Key
+from cache.read_through import JITTER, Cached, ReadThrough
+from tests.cache.doubles import Answer, Clock, Counted, Loader
+
+pytestmark = pytest.mark.anyio
+
+
+async def ask(cache: ReadThrough, key: str, loader: Loader) -> Cached:
+    """Ask, and wait until the answer is kept too."""
+    answer = await cache.get_or_load(key, loader)
+    await cache._flights.settle()
+    return answer
+
+
+@pytest.fixture
+def key() -> str:
+    """A key of this test alone, since the Redis server is shared."""
+    return str(uuid4())
+
+
+async def test_miss_then_hit_with_age(backend: Backend, key: str, clock: Clock) -> None:
+    """The first caller loads, later ones find; ages and times to live add up to the lifetime."""
+    cache = ReadThrough(backend, ttl_s=100, wall_clock=clock)
+    loader = Loader(Answer(b"\xff\x00body"))
+    first = await ask(cache, key, loader)
+    clock.now_s += 30
+    second = await ask(cache, key, loader)
+    assert (first.body, first.outcome, first.age_s) == (b"\xff\x00body", "miss", 0)
+    assert (second.body, second.outcome, second.age_s) == (b"\xff\x00body", "hit", 30)
+    assert first.ttl_s == pytest.approx(30 + second.ttl_s, abs=0.001)
+    assert loader.calls == 1
+
+
+async def test_lifetimes_are_spread(backend: Backend) -> None:
+    """Answers kept at the same moment expire at different ones, within a tenth of the time to live."""
+    cache = ReadThrough(backend, ttl_s=100)
+    loader = Loader()
+    ttls_s = {round((await ask(cache, str(uuid4()), loader)).ttl_s, 3) for _ in range(20)}
+    assert len(ttls_s) > 15
+    assert all(100 * (1 - JITTER) - 1 <= ttl_s <= 100 * (1 + JITTER) for ttl_s in ttls_s)
+
+
+async def test_an_expired_answer_is_loaded_again(backend: Backend, key: str, clock: Clock) -> None:
+    """After its lifetime an answer is not served, even if the backend still has it."""
+    cache = ReadThrough(backend, ttl_s=100, wall_clock=clock)
+    loader = Loader()
+    await ask(cache, key, loader)
+    clock.now_s += 111
+    assert (await ask(cache, key, loader)).outcome == "miss"
+
+
+async def test_another_epoch_in_the_key_is_another_answer(backend: Backend, key: str) -> None:
+    """Nothing is purged: a new epoch in the key misses, and the old one is still there."""
+    cache = ReadThrough(backend, ttl_s=100)
+    await ask(cache, f"7 {key}", Loader(Answer(b"old")))
+    assert (await ask(cache, f"8 {key}", Loader(Answer(b"new")))).body == b"new"
+    again = await ask(cache, f"7 {key}", Loader(Answer(b"unused")))
+    assert (again.body, again.outcome) == (b"old", "hit")
+
+
+async def test_what_is_not_to_be_kept_is_not_kept(backend: Backend, key: str) -> None:
+    """A partial answer goes to those who wait for it and is loaded afresh for the next."""
+    cache = ReadThrough(backend, ttl_s=100)
+    partial = Loader(Answer(b"partial", keep=False))
+    answer = await ask(cache, key, partial)
+    assert (answer.body, answer.outcome, answer.ttl_s) == (b"partial", "miss", 0)
+    assert (await ask(cache, key, Loader(Answer(b"whole")))).body == b"whole"
+    assert (await ask(cache, key, Loader(Answer(b"unused")))).body == b"whole"
+
+
+@pytest.mark.parametrize("waits", [True, False], ids=["slow load", "instant load"])
+async def test_a_thousand_callers_of_a_cold_key_cause_one_load(backend: Backend, key: str, waits: bool) -> None:
+    """One load, however fast: no caller slips in between the answer and its being kept."""
+    cache = ReadThrough(backend, ttl_s=100)
+    loader = Loader()
+    if waits:
+        loader.gate.clear()
+    callers = [asyncio.create_task(cache.get_or_load(key, loader)) for _ in range(1000)]
+    await loader.called.wait()
+    loader.gate.set()
+    answers = await asyncio.gather(*callers)
+    assert loader.calls == 1
+    assert {answer.body for answer in answers} == {b"body"}
+    assert sum(answer.outcome == "miss" for answer in answers) == 1
+
+
+async def test_cancelled_callers_spare_the_rest(backend: Backend, key: str) -> None:
+    """The caller that loads may go; the others get the answer, and it is kept."""
+    cache = ReadThrough(backend, ttl_s=100)
+    loader = Loader()
+    loader.gate.clear()
+    callers = [asyncio.create_task(cache.get_or_load(key, loader)) for _ in range(10)]
+    await loader.called.wait()
+    for caller in callers[:9]:
+        caller.cancel()
+    await asyncio.gather(*callers[:9], return_exceptions=True)
+    loader.gate.set()
+    assert (await callers[9]).body == b"body"
+    assert (await ask(cache, key, loader)).body == b"body"
+    assert loader.calls == 1
+
+
+async def test_errors_are_shared_and_not_kept(backend: Backend, key: str) -> None:
+    """Those who wait get the loader's own error; the next caller loads again."""
+    cache = ReadThrough(backend, ttl_s=100)
+    loader = Loader(LookupError("once"))
+    loader.gate.clear()
+    callers = [asyncio.create_task(cache.get_or_load(key, loader)) for _ in range(10)]
+    await loader.called.wait()
+    await asyncio.sleep(0)
+    loader.gate.set()
+    errors = await asyncio.gather(*callers, return_exceptions=True)
+    assert all(error is loader.answer for error in errors)
+    loader.answer = Answer(b"better")
+    assert (await ask(cache, key, loader)).outcome == "miss"
+
+
+class LateBackend(MemoryCache):
+    """A memory whose first reply is held back, as the network may do."""
+
+    def __init__(self) -> None:
+        super().__init__(1 << 20)
+        self.asked = asyncio.Event()
+        self.reply = asyncio.Event()
+
+    async def _get(self, key: str, **kwargs: object) -> bytes | None:
+        value = await super()._get(key, **kwargs)
+        if not self.asked.is_set():
+            self.asked.set()
+            await self.reply.wait()
+        return value
+
+
+async def test_the_second_look_prevents_a_second_load() -> None:
+    """The interleaving of step 4: nothing found, another flight comes and goes, then our own flight."""
+    late = LateBackend()
+    cache = ReadThrough(late, ttl_s=100)
+    loader = Loader()
+    counted = Counted("events", "result", "hit", "load", "shared", "recheck_hit")
+    slow = asyncio.create_task(cache.get_or_load("key", loader))
+    await late.asked.wait()
+    assert (await ask(cache, "key", loader)).outcome == "miss"
+    late.reply.set()
+    assert (await slow).outcome == "hit"
+    assert loader.calls == 1
+    assert counted.moved() == (0, 1, 0, 1)
+
+
+async def test_gets_are_hits_and_loads_and_shares(backend: Backend, key: str) -> None:
+    """Every request is one event, also if it fails or its caller goes while it waits."""
+    cache = ReadThrough(backend, ttl_s=100)
+    counted = Counted("events", "result", "hit", "shared", "recheck_hit", "load")
+    choose = random.Random(7)
+    loaders = [
+        Loader(LookupError("bad") if number == 0 else Answer(b"x", keep=number % 2 == 0)) for number in range(8)
+    ]
+    asked = 0
+    for _ in range(20):
+        picked = [choose.randrange(8) for _ in range(30)]
+        callers = [asyncio.create_task(cache.get_or_load(f"{key} {one}", loaders[one])) for one in picked]
+        await asyncio.gather(*callers, return_exceptions=True)
+        asked += len(callers)
+    hits, shared, rechecked, loads = counted.moved()
+    assert hits + shared + rechecked + loads == asked
+    assert loads == sum(loader.calls for loader in loaders)
+    assert min(hits, shared) > 0
+
+
+async def test_close_keeps_what_was_answered(key: str) -> None:
+    """An answer on its way to the backend is not lost by closing."""
+    memory = MemoryCache(1 << 20)
+    cache = ReadThrough(memory, ttl_s=100)
+    await cache.get_or_load(key, Loader())
+    await cache.close()
+    assert await memory.get(Key.of(key).name) is not None
+
+
+async def test_a_time_to_live_must_be_positive() -> None:
+    """Without a lifetime nothing could be kept."""
+    with pytest.raises(ValueError, match="time to live is 0 s"):
+        ReadThrough(MemoryCache(0), ttl_s=0)
+
+
+async def test_several_caches_live_in_one_process(key: str) -> None:
+    """Metrics are the process's own: a second cache registers nothing twice and shares no flight."""
+    caches = [ReadThrough(MemoryCache(1 << 20), ttl_s=100) for _ in range(2)]
+    loader = Loader()
+    assert [(await ask(cache, key, loader)).outcome for cache in caches] == ["miss", "miss"]

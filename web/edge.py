@@ -1,0 +1,84 @@
+"""The edge: what happens to every request before and after its handler.
+
+Contract: each request has an id (`X-Request-Id`, accepted if it looks like one, else made), which is echoed, logged
+and named in problems. Each is counted and timed by route, never by query text. An address longer than
+`MAX_TARGET_BYTES` is refused before anything parses it. Timings that handlers note travel as `Server-Timing`.
+
+Not here: admission (`admission.py`), problems (`problems.py`).
+"""
+
+import re
+import time
+from secrets import token_hex
+
+from prometheus_client import Counter, Histogram
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from web.problems import Problem
+
+MAX_TARGET_BYTES = 8192
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+REQUESTS = Counter("broadsheet_http_requests", "HTTP requests answered", ["route", "method", "status"])
+DURATION = Histogram(
+    "broadsheet_http_request_duration_seconds",
+    "Time from the request's arrival to the start of its answer",
+    ["route"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
+
+
+class Timings:
+    """Named durations of one request."""
+
+    def __init__(self) -> None:
+        self._spent: dict[str, float] = {}
+
+    def add(self, name: str, started_s: float) -> None:
+        """Note the time since `started_s` (performance counter) under `name`."""
+        self._spent[name] = self._spent.get(name, 0.0) + time.perf_counter() - started_s
+
+    def header(self) -> str:
+        """The value of `Server-Timing`."""
+        return ", ".join(f"{name};dur={spent * 1000:.2f}" for name, spent in self._spent.items())
+
+
+class Edge:
+    """ASGI middleware around the whole app."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection scope."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started_s = time.perf_counter()
+        request = Request(scope)
+        offered = request.headers.get("x-request-id", "")
+        request_id = offered if _REQUEST_ID.fullmatch(offered) else token_hex(8)
+        timings = Timings()
+        scope["state"] = {**scope.get("state", {}), "request_id": request_id, "timings": timings}
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                headers["X-Content-Type-Options"] = "nosniff"
+                if timing := timings.header():
+                    headers["Server-Timing"] = timing
+                route = getattr(scope.get("route"), "path", "none")
+                method = scope["method"] if scope["method"] in _METHODS else "other"
+                REQUESTS.labels(route, method, message["status"]).inc()
+                DURATION.labels(route).observe(time.perf_counter() - started_s)
+            await send(message)
+
+        if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_TARGET_BYTES:
+            problem = Problem("uri-too-long", f"the address is longer than {MAX_TARGET_BYTES} bytes")
+            await problem.response(request_id, request.url.path[:100])(scope, receive, send_with_headers)
+            return
+        await self._app(scope, receive, send_with_headers)

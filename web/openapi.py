@@ -1,0 +1,142 @@
+"""The OpenAPI 3.1 document, made from what the routes declare.
+
+Contract: every parameter, answer and problem in it is the declaration that the code itself uses; nothing is written
+twice. Problems that any route may answer (405, 500) are in every operation.
+
+Not here: the operations themselves (`search/routes.py`, `broadsheet/app.py`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from web.parameters import Parameter
+from web.problems import MEDIA_TYPE, TYPES, type_address
+
+
+class ProblemError(msgspec.Struct, omit_defaults=True):
+    """What is wrong with one parameter."""
+
+    parameter: str
+    detail: str
+    position: int | None = None
+    """Offset into the parameter's value, where it is known."""
+
+
+class ProblemBody(msgspec.Struct, omit_defaults=True):
+    """An error (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    request_id: str
+    errors: list[ProblemError] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One GET operation of the API."""
+
+    path: str
+    summary: str
+    description: str
+    parameters: Sequence[Parameter] = ()
+    id_example: str | None = None
+    """Example of the path's `{id}`, where it has one."""
+    answer: Any = None
+    """Type of the body; `None` for text."""
+    problems: Sequence[str] = ()
+    media_type: str = "application/json"
+
+
+_HEADERS = {
+    "X-Request-Id": "The id of this request, as it was logged.",
+    "Server-Timing": "Where the time went, in milliseconds.",
+}
+
+
+def document(operations: Sequence[Operation], *, version: str) -> dict[str, Any]:
+    """The whole document."""
+    types = [operation.answer for operation in operations if operation.answer is not None]
+    _schemas, components = msgspec.json.schema_components(
+        [*types, ProblemBody], ref_template="#/components/schemas/{name}"
+    )
+    for schema in components.values():
+        _nullable_is_honest(schema)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Broadsheet",
+            "version": version,
+            "summary": "Search in news archives.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": {operation.path: {"get": _operation(operation)} for operation in operations},
+        "components": {"schemas": components},
+    }
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    schema = {"type": "string"}
+    if operation.answer is not None:
+        schema = {"$ref": f"#/components/schemas/{operation.answer.__name__}"}
+    statuses: dict[int, list[str]] = {}
+    for slug in (*operation.problems, "method-not-allowed", "internal"):
+        statuses.setdefault(TYPES[slug].status, []).append(slug)
+    return {
+        "operationId": operation.path.strip("/").replace("/", "_").replace("{id}", "by_id").replace(".", "_")
+        or "page",
+        "summary": operation.summary,
+        "description": operation.description,
+        "parameters": [*_path_parameters(operation), *map(_query_parameter, operation.parameters)],
+        "responses": {
+            "200": {
+                "description": operation.summary,
+                "headers": {
+                    name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()
+                },
+                "content": {operation.media_type: {"schema": schema}},
+            },
+            **{str(status): _problem_response(slugs) for status, slugs in sorted(statuses.items())},
+        },
+    }
+
+
+def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
+    if operation.id_example is None:
+        return []
+    schema = {"type": "string", "minLength": 1, "maxLength": 512}
+    return [{"name": "id", "in": "path", "required": True, "schema": schema, "example": operation.id_example}]
+
+
+def _query_parameter(parameter: Parameter) -> dict[str, Any]:
+    schema = dict(parameter.schema)
+    if parameter.repeated:
+        schema = {"type": "array", "items": schema, "maxItems": 32}
+    described = {
+        "name": parameter.name,
+        "in": "query",
+        "description": parameter.description,
+        "required": False,
+        "schema": schema,
+    }
+    return described if parameter.example is None else {**described, "example": parameter.example}
+
+
+def _problem_response(slugs: list[str]) -> dict[str, Any]:
+    lines = [f"[{slug}]({type_address(slug)}): {TYPES[slug].title}." for slug in slugs]
+    return {
+        "description": " ".join(lines),
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}},
+    }
+
+
+def _nullable_is_honest(schema: dict[str, Any]) -> None:
+    """Members that are left out when empty are never null: say so."""
+    for name, member in schema.get("properties", {}).items():
+        if member.get("default", ...) is None and name not in schema.get("required", []):
+            member.pop("default")
