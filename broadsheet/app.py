@@ -19,9 +19,9 @@ from starlette.routing import Route
 
 from broadsheet import __version__
 from broadsheet.cursor_keys import cursor_keys
-from broadsheet.settings import Settings, resolve
+from broadsheet.settings import Settings, SettingsError, resolve
 from broadsheet.telemetry import configure_logs, metrics
-from cache.backends import open_backend
+from cache.backends import Backend, CacheUrlError, open_backend
 from cache.read_through import ReadThrough
 from indexer.routing import partition_of
 from search.broker import Broker
@@ -80,12 +80,27 @@ def service_of(request: Request) -> SearchService:
     return service
 
 
+def backend_of(settings: Settings) -> Backend:
+    """The cache's backend, not yet connected.
+
+    Raises:
+        SettingsError: the address of Redis makes no sense.
+    """
+    try:
+        return open_backend(settings.redis_url or None, settings.cache_bytes)
+    except CacheUrlError as error:
+        raise SettingsError(str(error)) from None
+
+
 @contextlib.asynccontextmanager
 async def running_service(settings: Settings) -> AsyncIterator[tuple[SearchService, Epochs]]:
-    """A search service on the archive of `settings`, with its processes, until the block ends."""
+    """A search service on the archive of `settings`, with its processes, until the block ends.
+
+    Raises:
+        SettingsError: the cursor keys or the address of Redis cannot be used.
+    """
     root = settings.root
-    backend = open_backend(settings.redis_url or None, settings.cache_bytes)
-    cache = ReadThrough(backend, ttl_s=settings.cache_ttl_s)
+    cache = ReadThrough(backend_of(settings), ttl_s=settings.cache_ttl_s)
     pool = LeafPool(root, processes=settings.leaf_processes)
     broker = Broker(pool)
     epochs = Epochs(root, broker)

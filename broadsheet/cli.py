@@ -22,6 +22,7 @@ import typer
 import uvicorn
 
 from broadsheet import __version__
+from broadsheet.cursor_keys import cursor_keys
 from broadsheet.listing import print_answer, print_settings
 from broadsheet.progress import reporter
 from broadsheet.settings import Resolved, SettingsError, as_environment, resolve
@@ -149,6 +150,8 @@ def search(
     given.append(("timeout_ms", "30000"))
     try:
         body = asyncio.run(_search(settings, given))
+    except SettingsError as error:
+        _fail(error, MISUSED)
     except Problem as problem:
         _fail(problem.detail, MISUSED if problem.slug.endswith("-invalid") else FAILED)
     if as_json:
@@ -186,9 +189,16 @@ def serve(
     broadsheet serve --data archive
     BROADSHEET_REDIS_URL=redis://localhost broadsheet serve --data archive --workers 2 --port 8080
     """
+    from broadsheet.app import backend_of
+
     settings = _resolve(config, data=data, host=host, port=port, workers=workers).settings
     if not settings.root.is_dir():
         _fail(f"{settings.root}: there is no such folder; index something into it first")
+    try:
+        backend_of(settings)
+        cursor_keys(settings.cursor_keys, settings.root)
+    except SettingsError as error:  # here, once, rather than in every worker
+        _fail(error, MISUSED)
     os.environ.update(as_environment(settings))
     metrics_folder = tempfile.mkdtemp(prefix="broadsheet-metrics-") if settings.workers > 1 else None
     if metrics_folder:
@@ -211,8 +221,8 @@ def serve(
             limit_concurrency=2000,
             timeout_graceful_shutdown=10,
         )
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
+    except SystemExit:  # uvicorn has said why; its statuses are not ours
+        raise typer.Exit(FAILED) from None
     finally:
         if metrics_folder:
             shutil.rmtree(metrics_folder, ignore_errors=True)
@@ -279,7 +289,7 @@ def info(data: Data = None, config: Config = None) -> None:
 def sample(
     articles: Annotated[int, typer.Option(help="How many.", min=0)] = 5000,
     seed: Annotated[int, typer.Option(help="Equal seeds give equal articles.", min=0)] = 1,
-    mean_words: Annotated[int, typer.Option(help="Mean length of a body.", min=20, max=10_000)] = 400,
+    mean_words: Annotated[int, typer.Option(help="Mean length of a body.", min=60, max=10_000)] = 400,
 ) -> None:
     """Write made-up news as JSONL to standard output.
 

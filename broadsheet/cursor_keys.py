@@ -10,6 +10,7 @@ import contextlib
 import os
 import re
 import secrets
+import tempfile
 from pathlib import Path
 
 from broadsheet.settings import SettingsError
@@ -31,16 +32,23 @@ def cursor_keys(setting: str, root: Path) -> dict[int, bytes]:
     if setting:
         return _parse(setting, "cursor_keys")
     path = root / "cursor.key"
+    try:
+        if not path.exists():
+            _make(path)
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be used ({error.strerror}); set BROADSHEET_CURSOR_KEYS") from None
+    return _parse(text.strip(), str(path))
+
+
+def _make(path: Path) -> None:
+    """Make the file whole or not at all: several processes may start at once, and must agree."""
+    handle, aside = tempfile.mkstemp(prefix=path.name, dir=path.parent)  # mode 0600
+    with os.fdopen(handle, "w") as file:
+        file.write(f"1:{secrets.token_hex(KEY_BYTES)}\n")
     with contextlib.suppress(FileExistsError):
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except OSError as error:
-            if isinstance(error, FileExistsError):
-                raise
-            raise SettingsError(f"{path} cannot be made ({error.strerror}); set BROADSHEET_CURSOR_KEYS") from None
-        with os.fdopen(handle, "w") as file:
-            file.write(f"1:{secrets.token_hex(KEY_BYTES)}\n")
-    return _parse(path.read_text().strip(), str(path))
+        os.link(aside, path)  # unlike a rename, refuses an existing name
+    Path(aside).unlink()
 
 
 def _parse(text: str, source: str) -> dict[int, bytes]:

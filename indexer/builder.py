@@ -152,6 +152,9 @@ def build_in_processes(processes: int, lock_handle: int) -> Builder:
 
 @contextlib.contextmanager
 def _child(lock_handle: int) -> Iterator["subprocess.Popen[str]"]:
+    # An interrupt at the terminal reaches the whole group; the parent ends its children when it is done. The child
+    # inherits this thread's mask, and so is deaf to it from its first moment.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     # -P: a folder of the user's that is named like one of our rooms must not be imported instead.
     command = [sys.executable, "-P", "-m", "indexer.builder"]
     with subprocess.Popen(  # noqa: S603 - our own module, no shell
@@ -190,8 +193,6 @@ def _main() -> None:
     def tell(message: dict[str, Any]) -> None:
         print(json.dumps(message), flush=True)  # noqa: T201 - the pipe to the parent
 
-    # An interrupt at the terminal reaches the whole group; the parent ends its children when it is done.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=listen, daemon=True).start()
     while True:
         fields = json.loads(lines.get())

@@ -186,8 +186,8 @@ def _project(log: EventLog, projector: Projector, reporter: Reporter) -> None:
     def progress(articles: int) -> None:
         nonlocal done
         done += articles
-        # Events of one article within a round become one change: never more than the whole.
-        reporter.indexing(min(done, total), total)
+        if done < total:  # the end is told once, below
+            reporter.indexing(done, total)
 
     projector.project(progress=progress)
     if total:

@@ -11,6 +11,7 @@ writes; any number read.
 Not here: validation (`article.py`), what events do to the index (`projection.py`).
 """
 
+import contextlib
 import json
 import sqlite3
 import time
@@ -23,18 +24,19 @@ from typing import Literal, Self
 import zstandard
 
 from indexer.routing import partition_of
+from partition.envelope import fsync_file, fsync_folder
 from partition.types import Article
 
 Kind = Literal["put", "withdraw", "statistics"]
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS event (
+CREATE TABLE setting (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE event (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, partition INTEGER, article_id TEXT,
     version INTEGER, created_ms INTEGER NOT NULL, live INTEGER NOT NULL, body BLOB);
-CREATE INDEX IF NOT EXISTS event_by_partition ON event (partition, seq);
-CREATE INDEX IF NOT EXISTS event_statistics ON event (seq) WHERE kind = 'statistics';
-CREATE TABLE IF NOT EXISTS article (
+CREATE INDEX event_by_partition ON event (partition, seq);
+CREATE INDEX event_statistics ON event (seq) WHERE kind = 'statistics';
+CREATE TABLE article (
     article_id TEXT PRIMARY KEY, version INTEGER NOT NULL, digest BLOB, live INTEGER NOT NULL) WITHOUT ROWID;
 """
 
@@ -86,24 +88,22 @@ class EventLog:
             raise LogError(f"{path}: there is no event log here; index something first")
         self._now_ms = now_ms
         self._compressor = zstandard.ZstdCompressor(level=3)
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=10.0)
         try:
-            self._open(partitions)
-        except sqlite3.DatabaseError as error:
-            self._db.close()
+            if partitions is not None and not path.exists():
+                _make(path, partitions)
+            with contextlib.ExitStack() as undo:
+                self._db = sqlite3.connect(path, isolation_level=None, timeout=10.0)
+                undo.callback(self._db.close)
+                self._open(partitions)
+                undo.pop_all()
+        except sqlite3.Error as error:
             raise LogError(f"{path}: not a usable event log ({error}); restore it from a copy") from None
-        except LogError:
-            self._db.close()
-            raise
 
     def _open(self, partitions: int | None) -> None:
-        if partitions is not None:
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.executescript(_SCHEMA)
-            self._db.execute("INSERT OR IGNORE INTO setting VALUES ('partitions', ?)", (partitions,))
         row = self._db.execute("SELECT value FROM setting WHERE name = 'partitions'").fetchone()
         self.partitions: int = row[0]
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")
         if partitions not in {None, self.partitions}:
             raise LogError(
                 f"the archive has {self.partitions} partitions, not {partitions}; leave --partitions out, or index "
@@ -143,19 +143,23 @@ class EventLog:
         Returns:
             For each submission its sequence, or `None` where nothing changed: the same article again, or the
             withdrawal of an article that is not there.
+
+        Raises:
+            LogError: it could not be written; nothing was logged.
         """
         sequences: list[int | None] = []
-        self._db.execute("BEGIN IMMEDIATE")
         try:
+            self._db.execute("BEGIN IMMEDIATE")
             live = self.live_articles()
             created_ms = self._now_ms()
             for submission in submissions:
                 seq, live = self._append_one(submission, created_ms, live)
                 sequences.append(seq)
             self._db.execute("COMMIT")
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
+        except sqlite3.Error as error:
+            raise LogError(f"the event log cannot be written ({error}); put that right and run again") from None
+        finally:
+            self._db.rollback()  # does nothing after a commit
         return sequences
 
     def _append_one(self, submission: Submission, created_ms: int, live: int) -> tuple[int | None, int]:
@@ -220,6 +224,19 @@ class EventLog:
         for seq, kind, article_id, version, created_ms, body in self._db.execute(query, (partition, after, through)):
             article = None if body is None else _decode(decompressor.decompress(body))
             yield Event(seq, kind, partition, article_id, version, created_ms, article)
+
+
+def _make(path: Path, partitions: int) -> None:
+    """Make an empty log that is complete when it gets its name: nobody ever sees half of one."""
+    aside = path.with_name(path.name + ".tmp")
+    aside.unlink(missing_ok=True)  # of a process that died here
+    with contextlib.closing(sqlite3.connect(aside)) as db:
+        db.executescript("PRAGMA journal_mode = OFF;" + _SCHEMA)
+        db.execute("INSERT INTO setting VALUES ('partitions', ?)", (partitions,))
+        db.commit()
+    fsync_file(aside)
+    aside.rename(path)
+    fsync_folder(path.parent)
 
 
 def _decode(content: bytes) -> Article:

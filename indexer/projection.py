@@ -45,7 +45,11 @@ def advance_statistics(log: EventLog) -> None:
 
 
 class Projector:
-    """Brings the archive in `root` up to its log; needs the `IndexerLock`."""
+    """Brings the archive in `root` up to its log; needs the `IndexerLock`.
+
+    Raises:
+        LogError: the log is not the one that the archive was made from, or its rules were others.
+    """
 
     def __init__(
         self,
@@ -64,6 +68,12 @@ class Projector:
         for folder in (self._layout.epochs, self._layout.statistics):
             folder.mkdir(parents=True, exist_ok=True)
         prune(self._layout, retention, now_ms=now_ms())
+        current = self.current()
+        if current and current.applied_seq > log.last_seq():
+            raise LogError(
+                f"the event log ends before epoch {current.epoch}, which was made from it; restore the log from a "
+                "copy, or index into a new folder"
+            )
 
     def current(self) -> RootManifest | None:
         """The newest epoch, `None` before the first.

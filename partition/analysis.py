@@ -29,9 +29,14 @@ def term_of(word: str) -> str:
     return str(stem(word.lower()))
 
 
+def words(text: str) -> list[str]:
+    """The words of `text` as they stand in it; `term_of` makes each a term."""
+    return _WORD.findall(text)
+
+
 def terms(text: str) -> list[str]:
     """The terms of `text`; the index of each is its position."""
-    return [term_of(word) for word in _WORD.findall(text)]
+    return [term_of(word) for word in words(text)]
 
 
 def spans(text: str) -> Iterator[tuple[str, int, int]]:

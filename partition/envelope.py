@@ -5,7 +5,7 @@ Layout, little endian, 24 bytes before the payload, which therefore starts 8-byt
     0   4   magic    b"BRDS"
     4   4   kind     four ASCII letters, e.g. b"STAT"
     8   4   version  u32, per kind, from 1
-    12  4   crc      u32, CRC-32 (zlib) of the payload
+    12  4   crc      u32, CRC-32 (zlib) of kind, version, length and payload, in this order
     16  8   length   u64, bytes of the payload; the file ends with it
 
 Contract: `write_file` is durable when it returns (file and folder are fsynced) and never overwrites;
@@ -66,7 +66,7 @@ def write_file(path: Path, kind: bytes, version: int, payload: bytes) -> None:
     Raises:
         FileExistsError: `path` is taken.
     """
-    header = _HEADER.pack(MAGIC, kind, version, zlib.crc32(payload), len(payload))
+    header = _HEADER.pack(MAGIC, kind, version, _checksum(kind, version, payload), len(payload))
     write_durably(path, header + payload)
 
 
@@ -101,6 +101,11 @@ def read_payload(path: Path, kind: bytes, versions: range) -> memoryview:
     payload = mapped[_HEADER.size :]
     if len(payload) != length:
         raise CorruptFile(path, f"payload of {len(payload)} bytes instead of {length}", _REBUILD)
-    if zlib.crc32(payload) != crc:
+    if _checksum(kind, version, payload) != crc:
         raise CorruptFile(path, "the checksum does not match", _REBUILD)
     return payload
+
+
+def _checksum(kind: bytes, version: int, payload: bytes | memoryview) -> int:
+    # The version too: a flipped bit must not turn one version that we read into another.
+    return zlib.crc32(payload, zlib.crc32(struct.pack("<4sIQ", kind, version, len(payload))))

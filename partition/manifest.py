@@ -172,7 +172,10 @@ def read_manifest(layout: Layout, epoch: int) -> RootManifest:
         raise TooNewFile(path, problem, "upgrade broadsheet")
     if _checksum(body) != checksum:
         raise CorruptFile(path, "the checksum does not match", cure)
-    return _decode(body)
+    manifest = _decode(body)
+    if manifest.epoch != epoch:
+        raise CorruptFile(path, f"holds epoch {manifest.epoch}", cure)
+    return manifest
 
 
 def _decode(body: dict[str, Any]) -> RootManifest:

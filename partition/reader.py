@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from whoosh.filedb.filestore import FileStorage
+from whoosh.index import EmptyIndexError
 from whoosh.reading import SegmentReader
 
 from partition.errors import MissingFile
@@ -167,7 +168,7 @@ class PartitionReader:
         try:
             self._index = FileStorage(str(folder)).open_index(schema=SCHEMA)
             reader = self._index.reader()
-        except FileNotFoundError:
+        except (FileNotFoundError, EmptyIndexError):  # gone, or going file by file
             raise MissingFile(folder, "the generation is not kept", "ask for the newest epoch") from None
         leaves = [leaf for leaf, _offset in reader.leaf_readers()] if reader.doc_count_all() else []
         self.segments = [Segment(leaf, cache) for leaf in leaves]

@@ -78,15 +78,13 @@ class SearchParameters(msgspec.Struct, frozen=True):
 def _instant_ms(text: str, *, end: bool) -> int:
     try:
         if _DAY.fullmatch(text):
-            moment = datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
-            # A day is whole: as an end it ends with its last moment.
-            moment += timedelta(days=1) if end else timedelta()
+            since_epoch = datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC) - _EPOCH
+            # A day is whole: as an end it ends with its last moment. (Added here: no datetime follows 9999-12-31.)
+            since_epoch += timedelta(days=1) if end else timedelta()
         else:
-            moment = datetime.fromisoformat(text)
-            if moment.tzinfo is None:
-                raise ValueError  # noqa: TRY301 - one message for all of it
-        return int((moment - _EPOCH) / timedelta(milliseconds=1))
-    except (ValueError, OverflowError):
+            since_epoch = datetime.fromisoformat(text) - _EPOCH
+        return since_epoch // timedelta(milliseconds=1)
+    except (ValueError, TypeError):  # TypeError: an instant without an offset
         raise ValueError(
             f"{text[:40]!r} is neither a date like 2007-04-10 nor an instant like 2007-04-10T12:00:00Z"
         ) from None

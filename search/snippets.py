@@ -1,65 +1,113 @@
 """Snippets: the passage of a text that shows best why the article matched, with the words marked.
 
 Contract: HTML-safe: the text is escaped, the only markup is `<mark>`. A word is marked when its term is one of the
-query's. Bounded: only the first `MAX_SCANNED_CHARS` of a text are looked at.
+query's. Bounded: the passage is chosen within one stretch of `STRETCH_CHARS`, the first that holds any of the words,
+so that a page of long articles costs little more than one of short ones.
 
 Not here: which words a query has (`query.words_of`).
 """
 
+import re
 from collections import deque
+from collections.abc import Iterator
 from html import escape
+from itertools import chain, islice
 
-from partition.analysis import spans
+from partition.analysis import spans, term_of, words
 
 PASSAGE_WORDS = 32
-MAX_SCANNED_CHARS = 50_000
+CONTEXT_WORDS = 4
+"""Words shown before the first that is marked."""
+STRETCH_CHARS = 4000
+CONTEXT_CHARS = 60
+"""How far before a likely word a stretch begins."""
+MAX_SCANNED_CHARS = 60_000
+
+_Hits = list[tuple[int, str]]
+"""Ordinal of a word within its stretch, and its term."""
 
 
-def snippet(text: str, words: frozenset[str]) -> str:
+def snippet(text: str, wanted: frozenset[str]) -> str:
     """The passage of about `PASSAGE_WORDS` words with most different query words, else the beginning.
 
     Args:
         text: plain text.
-        words: terms, and prefixes that end in `*` (`query.words_of`).
+        wanted: terms, and prefixes that end in `*` (`query.words_of`).
     """
-    exact = {word for word in words if not word.endswith("*")}
-    prefixes = tuple(word[:-1] for word in words if word.endswith("*"))
-    tokens = list(spans(text[:MAX_SCANNED_CHARS]))
-    if not tokens:
-        return ""
-    hits = [
-        (ordinal, term)
-        for ordinal, (term, _start, _end) in enumerate(tokens)
-        if term in exact or (prefixes and term.startswith(prefixes))
-    ]
+    text = text[:MAX_SCANNED_CHARS]
+    # Likely stretches first; a stemmer may change the letters that make one likely, so then all of them.
+    for start, end in chain(_stretches(text, _likely(text, wanted)), _stretches(text, iter(range(len(text))))):
+        if hits := _hits(text[start:end], wanted):
+            return _passage(text, start, end, hits)
+    return _passage(text, 0, STRETCH_CHARS, [])
+
+
+def _likely(text: str, wanted: frozenset[str]) -> Iterator[int]:
+    """Ascending places where a wanted word may begin: where the letters that stemming leaves alone are."""
+    beginnings = {word[:-1] if word.endswith("*") else word[: max(2, len(word) - 2)] for word in wanted}
+    return (
+        (match.start() for match in re.finditer("|".join(map(re.escape, beginnings)), text.lower()))
+        if wanted
+        else iter(())
+    )
+
+
+def _stretches(text: str, places: Iterator[int]) -> Iterator[tuple[int, int]]:
+    """Half-open ranges of characters, cut between words, each beginning a little before the next of `places`."""
+    end = 0
+    for place in places:
+        if place < end:
+            continue
+        start = max(end, text.rfind(" ", 0, max(0, place - CONTEXT_CHARS)) + 1)
+        end = min(len(text), start + STRETCH_CHARS)
+        space = text.rfind(" ", start + 1, end) if end < len(text) else -1
+        end = space if space > 0 else end
+        yield start, end
+
+
+def _hits(stretch: str, wanted: frozenset[str]) -> _Hits:
+    prefixes = tuple(word[:-1] for word in wanted if word.endswith("*"))
+    found = words(stretch)
+    # Each form once: a text has far fewer forms than words.
+    forms = {}
+    for form in set(found):
+        term = term_of(form)
+        if term in wanted or (prefixes and term.startswith(prefixes)):
+            forms[form] = term
+    return [(ordinal, forms[word]) for ordinal, word in enumerate(found) if word in forms] if forms else []
+
+
+def _passage(text: str, start: int, end: int, hits: _Hits) -> str:
     first = _best_window(hits)
-    last = min(first + PASSAGE_WORDS, len(tokens))
+    shown = list(islice(spans(text[start:end]), first, first + PASSAGE_WORDS + 1))
+    follows = len(shown) > PASSAGE_WORDS or end < len(text)
+    shown = shown[:PASSAGE_WORDS]
+    if not shown:
+        return ""
+    precedes = first > 0 or start > 0
     marked = {ordinal for ordinal, _term in hits}
-    start, end = tokens[first][1], tokens[last - 1][2]
     # A passage that begins or ends the text takes its punctuation along.
-    start = 0 if first == 0 else start
-    end = min(len(text), end + 1) if last == len(tokens) else end
-    parts: list[str] = ["… " if start else ""]
-    at = start
-    for ordinal in range(first, last):
+    at = start + shown[0][1] if precedes else 0
+    stop = start + shown[-1][2] if follows else len(text)
+    parts = ["… " if precedes else ""]
+    for ordinal, (_term, word_start, word_end) in enumerate(shown, start=first):
         if ordinal in marked:
-            _term, word_start, word_end = tokens[ordinal]
-            parts += (escape(text[at:word_start]), "<mark>", escape(text[word_start:word_end]), "</mark>")
-            at = word_end
-    parts += (escape(text[at:end]), " …" if end < len(text) else "")
+            before, word = text[at : start + word_start], text[start + word_start : start + word_end]
+            parts += (escape(before), "<mark>", escape(word), "</mark>")
+            at = start + word_end
+    parts += (escape(text[at:stop]), " …" if follows else "")
     return " ".join("".join(parts).split())
 
 
-def _best_window(hits: list[tuple[int, str]]) -> int:
+def _best_window(hits: _Hits) -> int:
     """Ordinal of the first word of the window with most different terms, then most hits, then the earliest."""
     best, best_first = (0, 0), 0
     window: deque[tuple[int, str]] = deque()
     for ordinal, term in hits:
         window.append((ordinal, term))
-        while window[0][0] <= ordinal - PASSAGE_WORDS + 4:
+        while window[0][0] <= ordinal - PASSAGE_WORDS + CONTEXT_WORDS:
             window.popleft()
         worth = (len({term for _ordinal, term in window}), len(window))
         if worth > best:
-            # A few words of context before the first hit.
-            best, best_first = worth, max(0, window[0][0] - 4)
+            best, best_first = worth, max(0, window[0][0] - CONTEXT_WORDS)
     return best_first

@@ -1,0 +1,178 @@
+"""The plain index: dicts and lists, one article at a time, every definition spelled out.
+
+Contract: the standard library only; no arrays, no segments, no partitions. What it answers is what Broadsheet must
+answer: the same ids, scores, order and totals. Text analysis is handed in. A query is the plain form of the tree in
+`search/query.py` (dicts with a `type`).
+
+Not here: anything that is fast.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+K1, B, ONE = 1.2, 0.75, 2**24
+BOOSTS = {"title": 2.0, "body": 1.0, "author": 1.0}
+LAST = 2**63 - 1
+
+Analyse = Callable[[str], list[str]]
+
+
+def tie_break(article_id: str) -> int:
+    """The first 64 bits of BLAKE2b of the id."""
+    return int.from_bytes(blake2b(article_id.encode(), digest_size=8).digest(), "big")
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One article of a result."""
+
+    id: str
+    score: int
+    key: int
+
+    @property
+    def order(self) -> tuple[int, int, str]:
+        """What results are sorted by."""
+        return self.key, tie_break(self.id), self.id
+
+
+@dataclass
+class Statistics:
+    """What scores are computed from, frozen."""
+
+    articles: int = 0
+    lengths: dict[str, int] = field(default_factory=lambda: dict.fromkeys(BOOSTS, 0))
+    df: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def idf(self, name: str, term: str) -> float:
+        """ln(N / (df + 1)) + 1; a term that was not there counts as df = 1."""
+        return math.log(max(self.articles, 1) / (self.df.get((name, term), 1) + 1)) + 1.0
+
+    def average(self, name: str) -> float:
+        """Mean length of a field, 1 when it was always empty."""
+        return self.lengths[name] / self.articles if self.lengths[name] else 1.0
+
+
+class NaiveIndex:
+    """All live articles, and the statistics that were frozen last."""
+
+    def __init__(self, analyse: Analyse, exact: Callable[[str], str]) -> None:
+        self._analyse = analyse
+        self._exact = exact
+        self.articles: dict[str, dict[str, Any]] = {}
+        self.statistics = Statistics()
+
+    def put(self, article: dict[str, Any]) -> None:
+        """Add an article, in place of the one with the same id."""
+        self.articles[article["id"]] = article
+
+    def withdraw(self, article_id: str) -> None:
+        """Take an article out."""
+        self.articles.pop(article_id, None)
+
+    def freeze(self) -> None:
+        """Compute the statistics of the live articles, for all scores from now on."""
+        self.statistics = Statistics(articles=len(self.articles))
+        for article in self.articles.values():
+            for name in BOOSTS:
+                words = self.words(article, name)
+                self.statistics.lengths[name] += len(words)
+                for term in set(words):
+                    self.statistics.df[name, term] = self.statistics.df.get((name, term), 0) + 1
+
+    def words(self, article: dict[str, Any], name: str) -> list[str]:
+        """The terms of one field."""
+        return self._analyse("\n".join(article["authors"]) if name == "author" else article[name])
+
+    def search(self, node: dict[str, Any], filters: dict[str, Any], sort: str) -> list[Hit]:
+        """The whole result, best first."""
+        hits = []
+        for article in self.articles.values():
+            score = self._score(node, article)
+            if score is not None and self._passes(filters, article):
+                hits.append(Hit(article["id"], score, self._key(sort, score, article)))
+        return sorted(hits, key=lambda hit: hit.order)
+
+    def _key(self, sort: str, score: int, article: dict[str, Any]) -> int:
+        if sort == "relevance":
+            return -score
+        published_ms: int | None = article["published_ms"]
+        if published_ms is None:
+            return LAST
+        return -published_ms if sort == "newest" else published_ms
+
+    def _passes(self, filters: dict[str, Any], article: dict[str, Any]) -> bool:
+        start, end, published_ms = filters["published_from_ms"], filters["published_to_ms"], article["published_ms"]
+        if (start is not None or end is not None) and published_ms is None:
+            return False
+        if (start is not None and published_ms < start) or (end is not None and published_ms >= end):
+            return False
+        return all(self._chosen(choice, article) for choice in filters["choices"])
+
+    def _chosen(self, choice: dict[str, Any], article: dict[str, Any]) -> bool:
+        values = {
+            "section": [article["section"]],
+            "source": [article["source"]],
+            "author_name": article["authors"],
+            "tag": article["tags"],
+            "language": [article["language"]],
+        }[choice["field"]]
+        has = {self._exact(value) for value in values} - {""}
+        allowed = {self._exact(value) for value in choice["allowed"]}
+        denied = {self._exact(value) for value in choice["denied"]}
+        return (not allowed or bool(has & allowed)) and not has & denied
+
+    def _score(self, node: dict[str, Any], article: dict[str, Any]) -> int | None:
+        """The score of a matching article; `None` for one that does not match."""
+        match node["type"]:
+            case "every":
+                return 0
+            case "nothing":
+                return None
+            case "term":
+                return self._term(node["field"], node["text"], node["boost"], article)
+            case "phrase":
+                return self._phrase(node, article)
+            case "prefix":
+                words = self.words(article, node["field"])
+                matches = any(word.startswith(node["text"]) for word in words)
+                return round(node["boost"] * BOOSTS[node["field"]] * ONE) if matches else None
+            case "and":
+                if any(self._score(clause, article) is not None for clause in node["excluded"]):
+                    return None
+                scores = [self._score(clause, article) for clause in node["required"]]
+                return None if None in scores else sum(score for score in scores if score)
+            case _:
+                scores = [self._score(clause, article) for clause in node["clauses"]]
+                found = [score for score in scores if score is not None]
+                return sum(found) if found else None
+
+    def _term(self, name: str, term: str, boost: float, article: dict[str, Any]) -> int | None:
+        words = self.words(article, name)
+        tf = float(words.count(term))
+        if not tf:
+            return None
+        norm = 1.0 - B + B * float(len(words)) / self.statistics.average(name)
+        saturation = tf * (K1 + 1.0) / (tf + K1 * norm)
+        return round(boost * BOOSTS[name] * self.statistics.idf(name, term) * saturation * ONE)
+
+    def _phrase(self, node: dict[str, Any], article: dict[str, Any]) -> int | None:
+        words = self.words(article, node["field"])
+        places = [[at for at, word in enumerate(words) if word == term] for term in node["terms"]]
+        longest = len(places) - 1 + node["slop"]
+        if not any(chain[-1] - chain[0] <= longest for chain in _chains(places)):
+            return None
+        terms = dict.fromkeys(node["terms"])
+        return sum(self._term(node["field"], term, node["boost"], article) or 0 for term in terms)
+
+
+def _chains(places: list[list[int]]) -> Iterator[list[int]]:
+    """Every way to take one ascending place from each list."""
+    if len(places) == 1:
+        yield from ([place] for place in places[0])
+        return
+    for rest in _chains(places[1:]):
+        yield from ([place, *rest] for place in places[0] if place < rest[0])

@@ -1,0 +1,245 @@
+"""Partitioning is invisible in the answer: one log, several layouts, published and merged at different moments.
+
+Contract: after the same events, 1, 2, 8 and 13 partitions give the ids, scores, order and totals of the plain index
+in `tests/reference/`, for every query, sort, filter and page.
+
+Not here: HTTP and processes (`test_http_search.py`).
+"""
+
+import random
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from hypothesis import HealthCheck, note, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from indexer.builder import build_inline
+from indexer.log import EventLog, Submission
+from indexer.projection import Projector, log_path
+from indexer.publisher import Retention
+from partition.analysis import exact, terms
+from partition.manifest import RootManifest
+from partition.types import Article
+from search.leaf import Match, Slice, search
+from search.order import Position
+from search.query import And, Choice, Every, Filters, Node, Nothing, Or, Phrase, Prefix, Query, Term
+from search.snapshot import Snapshots
+from tests.reference.naive import Hit, NaiveIndex
+
+LAYOUTS = (1, 2, 8, 13)
+WORDS = ("budget", "senate", "storms", "storm", "vote", "votes", "of", "the", "Tax", "élan")
+
+IDS = [f"a/{n}" for n in range(60)]
+DAY_MS = 86_400_000
+TERMS = sorted({term for word in WORDS for term in terms(word)})
+
+
+class Generator:
+    """Articles and queries from one seed; Hypothesis draws the seeds, so that failures replay and shrink.
+
+    Drawing each word by itself gave it so much choice that hardly any query matched anything.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+
+    def article(self) -> Article:
+        """An article that shares most of its words with the others."""
+        choose = self._random.choice
+        return Article(
+            id=choose(IDS),
+            title=self._text(4),
+            body=self._text(choose((0, 3, 12))),
+            authors=tuple(self._random.sample(("Ann Storm", "Bo Vote"), choose((0, 1, 1, 2)))),
+            section=choose(("", "Politics", "politics ", "Sport")),
+            source=choose(("Wire", "Post")),
+            tags=tuple(self._random.sample(("x", "Y"), choose((0, 1, 2)))),
+            # Few dates, so that many are equal.
+            published_ms=choose((None, -DAY_MS, 0, 0, DAY_MS, 2 * DAY_MS)),
+        )
+
+    def _text(self, words: int) -> str:
+        return " ".join(self._random.choices(WORDS, k=self._random.randint(0, words)))
+
+    def query(self) -> Query:
+        """A query that has a fair chance to match."""
+        filters = Filters()
+        if self._random.random() < 0.4:
+            bounds = [self._random.choice((None, -DAY_MS, 0, DAY_MS)) for _ in range(2)]
+            choices = tuple(self._choice() for _ in range(self._random.choice((0, 1, 2))))
+            filters = Filters(bounds[0], bounds[1], choices)
+        return Query(self._node(3), filters, self._random.choice(("relevance", "newest", "oldest")))
+
+    def _choice(self) -> Choice:
+        field, values = self._random.choice(
+            (
+                ("section", ("politics", "SPORT", "none")),
+                ("source", ("wire", "Post")),
+                ("author_name", ("ann storm", "Bo Vote")),
+                ("tag", ("X", "y")),
+            )
+        )
+        allowed, denied = self._random.choice(((1, 0), (2, 0), (0, 1), (1, 1)))
+        return Choice(field, tuple(self._random.sample(values, allowed)), tuple(self._random.sample(values, denied)))
+
+    def _node(self, depth: int) -> Node:
+        boost = self._random.choice((1.0, 1.0, 2.0, 0.5, 3.7))
+        field = self._random.choice(("title", "body", "body", "author"))
+        kind = self._random.choice(
+            ("term",) * 4 + ("phrase", "prefix", "every", "nothing") + ("and", "or", "or") * depth
+        )
+        match kind:
+            case "term":
+                return Term(field, self._random.choice(TERMS), boost)
+            case "phrase":
+                size = self._random.choice((2, 2, 3))
+                return Phrase(field, tuple(self._random.choices(TERMS, k=size)), self._random.randint(0, 3), boost)
+            case "prefix":
+                return Prefix(field, self._random.choice(("s", "sto", "v", "zz")), boost)
+            case "every":
+                return Every()
+            case "nothing":
+                return Nothing()
+            case "and":
+                excluded = self._random.choice((0, 0, 1))
+                return And(self._nodes(self._random.choice((1, 2)), depth), self._nodes(excluded, depth))
+            case _:
+                return Or(self._nodes(self._random.choice((1, 2, 3)), depth))
+
+    def _nodes(self, count: int, depth: int) -> tuple[Node, ...]:
+        return tuple(self._node(depth - 1) for _ in range(count))
+
+
+_seeds = st.integers(0, 2**32 - 1)
+
+
+class Layout:
+    """One archive of its own number of partitions."""
+
+    def __init__(self, root: Path, partitions: int) -> None:
+        self.root = root
+        root.mkdir()
+        self.log = EventLog(log_path(root), partitions=partitions)
+        self.projector = Projector(root, self.log, build_inline, retention=Retention(seconds=0))
+        self.snapshots = Snapshots(root)
+
+    def page(self, manifest: RootManifest, query: Query, part: Slice) -> tuple[int, list[Match]]:
+        """Scatter and gather without processes."""
+        snapshot = self.snapshots.open(manifest.epoch)
+        total, matches = 0, []
+        for partition in range(len(manifest.partitions)):
+            reader = snapshot.partition(partition)
+            if reader:
+                deadline_s = time.monotonic() + 60
+                answer = search(reader, snapshot.statistics, partition, query, part, deadline_s)
+                total += answer.total
+                matches += answer.matches
+        matches.sort(key=lambda match: match.position, reverse=part.backwards)
+        return total, matches[: part.size]
+
+
+class Layouts(RuleBasedStateMachine):
+    """Puts, corrections, withdrawals, statistics; publishes and merges wherever each layout pleases."""
+
+    @initialize(seed=_seeds)
+    def start(self, seed: int) -> None:
+        """Archives with some articles, so that every comparison has something to compare."""
+        self.folder = Path(tempfile.mkdtemp(prefix="layouts-"))
+        self.layouts = {count: Layout(self.folder / str(count), count) for count in LAYOUTS}
+        self.naive = NaiveIndex(terms, exact)
+        self.seed, self.steps = seed, 0
+        self.put_some(seed, 60)
+        self.freeze()
+
+    def _log(self, submissions: list[Submission]) -> None:
+        for layout in self.layouts.values():
+            layout.log.append(submissions)
+
+    @rule(seed=_seeds, count=st.sampled_from((1, 5, 30)))
+    def put_some(self, seed: int, count: int) -> None:
+        """New articles and corrections of old ones."""
+        generator = Generator(seed)
+        self.put([generator.article() for _ in range(count)])
+
+    def put(self, articles: list[Article]) -> None:
+        """Log them everywhere."""
+        self._log([Submission(article.id, article, repr(article).encode()) for article in articles])
+        for article in articles:
+            self.naive.put(msgspec.to_builtins(article))
+
+    @rule(seed=_seeds, count=st.sampled_from((1, 10)))
+    def withdraw(self, seed: int, count: int) -> None:
+        """Articles that may or may not be there."""
+        for article_id in random.Random(seed).sample(IDS, count):
+            self._log([Submission(article_id, None, b"")])
+            self.naive.withdraw(article_id)
+
+    @rule()
+    def freeze(self) -> None:
+        """A statistics epoch."""
+        for layout in self.layouts.values():
+            layout.log.append_statistics()
+        self.naive.freeze()
+
+    @rule(count=st.sampled_from(LAYOUTS), merge=st.booleans())
+    def publish(self, count: int, *, merge: bool) -> None:
+        """One layout publishes, the others do not."""
+        self.layouts[count].projector.project(merge=merge)
+
+    @invariant()
+    def answers_are_equal(self) -> None:
+        """After some of the steps: comparing after each would publish every layout at the same moments."""
+        self.steps += 1
+        if self.steps % 3 == 0:
+            self.compare(self.seed + self.steps, (1, 3, 10)[self.seed % 3])
+
+    def compare(self, seed: int, size: int) -> None:
+        """Everybody catches up; whole results, and some of them page by page, are equal."""
+        generator = Generator(seed)
+        manifests = {count: layout.projector.project() for count, layout in self.layouts.items()}
+        for round_ in range(12):
+            query = generator.query()
+            plain = msgspec.to_builtins(query)
+            expected = self.naive.search(plain["node"], plain["filters"], query.sort)
+            note(f"{query}: {len(expected)} of {len(self.naive.articles)} articles expected")
+            for count, layout in self.layouts.items():
+                total, matches = layout.page(manifests[count], query, Slice(1000))
+                assert total == len(expected)
+                assert [_hit(match) for match in matches] == expected
+                if round_ % 4 == 0:
+                    self._walk(layout, manifests[count], query, size, expected)
+
+    def _walk(self, layout: Layout, manifest: RootManifest, query: Query, size: int, expected: list[Hit]) -> None:
+        forwards: list[Match] = []
+        after: Position | None = None
+        while page := layout.page(manifest, query, Slice(size, after))[1]:
+            forwards += page
+            after = page[-1].position
+        assert [_hit(match) for match in forwards] == expected
+        if forwards:
+            before: list[Match] = [forwards[-1]]
+            while page := layout.page(manifest, query, Slice(size, before[-1].position, backwards=True))[1]:
+                before += page
+            assert before == forwards[::-1]
+
+    def teardown(self) -> None:
+        """Remove the archives."""
+        for layout in getattr(self, "layouts", {}).values():
+            layout.log.close()
+        if hasattr(self, "folder"):
+            shutil.rmtree(self.folder)
+
+
+def _hit(match: Match) -> Hit:
+    return Hit(match.position.article_id, match.score, match.position.key)
+
+
+Layouts.TestCase.settings = settings(
+    max_examples=15, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestLayouts: Any = Layouts.TestCase

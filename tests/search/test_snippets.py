@@ -1,0 +1,76 @@
+"""Snippets: safe, short, and about the query.
+
+Not here: which words a query has.
+"""
+
+import html
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from partition.analysis import terms
+from search.snippets import PASSAGE_WORDS, STRETCH_CHARS, snippet
+
+
+def test_marks_stemmed_matches() -> None:
+    """Words are marked by their terms, as they stand in the text."""
+    assert snippet("Elections: the voters elected her.", frozenset({"elect"})) == (
+        "<mark>Elections</mark>: the voters <mark>elected</mark> her."
+    )
+
+
+def test_marks_prefixes() -> None:
+    """A word with a trailing star marks what begins with it."""
+    assert (
+        snippet("Economy and economics", frozenset({"econom*"})) == "<mark>Economy</mark> and <mark>economics</mark>"
+    )
+
+
+def test_passage_with_most_different_words_wins() -> None:
+    """Two different words together beat one word repeated."""
+    text = "storm storm storm " + "filler " * 100 + "storm over the capital " + "filler " * 100
+    found = snippet(text, frozenset({"storm", "capit"}))
+    assert "<mark>storm</mark> over the <mark>capital</mark>" in found
+    assert found.startswith("… ")
+    assert found.endswith(" …")
+
+
+def test_beginning_without_matches() -> None:
+    """A text without the words shows how it begins."""
+    assert snippet("One two three.", frozenset({"four"})) == "One two three."
+    assert snippet("", frozenset({"four"})) == ""
+    assert snippet("!!!", frozenset()) == ""
+
+
+def test_match_far_into_a_long_text_is_found() -> None:
+    """Later stretches are looked at when the first has none of the words."""
+    text = "filler " * STRETCH_CHARS + "needle here " + "filler " * 9
+    assert "<mark>needle</mark> here" in snippet(text[-3 * STRETCH_CHARS :], frozenset({"needl"}))
+
+
+def test_markup_in_the_text_is_escaped() -> None:
+    """Nothing in a text becomes markup."""
+    assert snippet('<b>storm</b> & "q"', frozenset({"storm"})) == (
+        "&lt;b&gt;<mark>storm</mark>&lt;/b&gt; &amp; &quot;q&quot;"
+    )
+
+
+@given(
+    st.lists(st.sampled_from(["storm", "<mark>", "vote & tax", "élan", "…", "\n", "a-b", '"']), max_size=300),
+    st.frozensets(st.sampled_from(["storm", "vote", "ta*", "élan", "none"])),
+)
+def test_always_safe_short_and_from_the_text(pieces: list[str], wanted: frozenset[str]) -> None:
+    """Whatever the text: no other markup, bounded length, only words of the text, marks only on query words."""
+    text = " ".join(pieces)
+    found = snippet(text, wanted)
+    marked = re.findall("<mark>(.*?)</mark>", found)
+    plain = html.unescape(re.sub("</?mark>", "", found))
+    assert "<" not in re.sub("</?mark>", "", found)
+    assert len(terms(plain)) <= PASSAGE_WORDS
+    assert plain.strip("… ") in " ".join(text.split()) or not plain.strip("… ")
+    for word in marked:
+        (term,) = terms(html.unescape(word))
+        assert term in wanted or (term.startswith("ta") and "ta*" in wanted)
+    if not wanted & {"none"} and wanted and set(terms(text)) & {w.strip("*") for w in wanted}:
+        assert marked
