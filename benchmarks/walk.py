@@ -2,8 +2,8 @@
 
     python -m benchmarks.walk --data DIR --query TEXT [--limit 100]
 
-Contract: pages are computed, never cached. The costs compared are medians over the first and the last ten pages, asked
-again in turn. Exit status 1 when an id comes twice or the walk is shorter than the total.
+Contract: pages are computed, never cached. The costs compared are medians over the first and the last ten pages,
+asked again in turn. Exit status 1 when an id comes twice or the walk is shorter than the total.
 
 Not here: walks over HTTP while the archive changes (`tests/search/test_http_cursors.py`).
 """

@@ -127,10 +127,7 @@ class Layout:
 
     def published_epochs(self) -> list[int]:
         """Numbers of the epochs that are still there, oldest first."""
-        try:
-            return sorted(int(path.stem) for path in self.epochs.glob("[0-9]*.json"))
-        except FileNotFoundError:
-            return []
+        return sorted(int(path.stem) for path in self.epochs.glob("*.json") if path.stem.isdecimal())
 
     def newest_epoch(self) -> int:
         """Number of the newest epoch, 0 when nothing was ever published."""

@@ -8,7 +8,6 @@ Not here: opening files (`snapshot.py`), publishing (`indexer/publisher.py`).
 """
 
 import asyncio
-import contextlib
 from collections import OrderedDict
 from pathlib import Path
 
@@ -77,7 +76,10 @@ class Epochs:
     async def follow(self) -> None:
         """Refresh until cancelled."""
         while True:
-            with contextlib.suppress(OSError):  # a folder that is not there yet
+            try:
                 if self._layout.newest_epoch():
                     await self.refresh()
+            except Exception:
+                # Whatever it was, the epoch before goes on answering, and the next look may succeed.
+                _log.exception("epochs cannot be looked at")
             await asyncio.sleep(POLL_S)

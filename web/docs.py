@@ -5,10 +5,12 @@ Contract: made from the OpenAPI document and `problems.TYPES`; readable offline,
 Not here: guides and tutorials (`docs/`).
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -19,6 +21,12 @@ _SECURITY = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 }
 
+
+def _prose(text: str) -> Markup:
+    """Text in which `backticks` mark code."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before
+
+
 _templates = Environment(
     loader=PackageLoader("web", "."),
     autoescape=select_autoescape(),
@@ -26,6 +34,7 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_templates.filters["prose"] = _prose
 
 
 def docs_routes(document: Callable[[], dict[str, Any]]) -> list[BaseRoute]:

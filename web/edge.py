@@ -1,8 +1,9 @@
 """The edge: what happens to every request before and after its handler.
 
 Contract: each request has an id (`X-Request-Id`, accepted if it looks like one, else made), which is echoed, logged
-and named in problems. Each is counted and timed by route, never by query text. An address longer than
-`MAX_TARGET_BYTES` is refused before anything parses it. Timings that handlers note travel as `Server-Timing`.
+and named in problems, unexpected exceptions included. Each is counted and timed by route, never by query text. An
+address longer than `MAX_TARGET_BYTES` is refused before anything parses it. Timings that handlers note travel as
+`Server-Timing`.
 
 Not here: admission (`admission.py`), problems (`problems.py`).
 """
@@ -16,7 +17,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from web.problems import Problem
+from web.problems import Problem, address_of, on_exception
 
 MAX_TARGET_BYTES = 8192
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -64,7 +65,11 @@ class Edge:
         timings = Timings()
         scope["state"] = {**scope.get("state", {}), "request_id": request_id, "timings": timings}
 
+        started = False
+
         async def send_with_headers(message: Message) -> None:
+            nonlocal started
+            started = True
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = request_id
@@ -79,6 +84,11 @@ class Edge:
 
         if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_TARGET_BYTES:
             problem = Problem("uri-too-long", f"the address is longer than {MAX_TARGET_BYTES} bytes")
-            await problem.response(request_id, request.url.path[:100])(scope, receive, send_with_headers)
+            await problem.response(request_id, address_of(request)[:100])(scope, receive, send_with_headers)
             return
-        await self._app(scope, receive, send_with_headers)
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except Exception as error:
+            if started:  # nothing can be said any more
+                raise
+            await (await on_exception(request, error))(scope, receive, send_with_headers)

@@ -150,30 +150,37 @@ _log = structlog.get_logger()
 async def on_problem(request: Request, error: Exception) -> Response:
     """Starlette's handler for `Problem`."""
     assert isinstance(error, Problem)
-    return error.response(request_id_of(request), request.url.path)
+    return error.response(request_id_of(request), address_of(request))
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:
     """Starlette's handler for what its router raises."""
     assert isinstance(error, HTTPException)
     slug = _BY_STATUS.get(error.status_code, "internal")
-    detail = f"{request.method} {request.url.path}: {HTTPStatus(error.status_code).phrase.lower()}"
+    address = address_of(request)
+    detail = f"{request.method} {address}: {HTTPStatus(error.status_code).phrase.lower()}"
     problem = Problem(slug, detail, headers=error.headers or {})
-    return problem.response(request_id_of(request), request.url.path)
+    return problem.response(request_id_of(request), address)
 
 
 async def on_exception(request: Request, error: Exception) -> Response:
-    """Starlette's handler for everything else."""
-    request_id = request_id_of(request)
-    _log.error("request failed", request_id=request_id, path=request.url.path, exc_info=error)
+    """What `edge.py` makes of everything else."""
+    request_id, address = request_id_of(request), address_of(request)
+    _log.error("request failed", request_id=request_id, path=address, exc_info=error)
     problem = Problem("internal", "the request could not be answered; it was logged under its request id")
-    return problem.response(request_id, request.url.path)
+    return problem.response(request_id, address)
 
 
-HANDLERS = {Problem: on_problem, HTTPException: on_http_exception, Exception: on_exception}
-"""For `Starlette(exception_handlers=...)`."""
+HANDLERS = {Problem: on_problem, HTTPException: on_http_exception}
+"""For `Starlette(exception_handlers=...)`, which would handle `Exception` outside the edge."""
 
 
 def request_id_of(request: Request) -> str:
     """The request's id, as `edge.py` set it."""
     return str(request.scope["state"]["request_id"])
+
+
+def address_of(request: Request) -> str:
+    """The path as it was sent: decoded, an id with a slash would be another address."""
+    raw_path: bytes = request.scope["raw_path"]
+    return raw_path.decode("ascii", "replace")

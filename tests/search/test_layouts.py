@@ -131,7 +131,8 @@ class Layout:
     def page(self, manifest: RootManifest, query: Query, part: Slice) -> tuple[int, list[Match]]:
         """Scatter and gather without processes."""
         snapshot = self.snapshots.open(manifest.epoch)
-        total, matches = 0, []
+        total = 0
+        matches: list[Match] = []
         for partition in range(len(manifest.partitions)):
             reader = snapshot.partition(partition)
             if reader:
