@@ -191,9 +191,13 @@ class FailFastRedisCache(RedisCache):  # type: ignore[misc]  # aiocache is untyp
         """One turn with the server, its time bounded and its errors ours.
 
         Turns are taken here, not in the pool, so that many callers at once are told from a server in trouble.
-        The timeouts of the client bound each read and write; the one here bounds their sum, handshake
-        included.
+        The timeouts of the client bound each read and write; the one here bounds their sum, handshake included.
+        The client can lose a cancellation (it writes under `asyncio.wait_for`, which before Python 3.12 returns
+        normally if the write ends at that very moment), so it is made good here: a caller whose deadline has
+        passed must not go on to wait for a load.
         """
+        task = asyncio.current_task()
+        cancellations = task.cancelling() if task else 0
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._turns.acquire()
@@ -210,6 +214,8 @@ class FailFastRedisCache(RedisCache):  # type: ignore[misc]  # aiocache is untyp
             raise BackendUnavailableError(str(error) or type(error).__name__) from error
         finally:
             self._turns.release()
+            if task and task.cancelling() > cancellations:
+                raise asyncio.CancelledError
 
 
 def _pool(url: str, timeout_s: float, connections: int) -> ConnectionPool:
@@ -221,9 +227,9 @@ def _pool(url: str, timeout_s: float, connections: int) -> ConnectionPool:
             max_connections=connections,
             socket_timeout=timeout_s,
             socket_connect_timeout=timeout_s,
-            # Without these two the client would try ten times, and would let the server lengthen its timeouts
-            # and reuse connections that still hold an unread reply.
-            retry=Retry(NoBackoff(), 0),
+            retry=Retry(NoBackoff(), 0),  # said, because clients made in other ways try ten times
+            # Otherwise the server may lengthen our timeouts, and connections that still hold an unread reply are
+            # used again.
             maint_notifications_config=MaintNotificationsConfig(enabled=False),
         )
         pool.make_connection()  # type: ignore[no-untyped-call]  # finds options that no connection takes

@@ -85,11 +85,11 @@ class Flights(Generic[T]):
                 value = await work()
             except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to those who wait
                 answer.set_exception(error)
-                answer.exception()  # seen, even if all who waited have gone
-                return
-            answer.set_result(value)
-            await after(value)
+            else:
+                answer.set_result(value)
+                await after(value)
         finally:
-            answer.cancel()  # no effect on an answer that was given
+            # Leaves an answer that was given as it is, but counts an error as seen even if all who waited have gone.
+            answer.cancel()
             self._under_way.pop(key, None)
             metrics.FLIGHTS.dec()

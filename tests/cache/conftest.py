@@ -8,10 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from cache.backends import Backend, FailFastRedisCache, MemoryCache
-from tests.cache.doubles import Clock
-
-PATIENCE_S = 10.0
-"""Timeout of Redis operations where a test is not about timeouts: a busy machine must not fail it."""
+from tests.cache.doubles import PATIENCE_S, Clock
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 
 from prometheus_client import REGISTRY
 
+PATIENCE_S = 10.0
+"""Timeout of Redis operations where a test is not about timeouts: a busy machine must not fail it."""
+
 
 @dataclass
 class Clock:

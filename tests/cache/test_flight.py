@@ -1,11 +1,12 @@
 """Single flight: shared work, separate cancellation, errors that are not remembered."""
 
 import asyncio
-from contextlib import suppress
+import gc
 
 import pytest
 
 from cache.flight import Flights
+from tests.cache.doubles import PATIENCE_S
 
 pytestmark = pytest.mark.anyio
 
@@ -34,6 +35,10 @@ async def step() -> None:
         await asyncio.sleep(0)
 
 
+async def no_more(_: str) -> None:
+    """Do nothing after the answer."""
+
+
 async def test_callers_share_one_flight_and_the_next_starts_another() -> None:
     """A hundred callers cause one piece of work; once it has landed, a caller starts anew."""
     flights: Flights[str] = Flights()
@@ -56,7 +61,7 @@ async def test_keys_fly_apart() -> None:
     one, other = Work(), Work()
     one.outcome.set_result("one")
     other.outcome.set_result("other")
-    answers = await asyncio.gather(flights.fly("1", one.do, one.keep), flights.fly("2", other.do, other.keep))
+    answers = list(await asyncio.gather(flights.fly("1", one.do, one.keep), flights.fly("2", other.do, other.keep)))
     assert answers == ["one", "other"]
 
 
@@ -113,15 +118,38 @@ async def test_an_error_reaches_all_who_wait_and_is_not_remembered() -> None:
 
 
 async def test_an_error_that_nobody_waits_for_is_no_stray_error() -> None:
-    """The event loop must not complain of an error whose callers have gone (the test runner would)."""
+    """The event loop has nothing to complain of when an error's callers have gone."""
+    complaints: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context["message"]))
     flights: Flights[str] = Flights()
-    work = Work()
-    caller = asyncio.create_task(flights.fly("key", work.do, work.keep))
+    error = asyncio.Event()
+
+    async def fail() -> str:
+        await error.wait()
+        raise LookupError
+
+    caller = asyncio.create_task(flights.fly("key", fail, no_more))
     await step()
     caller.cancel()
     await step()
-    work.outcome.set_exception(LookupError("unseen"))
+    error.set()
     await flights.settle()
+    assert "key" not in flights
+    del caller
+    gc.collect()
+    assert complaints == []
+
+
+async def test_work_that_cancels_itself_leaves_nobody_waiting() -> None:
+    """A loader that is cancelled from within ends its flight as it would have ended its caller."""
+    flights: Flights[str] = Flights()
+
+    async def give_up() -> str:
+        raise asyncio.CancelledError
+
+    callers = [asyncio.create_task(flights.fly("key", give_up, no_more)) for _ in range(2)]
+    await asyncio.wait(callers, timeout=PATIENCE_S)
+    assert all(caller.cancelled() for caller in callers)
     assert "key" not in flights
 
 
@@ -155,8 +183,7 @@ async def test_close_cancels_what_has_no_answer(steps: int) -> None:
     for _ in range(steps):
         await step()
     await flights.close()
-    with suppress(asyncio.CancelledError):
-        await caller
+    await asyncio.wait([caller], timeout=PATIENCE_S)
     assert caller.cancelled()
     assert work.started == steps
     assert "key" not in flights

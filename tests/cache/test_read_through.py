@@ -155,6 +155,32 @@ async def test_the_second_look_prevents_a_second_load() -> None:
     assert counted.moved() == (0, 1, 0, 1)
 
 
+class CountingBackend(MemoryCache):
+    """A memory that counts how often it is asked."""
+
+    asked = 0
+
+    async def _get(self, key: str, **kwargs: object) -> bytes | None:
+        self.asked += 1
+        return await super()._get(key, **kwargs)
+
+
+async def test_who_finds_a_flight_does_not_ask_the_backend() -> None:
+    """A crowd that arrives while a key is being loaded costs the backend nothing."""
+    counting = CountingBackend(1 << 20)
+    cache = ReadThrough(counting, ttl_s=100)
+    loader = Loader()
+    loader.gate.clear()
+    first = asyncio.create_task(cache.get_or_load("key", loader))
+    await loader.called.wait()
+    crowd = [asyncio.create_task(cache.get_or_load("key", loader)) for _ in range(100)]
+    await asyncio.sleep(0)
+    loader.gate.set()
+    assert {answer.outcome for answer in await asyncio.gather(*crowd)} == {"shared"}
+    assert (await first).outcome == "miss"
+    assert counting.asked == 2  # the two looks of the first caller
+
+
 async def test_gets_are_hits_and_loads_and_shares(backend: Backend, key: str) -> None:
     """Every request is one event, also if it fails or its caller goes while it waits."""
     cache = ReadThrough(backend, ttl_s=100)

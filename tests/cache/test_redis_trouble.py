@@ -4,16 +4,16 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable
-from uuid import uuid4
+from contextlib import asynccontextmanager
 
 import pytest
 
-from cache.backends import FailFastRedisCache
+from cache.backends import REDIS_TIMEOUT_S, FailFastRedisCache
 from cache.breaker import COOLDOWN_S, Breaker
 from cache.entry import Entry, encode
 from cache.keys import Key
 from cache.read_through import Cached, ReadThrough
-from tests.cache.doubles import Answer, Clock, Counted, Loader
+from tests.cache.doubles import PATIENCE_S, Answer, Clock, Counted, Loader
 from tests.cache.wire import Wire, honest
 from tests.redis_server import RedisServer
 
@@ -33,12 +33,30 @@ async def ask(cache: ReadThrough, loader: Loader, key: str = KEY) -> Cached:
     return answer
 
 
+@asynccontextmanager
+async def opened(url: str, clock: Clock, timeout_s: float = PATIENCE_S) -> AsyncIterator[ReadThrough]:
+    """A cache on the server, whose cool-down waits for the clock; closed even if the test fails."""
+    redis = FailFastRedisCache(url, timeout_s=timeout_s)
+    cache = ReadThrough(redis, ttl_s=100, breaker=Breaker(clock=clock))
+    try:
+        yield cache
+    finally:
+        await cache.close()
+
+
 @pytest.fixture
 async def cache(redis_server: RedisServer, clock: Clock) -> AsyncIterator[ReadThrough]:
-    """A cache with the timeouts it has in production, whose cool-down waits for the clock."""
-    opened = ReadThrough(FailFastRedisCache(redis_server.url), ttl_s=100, breaker=Breaker(clock=clock))
-    yield opened
-    await opened.close()
+    """A cache that is never in a hurry."""
+    async with opened(redis_server.url, clock) as patient:
+        yield patient
+
+
+@pytest.fixture
+async def hasty(redis_server: RedisServer, clock: Clock) -> AsyncIterator[ReadThrough]:
+    """A cache with the timeout it has in production, which has found its server."""
+    async with opened(redis_server.url, clock, REDIS_TIMEOUT_S) as hasty:
+        assert await recovers(hasty, clock)
+        yield hasty
 
 
 async def recovers(cache: ReadThrough, clock: Clock) -> bool:
@@ -77,59 +95,55 @@ async def test_killed_and_restarted(cache: ReadThrough, redis_server: RedisServe
 
 async def test_never_there(clock: Clock, tmp_path_factory: pytest.TempPathFactory) -> None:
     """A server that was never started is no error either, and closing is clean."""
-    redis = FailFastRedisCache(f"unix://{tmp_path_factory.mktemp('none') / 'socket'}")
-    cache = ReadThrough(redis, ttl_s=100, breaker=Breaker(clock=clock))
-    assert (await ask(cache, Loader())).outcome == "miss"
-    await cache.close()
+    async with opened(f"unix://{tmp_path_factory.mktemp('none') / 'socket'}", clock) as cache:
+        assert (await ask(cache, Loader())).outcome == "miss"
 
 
-async def test_hung_and_resumed(cache: ReadThrough, redis_server: RedisServer, clock: Clock) -> None:
+async def test_hung_and_resumed(hasty: ReadThrough, redis_server: RedisServer, clock: Clock) -> None:
     """Hung: the first caller waits for one timeout, later ones not at all. Resumed: found again."""
     loader = Loader()
-    await ask(cache, loader)
     counted = Counted("backend_errors", "kind", "unavailable")
     redis_server.hang()
     start_s = time.monotonic()
-    assert (await ask(cache, loader)).body == b"body"
+    assert (await ask(hasty, loader)).body == b"body"
     assert time.monotonic() - start_s < FIRST_MISS_S
     start_s = time.monotonic()
-    assert {(await ask(cache, loader)).body for _ in range(100)} == {b"body"}
+    assert {(await ask(hasty, loader)).body for _ in range(100)} == {b"body"}
     assert time.monotonic() - start_s < FIRST_MISS_S
     assert counted.moved() == (1,)
     redis_server.resume()
-    assert await recovers(cache, clock)
+    assert await recovers(hasty, clock)
 
 
-async def test_hung_under_a_crowd(cache: ReadThrough, redis_server: RedisServer) -> None:
+async def test_hung_under_a_crowd(hasty: ReadThrough, redis_server: RedisServer) -> None:
     """Hung while 300 callers ask for 300 keys: more than there are connections, and none waits its turn for long."""
     redis_server.hang()
     start_s = time.monotonic()
     loaders = [Loader(Answer(b"%d" % number)) for number in range(300)]
-    asked = (cache.get_or_load(f"{KEY} {number}", loader) for number, loader in enumerate(loaders))
+    asked = (hasty.get_or_load(f"{KEY} {number}", loader) for number, loader in enumerate(loaders))
     answers = await asyncio.gather(*asked)
     assert time.monotonic() - start_s < 2 * FIRST_MISS_S
     assert [answer.body for answer in answers] == [b"%d" % number for number in range(300)]
 
 
-@pytest.mark.parametrize("line", [b"CONFIG SET maxmemory 1", b"REPLICAOF 127.0.0.1 1"], ids=["full", "read only"])
-async def test_refused_writes_leave_reads_alone(cache: ReadThrough, redis_server: RedisServer, line: bytes) -> None:
+@pytest.mark.parametrize("line", ["CONFIG SET maxmemory 1", "REPLICAOF 127.0.0.1 1"], ids=["full", "read only"])
+async def test_refused_writes_leave_reads_alone(cache: ReadThrough, redis_server: RedisServer, line: str) -> None:
     """A server that takes no more still gives what it has; nobody gives up on it."""
     loader = Loader()
     await ask(cache, loader)
     errors = Counted("backend_errors", "kind", "refused", "unavailable")
     writes = Counted("writes", "result", "kept", "failed")
-    assert redis_server.command(line) == b"+OK\r\n"
+    assert redis_server.command(*line.encode().split()) == b"+OK\r\n"
     assert [(await ask(cache, loader, OTHER_KEY)).outcome for _ in range(2)] == ["miss", "miss"]
     assert (await ask(cache, loader)).outcome == "hit"
     assert errors.moved() == (2, 0)
     assert writes.moved() == (0, 2)
 
 
-async def test_evicting(redis_server: RedisServer) -> None:
+async def test_evicting(cache: ReadThrough, redis_server: RedisServer) -> None:
     """A server that evicts at random makes misses, never wrong answers."""
-    assert redis_server.command(b"CONFIG SET maxmemory 3mb") == b"+OK\r\n"
-    assert redis_server.command(b"CONFIG SET maxmemory-policy allkeys-random") == b"+OK\r\n"
-    cache = ReadThrough(FailFastRedisCache(redis_server.url, timeout_s=10), ttl_s=100)
+    assert redis_server.command(b"CONFIG", b"SET", b"maxmemory", b"3mb") == b"+OK\r\n"
+    assert redis_server.command(b"CONFIG", b"SET", b"maxmemory-policy", b"allkeys-random") == b"+OK\r\n"
     outcomes = set()
     for _ in range(2):
         for number in range(100):
@@ -138,7 +152,6 @@ async def test_evicting(redis_server: RedisServer) -> None:
             assert answer.body == body
             outcomes.add(answer.outcome)
     assert outcomes == {"hit", "miss"}
-    await cache.close()
 
 
 SOUND = encode(Entry(b"wrong", time.time(), 1e6), Key.of(KEY).digest)
@@ -159,31 +172,24 @@ UNPICKLED = b"cbuiltins\nprint\n(S'unpickled'\ntR."
     ],
 )
 async def test_what_is_no_entry_of_ours_is_a_miss(
-    redis_server: RedisServer, capsys: pytest.CaptureFixture[str], fault: str, value: bytes
+    cache: ReadThrough, redis_server: RedisServer, capsys: pytest.CaptureFixture[str], fault: str, value: bytes
 ) -> None:
     """Foreign, damaged, misplaced or old: loaded again, written over, and never unpickled."""
-    redis = FailFastRedisCache(redis_server.url, timeout_s=10)
-    cache = ReadThrough(redis, ttl_s=100)
     counted = Counted("rejected_entries", "fault", fault)
-    await redis.client.set(Key.of(KEY).name, value)
+    assert redis_server.command(b"SET", Key.of(KEY).name.encode(), value) == b"+OK\r\n"
     answers = [await ask(cache, Loader(Answer(b"right"))) for _ in range(2)]
     assert [(answer.body, answer.outcome) for answer in answers] == [(b"right", "miss"), (b"right", "hit")]
     assert counted.moved() == (2,)  # both looks of the first request
     assert "unpickled" not in capsys.readouterr().out
-    await cache.close()
 
 
-async def test_the_wrong_type_is_a_miss(redis_url: str) -> None:
+async def test_the_wrong_type_is_a_miss(cache: ReadThrough, redis_server: RedisServer) -> None:
     """A list under our name is an error reply: a miss that is written over, and no reason to give up."""
-    redis = FailFastRedisCache(redis_url, timeout_s=10)
-    cache = ReadThrough(redis, ttl_s=100)
-    key = str(uuid4())
     counted = Counted("backend_errors", "kind", "refused", "unavailable")
-    await redis.client.lpush(Key.of(key).name, b"a", b"b")
+    assert redis_server.command(b"LPUSH", Key.of(KEY).name.encode(), b"a") == b":1\r\n"
     loader = Loader()
-    assert [(await ask(cache, loader, key)).outcome for _ in range(2)] == ["miss", "hit"]
+    assert [(await ask(cache, loader)).outcome for _ in range(2)] == ["miss", "hit"]
     assert counted.moved() == (2, 0)
-    await cache.close()
 
 
 def _flip(_: int, piece: bytes) -> bytes:
@@ -213,9 +219,7 @@ async def test_garbage_on_the_wire_costs_one_miss(
     redis_server: RedisServer, clock: Clock, spoil: Callable[[int, bytes], bytes], moment: str
 ) -> None:
     """Whatever comes back, the answer is right, it comes in time, and an honest wire heals the cache."""
-    async with Wire(redis_server.url) as wire:
-        redis = FailFastRedisCache(wire.url)
-        cache = ReadThrough(redis, ttl_s=100, breaker=Breaker(clock=clock))
+    async with Wire(redis_server.url) as wire, opened(wire.url, clock, REDIS_TIMEOUT_S) as cache:
         loader = Loader()
         if moment == "connected":
             await ask(cache, loader)
@@ -226,37 +230,31 @@ async def test_garbage_on_the_wire_costs_one_miss(
         assert time.monotonic() - start_s < 2 * FIRST_MISS_S
         wire.spoil = honest
         assert await recovers(cache, clock)
-        await cache.close()
 
 
 async def test_nothing_is_tried_twice(redis_server: RedisServer, clock: Clock) -> None:
     """A reply that does not come is not asked for again: retries would multiply the time an outage costs."""
-    async with Wire(redis_server.url) as wire:
-        cache = ReadThrough(FailFastRedisCache(wire.url), ttl_s=100, breaker=Breaker(clock=clock))
+    async with Wire(redis_server.url) as wire, opened(wire.url, clock) as cache:
         await ask(cache, Loader())
         wire.spoil = SPOILERS["nothing"]
         await ask(cache, Loader())
         assert wire.connections == 1
-        await cache.close()
 
 
 async def test_a_slow_handshake_is_one_wait(redis_server: RedisServer, clock: Clock) -> None:
     """The timeout bounds the sum: a new connection takes several replies, each of which is in time."""
-    async with Wire(redis_server.url) as wire:
+    async with Wire(redis_server.url) as wire, opened(wire.url, clock, REDIS_TIMEOUT_S) as cache:
         wire.delay_s = 0.03
-        cache = ReadThrough(FailFastRedisCache(wire.url), ttl_s=100, breaker=Breaker(clock=clock))
         counted = Counted("backend_errors", "kind", "unavailable")
         assert (await ask(cache, Loader())).body == b"body"
         assert counted.moved() == (1,)
         wire.delay_s = 0.0
         assert await recovers(cache, clock)
-        await cache.close()
 
 
-async def test_a_connection_out_of_step_is_dropped(redis_server: RedisServer) -> None:
+async def test_a_connection_out_of_step_is_dropped(redis_server: RedisServer, clock: Clock) -> None:
     """Replies that lag one behind belong to other keys: refused, and the connection does not stay in use."""
-    async with Wire(redis_server.url) as wire:
-        cache = ReadThrough(FailFastRedisCache(wire.url, timeout_s=10), ttl_s=100)
+    async with Wire(redis_server.url) as wire, opened(wire.url, clock) as cache:
         one, other = Loader(Answer(b"one")), Loader(Answer(b"other"))
         await ask(cache, one, KEY)
         await ask(cache, other, OTHER_KEY)
@@ -276,31 +274,31 @@ async def test_a_connection_out_of_step_is_dropped(redis_server: RedisServer) ->
             "hit",
             "hit",
         ]
-        await cache.close()
 
 
 async def test_cancelled_callers_never_get_anothers_reply(redis_server: RedisServer) -> None:
-    """Callers cancelled at any moment: every value echoes its key, and no connection is lost."""
-    redis = FailFastRedisCache(redis_server.url, timeout_s=10, connections=8)
-    for number in range(50):
-        await redis.set(f"test:{number}", b"%d" % number, ttl=100.0)
-    choose = random.Random(7)
+    """Callers cancelled at any moment end there; every value echoes its key, and no connection is lost."""
+    async with FailFastRedisCache(redis_server.url, timeout_s=PATIENCE_S, connections=8) as redis:
+        for number in range(50):
+            await redis.set(f"test:{number}", b"%d" % number, ttl=100.0)
+        choose = random.Random(7)
 
-    async def echo() -> bool:
-        number = choose.randrange(50)
-        return bool(await redis.get(f"test:{number}") == b"%d" % number)
+        async def echo() -> bool:
+            number = choose.randrange(50)
+            return bool(await redis.get(f"test:{number}") == b"%d" % number)
 
-    completed = 0
-    for _ in range(40):
-        callers = [asyncio.create_task(echo()) for _ in range(40)]
-        for caller in callers:
-            if choose.random() < 0.6:
-                await asyncio.sleep(choose.random() * 0.0005)
-                caller.cancel()
-        ended = await asyncio.gather(*callers, return_exceptions=True)
-        assert all(one is True or isinstance(one, asyncio.CancelledError) for one in ended)
-        completed += ended.count(True)
-    assert 0 < completed < 40 * 40
-    (_, _), (in_use, _) = redis.client.connection_pool.get_connection_count()
-    assert in_use == 0
-    await redis.close()
+        completed = 0
+        for _ in range(40):
+            callers = [asyncio.create_task(echo()) for _ in range(40)]
+            cancelled = set()
+            for caller in callers:
+                if choose.random() < 0.6:
+                    await asyncio.sleep(choose.random() * 0.0005)
+                    if caller.cancel():
+                        cancelled.add(caller)
+            await asyncio.wait(callers)
+            assert all(caller.cancelled() if caller in cancelled else caller.result() for caller in callers)
+            completed += len(callers) - len(cancelled)
+        assert 0 < completed < 40 * 40
+        (_, _), (in_use, _) = redis.client.connection_pool.get_connection_count()
+        assert in_use == 0
