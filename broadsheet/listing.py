@@ -1,6 +1,7 @@
 """What commands print for people: answers as a readable table, settings with their sources.
 
-Contract: plain text when the output is not a terminal; marked words are shown in colour on one.
+Contract: plain text when the output is not a terminal; marked words are shown in colour on one. Control characters
+in articles never reach it.
 
 Not here: JSON output, which is the API's own.
 """
@@ -15,6 +16,7 @@ from rich.text import Text
 from broadsheet.settings import SECRET, Resolved
 
 _MARK = re.compile(r"<mark>(.*?)</mark>")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def print_answer(answer: dict[str, Any]) -> None:
@@ -22,9 +24,9 @@ def print_answer(answer: dict[str, Any]) -> None:
     console = Console(highlight=False)
     for rank, hit in enumerate(answer["data"], start=1):
         day = (hit["published_at"] or "undated")[:10]
-        facts = "  ".join(part for part in (day, hit["section"], hit["source"], f"{hit['score']:.3f}") if part)
-        console.print(Text(f"{rank:>3}  ").append(hit["title"], style="bold"), soft_wrap=True)
-        console.print(Text(f"     {facts}  {hit['id']}", style="dim"), soft_wrap=True)
+        facts = (day, hit["section"], hit["source"], f"{hit['score']:.3f}", hit["id"])
+        console.print(Text(f"{rank:>3}  ").append(_safe(hit["title"]), style="bold"), soft_wrap=True)
+        console.print(Text("     " + "  ".join(_safe(fact) for fact in facts if fact), style="dim"), soft_wrap=True)
         if hit["snippet"]:
             console.print(Text("     ").append_text(_marked(hit["snippet"])), soft_wrap=True)
     coverage = answer["coverage"]["partitions"]
@@ -36,10 +38,18 @@ def print_answer(answer: dict[str, Any]) -> None:
 def _marked(snippet: str) -> Text:
     text, at = Text(), 0
     for match in _MARK.finditer(snippet):
-        text.append(html.unescape(snippet[at : match.start()]))
-        text.append(html.unescape(match[1]), style="bold yellow")
+        text.append(_unescaped(snippet[at : match.start()]))
+        text.append(_unescaped(match[1]), style="bold yellow")
         at = match.end()
-    return text.append(html.unescape(snippet[at:]))
+    return text.append(_unescaped(snippet[at:]))
+
+
+def _unescaped(text: str) -> str:
+    return _safe(html.unescape(text))
+
+
+def _safe(text: str) -> str:
+    return _CONTROL.sub(" ", text)
 
 
 def print_settings(resolved: Resolved) -> None:

@@ -1,7 +1,7 @@
 """How bulk indexing looks: a progress bar on a terminal, plain lines elsewhere.
 
-Contract: notes are whole lines on standard output; a bar is drawn on standard error only if that is a terminal.
-Elsewhere a line is written at most every `EVERY_S` seconds, and at the end of each stage.
+Contract: where standard error is a terminal, bars are drawn there, with notes above them. Elsewhere everything is
+whole lines on standard output: notes, and how far it is at most every `EVERY_S` seconds and at the end of each stage.
 
 Not here: what is counted (`indexer/bulk.py`).
 """

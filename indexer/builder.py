@@ -78,6 +78,9 @@ def build(job: BuildJob, progress: Progress) -> GenerationRecord:
     will_count_tombstones = job.count and bool(job.base.tombstones or (changes and job.base.articles))
     if changes or will_count_tombstones or job.merge:
         base = layout.generation(job.partition, job.base.generation) if job.base.generation else None
+        if base:  # before Whoosh opens anything
+            for file in job.base.files:
+                file.verify(base)
         record = write_generation(
             layout.generation(job.partition, job.number),
             number=job.number,

@@ -142,9 +142,9 @@ class _Intake:
                 if self.changed - last_round >= round_articles:
                     last_round = self.changed
                     yield
-        self._append(batch)
         if self._records.records < _REPORT_AFTER:
             self._report_fields()
+        self._append(batch)
         yield
 
     def _submission(self, item: Record | Reject) -> Submission | None:

@@ -2,8 +2,9 @@
 
     DATA/epochs/000000000007.json
     {"format": "broadsheet-epoch", "version": 1, "checksum": "<blake2b-16 of the epoch's canonical JSON>",
-     "epoch": {"epoch": 7, "published_ms": ..., "routing": {...}, "applied_seq": ..., "parked": [],
-               "statistics": {"epoch": 2, "file": {...}}, "partitions": [{"generation": 5, "files": [...]}, ...]}}
+     "epoch": {"epoch": 7, "published_ms": .., "routing_version": 1, "applied_seq": .., "parked": [], ..,
+               "statistics_epoch": 2, "statistics_file": {"name": .., "size_bytes": .., "sha256": ..},
+               "partitions": [{"generation": 5, "articles": .., "tombstones": .., "segments": .., "files": [..]}, ..]}}
 
 Contract: a manifest is complete or invisible, and never changes once it has its name. `newest_epoch` and
 `read_manifest` never lock. Paths are derived from numbers by `Layout`, so that a folder can be moved as a whole.

@@ -11,7 +11,7 @@ File format (`envelope.py`, kind `STAT`), all little endian, the payload 8-byte 
     bytes            the keys, sorted: field, NUL, term, in UTF-8
 
 Version ledger: 1 first.
-Measured (72,644 press releases): written in `docs/performance.md`.
+Measured: 2.9 MB for the 103,209 terms of 72,631 press releases.
 
 Contract: `N`, lengths and df count live articles at one log sequence. A term that is not in the file counts as
 df = 1. Looking a term up is a binary search over the mapped file; opening parses only the header.

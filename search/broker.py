@@ -79,7 +79,12 @@ class Broker:
             QueryError: it cannot be executed.
             EpochGoneError, LeafError
         """
-        reply = _closing(await self._pool.ask(self._pool.least_busy(), ParseRequest(epoch, text), deadline_s))
+        request = ParseRequest(epoch, text)
+        halfway_s = (time.monotonic() + deadline_s) / 2
+        replies = await self._pool.ask(self._pool.least_busy(), request, halfway_s)
+        if isinstance(replies[-1], Broken):  # any other process will do
+            replies = await self._pool.ask(self._pool.least_busy(), request, deadline_s)
+        reply = _closing(replies)
         if isinstance(reply, Refused):
             raise QueryError(reply.detail, reply.position)
         assert isinstance(reply, Parsed)

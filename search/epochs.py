@@ -61,11 +61,11 @@ class Epochs:
         try:
             manifest = read_manifest(self._layout, newest)
             await self._broker.open(newest, len(manifest.partitions))
-        except EpochGoneError:  # already replaced by a newer one, which the next look finds
-            return
-        except (IndexFileError, LeafError) as error:
+        except (EpochGoneError, IndexFileError, LeafError) as error:
+            if self._layout.newest_epoch() > newest:  # already replaced by a newer one, which the next look finds
+                return
             # Said once for each epoch; the next one gets its own chance.
-            _log.error("epoch cannot be opened", epoch=newest, reason=str(error))
+            _log.error("epoch cannot be opened", epoch=newest, reason=str(error) or "a file is missing")
             self._refused = newest
             return
         self.current = manifest
@@ -79,7 +79,7 @@ class Epochs:
             try:
                 if self._layout.newest_epoch():
                     await self.refresh()
-            except Exception:
+            except Exception:  # noqa: BLE001 - see below
                 # Whatever it was, the epoch before goes on answering, and the next look may succeed.
                 _log.exception("epochs cannot be looked at")
             await asyncio.sleep(POLL_S)

@@ -63,6 +63,7 @@ class LeafServer:
     def _answer(self, request: Request, snapshot: Snapshot, send: Send) -> Reply:
         match request:
             case OpenRequest(partitions=partitions):
+                _ = snapshot.statistics  # read now, so that damage shows before the first query
                 for partition in partitions:
                     snapshot.partition(partition)
                 return Done()

@@ -55,6 +55,9 @@ _FILTERS = {
 }
 """Parameter to keyword field of the index."""
 
+_VALUE_PATTERN = r"^(?!!?[\s\u0085]*$)[^\u0000-\u001F]+$"
+"""What `_filter_value` accepts, for the documentation: text that is not blank, perhaps after a `!`."""
+
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -110,7 +113,7 @@ def _filter(name: str, example: str) -> Parameter:
         name=name,
         description=f"Only articles with this {name}; repeat it for any of several, begin it with `!` to exclude. "
         "Case does not count.",
-        schema={"type": "string", "minLength": 1, "maxLength": MAX_VALUE_CHARS},
+        schema={"type": "string", "pattern": _VALUE_PATTERN, "maxLength": MAX_VALUE_CHARS},
         convert=_filter_value,
         repeated=True,
         example=[example],

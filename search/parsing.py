@@ -64,7 +64,8 @@ _PARSER = QueryParser(
     plugins=[
         plugins.WhitespacePlugin(),
         plugins.FieldsPlugin(expr=rf"(?<!\w)(?P<text>{'|'.join(TEXT_FIELDS)}):(?=\S)"),
-        plugins.PrefixPlugin(),
+        # Whoosh's own expression swallows operators, fields and quotation marks before the word.
+        plugins.PrefixPlugin(expr=r'(?P<text>\w[^\s*"():]*)\*(?=[\s)^]|$)'),
         _SloppyPhrasePlugin(),
         plugins.GroupPlugin(),
         plugins.OperatorsPlugin(
@@ -75,8 +76,14 @@ _PARSER = QueryParser(
 )
 
 _UNSUPPORTED = (
-    (re.compile(r"\*(?=[^\s)^*])|(?<![^\s(:*])\*(?=\S)"), "a * may only end a word; remove it or move it"),
-    (re.compile(r"(?<=\w)~"), "a ~ may only follow a phrase; remove it"),
+    (
+        re.compile(r"(?<=\w)\*(?![\s)^]|$)|(?<=[^\w\s])\*|(?<!\w)\*(?=\S)"),
+        "a * may only end a word; remove it or move it",
+    ),
+    (
+        re.compile(r"(?<=[\w\"])~|~(?=\d)"),
+        f"a ~ may only follow a phrase, with a number from 1 to {MAX_SLOP}; remove it",
+    ),
 )
 
 
@@ -113,7 +120,7 @@ def _check_text(text: str) -> None:
         depth += (character == "(") - (character == ")")
         if depth > MAX_DEPTH:
             raise QueryError(f"parentheses are nested more than {MAX_DEPTH} deep", position)
-    unquoted = re.sub(r'"[^"]*"(~\d+)?', lambda match: '"' * len(match.group()), text)
+    unquoted = re.sub(r'"[^"]*"(~[1-9]\d*)?', lambda match: '"' * len(match.group()), text)
     for pattern, cure in _UNSUPPORTED:
         if found := pattern.search(unquoted):
             raise QueryError(cure, found.start())

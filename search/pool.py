@@ -95,18 +95,23 @@ class _Slot:
         self._opened: OpenRequest | None = None
         """What a replacement must open before it may answer: queries have no time for that."""
         self._reviving: asyncio.Task[None] | None = None
-        self.waiting = 0
+        self._waiting = 0
+
+    @property
+    def busy(self) -> int:
+        """How many requests wait, plus one while the process is at work or being replaced."""
+        return self._waiting + self._turn.locked()
 
     async def ask(self, request: Request, deadline_s: float) -> list[Reply]:
         """All replies to one request; `Broken` after those that came in time when the rest did not."""
-        self.waiting += 1
+        self._waiting += 1
         try:
             async with asyncio.timeout_at(_loop_time(deadline_s)):
                 await self._turn.acquire()
         except TimeoutError:
             return [Broken("timeout")]
         finally:
-            self.waiting -= 1
+            self._waiting -= 1
         replies: list[Reply] = []
         try:
             async with asyncio.timeout_at(_loop_time(deadline_s + KILL_GRACE_S)):
@@ -117,9 +122,10 @@ class _Slot:
         except TimeoutError:
             replies.append(Broken("timeout"))
             self._replace("timeout")
-        except (OSError, EOFError):
-            replies.append(Broken("the leaf process died"))
-            self._replace("died")
+        except Exception as error:  # noqa: BLE001 - whatever it was, nobody knows what the stream holds next
+            gone = isinstance(error, OSError | EOFError)
+            replies.append(Broken("the leaf process died" if gone else f"the leaf process made no sense: {error}"))
+            self._replace("died" if gone else "confused")
         else:
             if isinstance(request, OpenRequest) and isinstance(replies[-1], Done):
                 self._opened = request
@@ -139,7 +145,7 @@ class _Slot:
                 async with asyncio.timeout(OPEN_DEADLINE_S):
                     async for _reply in self._process.ask(self._opened):
                         pass
-        except (OSError, EOFError, TimeoutError) as error:  # the next request tries again
+        except Exception as error:  # noqa: BLE001 - the next request tries again
             _log.error("leaf process cannot be replaced", reason=repr(error))
             await self._end()
         finally:
@@ -175,8 +181,8 @@ class LeafPool:
         return [(slot, share) for slot, share in shares if share]
 
     def least_busy(self) -> int:
-        """The slot with the shortest queue."""
-        return min(range(len(self._slots)), key=lambda slot: self._slots[slot].waiting)
+        """The slot with the least to do."""
+        return min(range(len(self._slots)), key=lambda slot: self._slots[slot].busy)
 
     async def ask(self, slot: int, request: Request, deadline_s: float) -> list[Reply]:
         """The replies of one process to one request, by the monotonic clock's `deadline_s` and a grace."""

@@ -36,6 +36,8 @@ from web.edge import Timings
 from web.problems import ParameterError, Problem
 
 MAX_REMEMBERED_QUERIES = 10_000
+MIN_DOCUMENTS_S = 0.5
+"""At least so long may reading a page's documents take, however late the search was."""
 ANSWER_VERSION = 1
 """Part of every cache key: advanced when the same query would be answered with other bytes."""
 
@@ -148,10 +150,8 @@ class SearchService:
             if cached.outcome == "hit":
                 timings.add("cache", started_s)
         except EpochGoneError:
-            if cursor is None:  # the newest epoch went while it was asked: a newer one is coming
-                raise Problem(
-                    "overloaded", "the archive just changed; ask again", headers={"Retry-After": "1"}
-                ) from None
+            if cursor is None:
+                raise _changed() from None
             raise await self._expired(parameters, cursor, current, deadline_s, timings) from None
         return Served(msgspec.msgpack.decode(cached.body, type=Answer), manifest, cached)
 
@@ -187,7 +187,7 @@ class SearchService:
         try:
             cached = await self._cache.get_or_load(f"article:{ANSWER_VERSION}:{manifest.epoch}:{digest}", load)
         except EpochGoneError:
-            raise Problem("overloaded", "the archive just changed; ask again", headers={"Retry-After": "1"}) from None
+            raise _changed() from None
         except LeafError as error:
             raise _late_or_broken(error) from None
         return Served(msgspec.msgpack.decode(cached.body, type=Answer), manifest, cached)
@@ -209,7 +209,8 @@ class SearchService:
         if node is None:
             started_s = time.perf_counter()
             try:
-                node = await self._broker.parse(manifest.epoch, parameters.q, deadline_s)
+                async with self._admission.admitted():
+                    node = await self._broker.parse(manifest.epoch, parameters.q, deadline_s)
             except QueryError as error:
                 wrong = ParameterError("q", error.detail, error.position)
                 raise Problem("query-invalid", error.detail, [wrong]) from None
@@ -258,7 +259,8 @@ class SearchService:
                     matches,
                     frozenset(STORED_NAMES.get(name, name) for name in parameters.fields),
                     words_of(query.node),
-                    deadline_s,
+                    # A late partition has used up the time; what the others found must still be shown.
+                    max(deadline_s, time.monotonic() + MIN_DOCUMENTS_S),
                 )
             except LeafError as error:
                 raise _late_or_broken(error) from None
@@ -288,7 +290,10 @@ class SearchService:
         deadline_s: float,
         timings: Timings,
     ) -> Problem:
-        query = await self._query(parameters, current, deadline_s, timings)
+        try:
+            query = await self._query(parameters, current, deadline_s, timings)
+        except EpochGoneError:
+            return _changed()
         _check(cursor, query)
         resumed = Cursor(current.epoch, cursor.query_digest, cursor.position, cursor.backwards, cursor.missing)
         resume = links_of(parameters, self._cursors.encode(resumed))
@@ -298,6 +303,11 @@ class SearchService:
             [ParameterError("cursor", "points into a state that is no longer kept")],
             members={"links": {"resume": resume}},
         )
+
+
+def _changed() -> Problem:
+    """The newest epoch went while it was asked: a newer one is coming."""
+    return Problem("overloaded", "the archive just changed; ask again", headers={"Retry-After": "1"})
 
 
 def _check(cursor: Cursor, query: Query) -> None:
