@@ -1,27 +1,30 @@
 """Snippets: the passage of a text that shows best why the article matched, with the words marked.
 
 Contract: HTML-safe: the text is escaped, the only markup is `<mark>`. A word is marked when its term is one of the
-query's. Bounded: the passage is chosen within one stretch of `STRETCH_CHARS`, the first that holds any of the words,
-so that a page of long articles costs little more than one of short ones.
+query's. Bounded: only the first `MAX_SCANNED_CHARS` are looked at, and only a short stretch of them is analysed, so
+that a page of long articles costs little more than one of short ones.
 
 Not here: which words a query has (`query.words_of`).
 """
 
-import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html import escape
-from itertools import chain, islice
+from itertools import islice
 
 from partition.analysis import spans, term_of, words
 
 PASSAGE_WORDS = 32
 CONTEXT_WORDS = 4
 """Words shown before the first that is marked."""
-STRETCH_CHARS = 4000
+PASSAGE_CHARS = 200
+"""About as long as a passage: words so close together can be shown together."""
 CONTEXT_CHARS = 60
 """How far before a likely word a stretch begins."""
+STRETCH_CHARS = 1000
 MAX_SCANNED_CHARS = 60_000
+MAX_PLACES = 100
+"""How many places of one word are considered."""
 
 _Hits = list[tuple[int, str]]
 """Ordinal of a word within its stretch, and its term."""
@@ -35,33 +38,58 @@ def snippet(text: str, wanted: frozenset[str]) -> str:
         wanted: terms, and prefixes that end in `*` (`query.words_of`).
     """
     text = text[:MAX_SCANNED_CHARS]
-    # Likely stretches first; a stemmer may change the letters that make one likely, so then all of them.
-    for start, end in chain(_stretches(text, _likely(text, wanted)), _stretches(text, iter(range(len(text))))):
+    for start, end in _stretches(text, _likely(text, wanted)):
         if hits := _hits(text[start:end], wanted):
             return _passage(text, start, end, hits)
-    return _passage(text, 0, STRETCH_CHARS, [])
+    return _passage(text, 0, min(STRETCH_CHARS, len(text)), [])
 
 
-def _likely(text: str, wanted: frozenset[str]) -> Iterator[int]:
-    """Ascending places where a wanted word may begin: where the letters that stemming leaves alone are."""
-    beginnings = {word[:-1] if word.endswith("*") else word[: max(2, len(word) - 2)] for word in wanted}
-    return (
-        (match.start() for match in re.finditer("|".join(map(re.escape, beginnings)), text.lower()))
-        if wanted
-        else iter(())
-    )
-
-
-def _stretches(text: str, places: Iterator[int]) -> Iterator[tuple[int, int]]:
-    """Half-open ranges of characters, cut between words, each beginning a little before the next of `places`."""
-    end = 0
+def _likely(text: str, wanted: frozenset[str]) -> list[int]:
+    """Places where wanted words probably begin: the one with most different words close by, then all, ascending."""
+    lower = text.lower()
+    places: list[tuple[int, str]] = []
+    for word in wanted:
+        places += islice(((at, word) for at in _occurrences(lower, kept_by_stemming(word))), MAX_PLACES)
+    places.sort()
+    best, best_at = 0, 0
+    window: deque[tuple[int, str]] = deque()
     for place in places:
-        if place < end:
+        window.append(place)
+        while window[0][0] < place[0] - PASSAGE_CHARS:
+            window.popleft()
+        if (different := len({word for _at, word in window})) > best:
+            best, best_at = different, window[0][0]
+    return [best_at, *(at for at, _word in places)] if places else []
+
+
+def kept_by_stemming(word: str) -> str:
+    """What words with this term (or beginning, with `*`) begin with: stemming alters hardly more than last letters.
+
+    Of the 136,100 different words of 72,644 press releases it does so in three: eyed, Eyed and eying are "ei". An
+    article with no other match shows its beginning.
+    """
+    return word[:-1] if word.endswith("*") else word[: max(2, len(word) - 2)]
+
+
+def _occurrences(lower: str, beginning: str) -> Iterator[int]:
+    at = lower.find(beginning)
+    while at >= 0:
+        if at == 0 or not lower[at - 1].isalnum():
+            yield at
+        at = lower.find(beginning, at + 1)
+
+
+def _stretches(text: str, places: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Half-open ranges of characters, cut between words, around each of `places` that is not in one of them yet."""
+    seen: list[tuple[int, int]] = []
+    for place in places:
+        if any(start <= place < end for start, end in seen):
             continue
-        start = max(end, text.rfind(" ", 0, max(0, place - CONTEXT_CHARS)) + 1)
-        end = min(len(text), start + STRETCH_CHARS)
-        space = text.rfind(" ", start + 1, end) if end < len(text) else -1
+        start = text.rfind(" ", 0, max(0, place - CONTEXT_CHARS)) + 1
+        end = min(len(text), max(start, place) + STRETCH_CHARS)
+        space = text.rfind(" ", place + 1, end) if end < len(text) else -1
         end = space if space > 0 else end
+        seen.append((start, end))
         yield start, end
 
 

@@ -9,8 +9,9 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partition.analysis import terms
-from search.snippets import PASSAGE_WORDS, STRETCH_CHARS, snippet
+from indexer.sample import generate
+from partition.analysis import term_of, terms, words
+from search.snippets import PASSAGE_WORDS, STRETCH_CHARS, kept_by_stemming, snippet
 
 
 def test_marks_stemmed_matches() -> None:
@@ -74,3 +75,10 @@ def test_always_safe_short_and_from_the_text(pieces: list[str], wanted: frozense
         assert term in wanted or (term.startswith("ta") and "ta*" in wanted)
     if not wanted & {"none"} and wanted and set(terms(text)) & {w.strip("*") for w in wanted}:
         assert marked
+
+
+def test_places_are_found_by_letters_that_stemming_keeps() -> None:
+    """Every word of a good many articles begins with what is searched for its term."""
+    found = {word for article in generate(300, seed=5) for word in words(str(article["body"]))}
+    assert len(found) > 3000
+    assert [word for word in found if not word.lower().startswith(kept_by_stemming(term_of(word)))] == []
