@@ -8,7 +8,18 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.api_server import ApiServer
+from tests.archive import Archive, make_archive
+from tests.commands import environment
 from tests.redis_server import RedisServer
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _processes_find_the_rooms() -> Iterator[None]:
+    """Every process that a test starts imports this checkout, whether the package is installed or not."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PYTHONPATH", environment()["PYTHONPATH"])
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +39,16 @@ def redis_server() -> Iterator[RedisServer]:
     server = RedisServer()
     yield server
     server.close()
+
+
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
+    """An archive of 400 articles that no test changes."""
+    return make_archive(tmp_path_factory.mktemp("archive"))
+
+
+@pytest.fixture(scope="session")
+def server(archive: Archive) -> Iterator[ApiServer]:
+    """A server on `archive` that no test disturbs."""
+    with ApiServer(archive.root) as running:
+        yield running

@@ -1,0 +1,165 @@
+"""The real server for tests: `broadsheet serve` in a process of its own, on a free loopback port.
+
+Contract: settings are those given here and nothing of the developer's environment. `close` leaves no process behind,
+whatever was done to the server or its leaf processes.
+
+Not here: what it serves (`archive.py`).
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx2
+
+START_TIMEOUT_S = 60.0
+AMPLE_MS = 20_000
+"""Deadline of ordinary searches: a slow machine is no fault."""
+
+_COMMAND = (sys.executable, "-P", "-c", "from broadsheet.cli import main; main()")
+T = TypeVar("T")
+
+
+def environment(**settings: object) -> dict[str, str]:
+    """The environment of a command with these settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BROADSHEET_")}
+    return kept | {f"BROADSHEET_{name.upper()}": str(value) for name, value in settings.items()}
+
+
+def start_command(*arguments: str, **settings: object) -> "subprocess.Popen[bytes]":
+    """Start a `broadsheet` command; what it says on standard error shows when a test fails."""
+    return subprocess.Popen(
+        [*_COMMAND, *arguments],
+        stdout=subprocess.DEVNULL,
+        env=environment(**settings),
+        cwd=tempfile.gettempdir(),  # no settings file of the developer's
+    )
+
+
+def eventually(look: Callable[[], T], *, timeout_s: float = START_TIMEOUT_S) -> T:
+    """What `look` returns, as soon as that is true."""
+    end_s = time.monotonic() + timeout_s
+    while not (found := look()):
+        assert time.monotonic() < end_s, f"not within {timeout_s:g} s"
+        time.sleep(0.02)
+    return found
+
+
+def problem_of(response: httpx2.Response, status: int, slug: str) -> dict[str, Any]:
+    """The body of a refusal, which must be this problem and complete (RFC 9457)."""
+    assert response.status_code == status, response.text
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert response.headers["Cache-Control"] == "no-store"
+    body: dict[str, Any] = response.json()
+    assert body["type"] == f"/docs/problems/{slug}"
+    assert body["status"] == status
+    assert body["title"]
+    assert body["detail"]
+    assert body["instance"] == response.request.url.raw_path.partition(b"?")[0].decode()
+    assert body["request_id"] == response.headers["X-Request-Id"]
+    return body
+
+
+class ApiServer:
+    """One running server.
+
+    Args:
+        root: the archive's folder.
+        ready: wait until it can answer searches, not only until it serves.
+        settings: as `BROADSHEET_*`.
+    """
+
+    def __init__(self, root: Path, *, ready: bool = True, **settings: object) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        settings = {"leaf_processes": 2, **settings}
+        self._process = start_command("serve", "--data", str(root), "--port", str(self.port), **settings)
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.client = httpx2.Client(base_url=self.url, timeout=60)
+        try:
+            eventually(lambda: self._answers("/readyz" if ready else "/livez"))
+        except BaseException:
+            self.close()
+            raise
+
+    def _answers(self, address: str) -> bool:
+        assert self._process.poll() is None, "the server ended while it was starting"
+        with contextlib.suppress(httpx2.TransportError):
+            return self.client.get(address).status_code == 200
+        return False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End it as an operator would, and make sure that its leaf processes are gone with it."""
+        leaves = self.leaf_processes()
+        self.client.close()
+        self._process.terminate()
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        left = [leaf for leaf in leaves if _runs(leaf)]
+        for leaf in left:
+            os.kill(leaf, signal.SIGKILL)
+        assert not left, "the server left leaf processes behind"
+
+    def leaf_processes(self) -> list[int]:
+        """Process ids of the leaf processes that run now, oldest first."""
+        children = Path(f"/proc/{self._process.pid}/task").glob("*/children")
+        with contextlib.suppress(FileNotFoundError):  # a thread, or the server, has ended
+            return sorted(int(child) for path in children for child in path.read_text().split())
+        return []
+
+    def search(self, parameters: Mapping[str, Any] | None = None) -> httpx2.Response:
+        """`GET /v1/search` with ample time, unless `timeout_ms` is given; lists are repeated parameters."""
+        return self.client.get("/v1/search", params={"timeout_ms": AMPLE_MS, **(parameters or {})})
+
+    def page(self, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The body of a search that must succeed."""
+        return self._body(self.search(parameters))
+
+    def walk(self, page: dict[str, Any], direction: str = "next") -> Iterator[dict[str, Any]]:
+        """The pages after (`next`) or before (`prev`) this one, as their links lead to them."""
+        while address := page["page"][direction]:
+            page = self._body(self.client.get(address))
+            yield page
+
+    def ids(self, parameters: Mapping[str, Any]) -> list[str]:
+        """Ids of the whole result, page by page."""
+        first = self.page({"limit": 100, "fields": "id", **parameters})
+        return [item["id"] for page in (first, *self.walk(first)) for item in page["data"]]
+
+    def epoch(self) -> int:
+        """The epoch that new queries are answered from."""
+        return int(self.client.get("/v1/partitions").headers["Broadsheet-Epoch"])
+
+    @staticmethod
+    def _body(response: httpx2.Response) -> dict[str, Any]:
+        assert response.status_code == 200, response.text
+        body: dict[str, Any] = response.json()
+        return body
+
+
+def _runs(process: int) -> bool:
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        # The state follows the name, which is in parentheses; Z and X are processes that have ended.
+        return Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
+    return False

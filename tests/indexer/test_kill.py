@@ -1,0 +1,55 @@
+"""Kills and interruptions of a running `broadsheet index`."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from partition.manifest import Layout
+from tests import commands
+from tests.api_server import eventually
+from tests.indexer.kill_harness import PARTITIONS, index, kills, make_source, outcome, verify
+
+KILLS = 4
+"""The harness itself does as many as it is told: `python -m tests.indexer.kill_harness --kills 20`."""
+
+
+def test_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
+    """Whenever the run is killed, alone or with its builders: an epoch that is sound, and a run that completes."""
+    found = list(kills(tmp_path, count=KILLS, seed=7, articles=1100))
+    assert len(found) == KILLS
+    assert any("killed group" in line for line in found)
+    assert any("killed parent" in line for line in found)
+
+
+@pytest.mark.parametrize("moment", ["reading", "building"])
+def test_an_interruption_ends_the_run_and_keeps_the_epoch(tmp_path: Path, moment: str) -> None:
+    """Ctrl-C reaches the whole group: status 130, a message and no traceback; the next run goes on."""
+    source = make_source(tmp_path / "articles.jsonl")
+    root = tmp_path / "archive"
+    lines = source.path.read_bytes()
+    rounds = 500 if moment == "reading" else 1_000_000
+    arguments = ("index", "-", "--data", root, "--partitions", str(PARTITIONS))
+    with commands.start(*arguments, builders=2, round_articles=rounds) as process:
+        assert process.stdin
+        process.stdin.write(lines)
+        if moment == "reading":  # the input does not end, and so the run waits for more of it
+            process.stdin.flush()
+            eventually(lambda: Layout(root).newest_epoch() >= 2)
+        else:
+            process.stdin.close()
+            process.stdin = None
+            eventually(lambda: list(root.glob("partitions/*/g*")))
+        os.killpg(process.pid, signal.SIGINT)
+        output, errors = process.communicate(timeout=commands.TIMEOUT_S)
+    assert process.returncode == 130, errors
+    assert errors == b"broadsheet: interrupted; the last published epoch stays searchable, run again to go on\n"
+    assert b"Traceback" not in output
+    epoch, articles = verify(source, root)
+    assert (epoch >= 2, articles > 500) == (moment == "reading",) * 2
+    if epoch:
+        assert commands.run("check", "--data", root).returncode == 0
+    index(source, root)
+    bodies = {article_id: article["body"] for article_id, article in outcome(root)[1].items()}
+    assert bodies == {article_id: versions[-1]["body"] for article_id, versions in source.versions.items()}

@@ -1,0 +1,323 @@
+"""The event log: what it promises, and that no death of its writer breaks it."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+import indexer.log
+from indexer.log import Event, EventLog, LogError, Submission
+from indexer.routing import partition_of
+from partition.types import Article
+from tests.commands import environment
+from tests.small_index import Clock, article, put, withdraw
+
+WHOLE = article(
+    "Ångström/新聞",
+    "Title",
+    body="Body\n\nof 🗞",
+    summary="s",
+    authors=("Ann", "Bo"),
+    source="Wire",
+    section="News",
+    tags=("x",),
+    language="de-AT",
+    url="https://news.example/",
+    published_ms=-1,
+    modified_ms=0,
+    date_confidence="day",
+)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[EventLog]:
+    """A new log of two partitions."""
+    with EventLog(tmp_path / "log.sqlite", partitions=2, now_ms=Clock()) as opened:
+        yield opened
+
+
+def _events(log: EventLog, after: int = 0, through: int | None = None) -> list[Event]:
+    """The events of all partitions in one order."""
+    last = log.last_seq() if through is None else through
+    return sorted(
+        (event for partition in range(log.partitions) for event in log.read(partition, after, last)),
+        key=lambda event: event.seq,
+    )
+
+
+def test_an_article_comes_back_as_it_was_logged(log: EventLog) -> None:
+    """Every field of an article survives the log."""
+    assert log.append(put(WHOLE)) == [1]
+    partition = partition_of(WHOLE.id, 2)
+    assert list(log.read(partition, 0, 1)) == [Event(1, "put", partition, WHOLE.id, 1, Clock().now_ms, WHOLE)]
+    assert list(log.read(1 - partition, 0, 1)) == []
+
+
+def test_the_same_article_again_is_no_event(log: EventLog) -> None:
+    """An equal digest changes nothing; another one is the next version, also within one batch."""
+    first, second = article("a"), article("a", "Corrected")
+    assert log.append(put(first)) == [1]
+    assert log.append(put(first, first)) == [None, None]
+    assert log.append(put(second, second, first)) == [2, None, 3]
+    assert [event.version for event in _events(log)] == [1, 2, 3]
+    assert log.live_articles() == 1
+
+
+def test_withdrawing_and_restoring(log: EventLog) -> None:
+    """Only a live article can be withdrawn; the same submission brings it back as a new version."""
+    one = article("a")
+    assert log.append(withdraw("a")) == [None]
+    log.append(put(one))
+    assert log.append(withdraw("a", "a")) == [2, None]
+    assert log.live_articles() == 0
+    assert log.append(put(one)) == [3]
+    assert log.live_articles() == 1
+    assert [(event.kind, event.version, event.article) for event in _events(log)] == [
+        ("put", 1, one),
+        ("withdraw", 2, None),
+        ("put", 3, one),
+    ]
+
+
+def test_ranges_are_open_below_and_closed_above(log: EventLog) -> None:
+    """`read`, `pending` and `statistics_events` speak of (after, through]."""
+    log.append(put(*(article(str(number)) for number in range(6))))
+    seq = log.append_statistics()
+    log.append(put(article("later")))
+    assert seq == 7
+    assert [event.seq for event in _events(log, 2, 5)] == [3, 4, 5]
+    assert sum(log.pending(2, 5).values()) == 3
+    assert sum(log.pending(0, 8).values()) == 7, "a statistics event belongs to no partition"
+    assert log.pending(6, 7) == {}
+    assert log.statistics_events(0, 8) == [(7, 6)]
+    assert log.statistics_events(6, 7) == [(7, 6)]
+    assert log.statistics_events(7, 8) == log.statistics_events(0, 6) == []
+
+
+def test_times_are_those_of_logging(tmp_path: Path) -> None:
+    """Each event carries the moment of its transaction; sequence 0 has none."""
+    clock = Clock()
+    with EventLog(tmp_path / "log.sqlite", partitions=1, now_ms=clock) as log:
+        log.append(put(article("a")))
+        clock.pass_s(5)
+        log.append(put(article("b")))
+        assert [log.created_ms(seq) for seq in (0, 1, 2)] == [0, clock.now_ms - 5000, clock.now_ms]
+
+
+def test_a_log_is_read_while_it_is_written(log: EventLog, tmp_path: Path) -> None:
+    """Readers see whole transactions and wait for nobody."""
+
+    def submissions() -> Iterator[Submission]:
+        yield from put(article("b"))
+        with EventLog(tmp_path / "log.sqlite") as reader:
+            assert reader.last_seq() == 1
+        yield from put(article("c"))
+
+    log.append(put(article("a")))
+    log.append(submissions())
+    with EventLog(tmp_path / "log.sqlite") as reader:
+        assert [event.article_id for event in _events(reader)] == ["a", "b", "c"]
+
+
+_WRITER = """
+import sys
+from pathlib import Path
+from indexer.log import EventLog
+from tests.small_index import article, put
+
+with EventLog(Path(sys.argv[1]), partitions=3) as log:
+    for batch in range(10**9):
+        print(log.append(put(*(article(f"{batch}/{at}") for at in range(5))))[-1], flush=True)
+"""
+
+
+def test_acknowledged_events_survive_the_death_of_the_writer(tmp_path: Path) -> None:
+    """After SIGKILL, everything acknowledged is there, in order, in whole transactions; writing goes on."""
+    path = tmp_path / "log.sqlite"
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", _WRITER, str(path)], stdout=subprocess.PIPE, env=environment()
+    ) as writer:
+        assert writer.stdout
+        for _ in range(20):
+            writer.stdout.readline()
+        writer.send_signal(signal.SIGKILL)
+        # The last line may be half of one.
+        acknowledged = 5 * (20 + writer.stdout.read().count(b"\n"))
+    with EventLog(path, partitions=3) as log:
+        assert log.last_seq() >= acknowledged
+        assert log.last_seq() % 5 == 0
+        assert log.live_articles() == log.last_seq()
+        expected = [(seq, f"{(seq - 1) // 5}/{(seq - 1) % 5}") for seq in range(1, log.last_seq() + 1)]
+        assert [(event.seq, event.article_id) for event in _events(log)] == expected
+        assert log.append(put(article("more"))) == [len(expected) + 1]
+
+
+@pytest.mark.parametrize("step", ["fsync_file", "fsync_folder"])
+def test_a_log_is_made_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """A process that dies while it makes the log leaves nothing that stops the next one."""
+
+    def die(_path: Path) -> None:
+        raise KeyboardInterrupt
+
+    path = tmp_path / "log.sqlite"
+    with monkeypatch.context() as patched:
+        patched.setattr(indexer.log, step, die)
+        with pytest.raises(KeyboardInterrupt):
+            EventLog(path, partitions=4)
+    with EventLog(path, partitions=None if path.exists() else 4) as log:
+        assert log.partitions == 4
+        assert log.append(put(article("a"))) == [1]
+    assert [found.name for found in tmp_path.iterdir()] == ["log.sqlite"]
+
+
+def test_another_number_of_partitions_is_refused(log: EventLog, tmp_path: Path) -> None:
+    """The number of partitions is that of the log for ever; leaving it out takes it."""
+    with pytest.raises(LogError, match="2 partitions, not 3; leave --partitions out"):
+        EventLog(tmp_path / "log.sqlite", partitions=3)
+    with EventLog(tmp_path / "log.sqlite") as again:
+        assert again.partitions == log.partitions == 2
+
+
+def test_what_is_no_log_is_refused(tmp_path: Path) -> None:
+    """A missing file, a text file, an empty file and somebody else's database are named, and left as they are."""
+    with pytest.raises(LogError, match=r"log\.sqlite: there is no event log here"):
+        EventLog(tmp_path / "log.sqlite")
+    text, empty, foreign = (tmp_path / name for name in ("text", "empty", "foreign"))
+    text.write_bytes(b"These are no events. " * 100)
+    empty.touch()
+    with closing(sqlite3.connect(foreign)) as db:
+        db.execute("CREATE TABLE shopping (item TEXT)")
+    for path in (text, empty, foreign):
+        before = path.read_bytes()
+        for partitions in (None, 2):
+            with pytest.raises(LogError, match=rf"{path}: not a usable event log .*; restore it from a copy"):
+                EventLog(path, partitions=partitions)
+        assert path.read_bytes() == before
+
+
+def test_a_full_disk_is_an_error_and_loses_nothing(log: EventLog) -> None:
+    """What cannot be written is refused as a whole, and what was there before stays."""
+    log.append(put(article("a")))
+    (pages,) = log._db.execute("PRAGMA page_count").fetchone()
+    log._db.execute(f"PRAGMA max_page_count = {pages + 2}")
+    # Bodies that do not compress.
+    large = [article(f"b{at}", body=os.urandom(5000).hex()) for at in range(20)]
+    with pytest.raises(LogError, match="full"):
+        log.append(put(article("c"), *large))
+    assert [event.article_id for event in _events(log)] == ["a"]
+    assert log.append(put(article("c"))) == [2]
+
+
+@dataclass
+class Model:
+    """What a log must hold: plain lists and dicts."""
+
+    events: list[tuple[int, str, str, int, Article | None]] = field(default_factory=list)
+    statistics: list[tuple[int, int]] = field(default_factory=list)
+    articles: dict[str, tuple[int, Article | None]] = field(default_factory=dict)
+    """Version and content by id; `None` when withdrawn."""
+    seq: int = 0
+
+    def append(self, submission: Submission) -> int | None:
+        """One submission, and its sequence if it changes anything."""
+        article_id, new = submission.article_id, submission.article
+        version, old = self.articles.get(article_id, (0, None))
+        if new == old:
+            return None
+        self.seq += 1
+        self.articles[article_id] = (version + 1, new)
+        self.events.append((self.seq, "put" if new else "withdraw", article_id, version + 1, new))
+        return self.seq
+
+    def live(self) -> int:
+        """How many articles are there."""
+        return sum(content is not None for _version, content in self.articles.values())
+
+
+_ids = st.sampled_from([f"a/{number}" for number in range(12)])
+_submissions = st.builds(
+    lambda article_id, title: (put(article(article_id, title)) if title else withdraw(article_id))[0],
+    _ids,
+    st.sampled_from(("One", "Two", None)),
+)
+
+
+class Log(RuleBasedStateMachine):
+    """Puts, corrections, withdrawals, failures, statistics and reopening, against the model."""
+
+    @initialize(partitions=st.sampled_from((1, 3)))
+    def start(self, partitions: int) -> None:
+        """An empty log."""
+        self.folder = Path(tempfile.mkdtemp(prefix="log-"))
+        self.log = EventLog(self.folder / "log.sqlite", partitions=partitions)
+        self.model = Model()
+
+    @rule(batch=st.lists(_submissions, max_size=8))
+    def append(self, batch: list[Submission]) -> None:
+        """One transaction."""
+        assert self.log.append(batch) == [self.model.append(submission) for submission in batch]
+
+    @rule(batch=st.lists(_submissions, max_size=5))
+    def append_and_fail(self, batch: list[Submission]) -> None:
+        """A transaction that breaks off never was."""
+
+        def broken() -> Iterator[Submission]:
+            yield from batch
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            self.log.append(broken())
+
+    @rule()
+    def freeze(self) -> None:
+        """A statistics event takes a sequence."""
+        self.model.seq += 1
+        assert self.log.append_statistics() == self.model.seq
+        self.model.statistics.append((self.model.seq, self.model.live()))
+
+    @rule(known=st.booleans())
+    def reopen(self, *, known: bool) -> None:
+        """Closing and opening changes nothing."""
+        partitions = self.log.partitions
+        self.log.close()
+        self.log = EventLog(self.folder / "log.sqlite", partitions=partitions if known else None)
+
+    @invariant()
+    def equals_the_model(self) -> None:
+        """Everything that can be read."""
+        assert self.log.last_seq() == self.model.seq
+        assert self.log.live_articles() == self.model.live()
+        assert self.log.statistics_events(0, self.model.seq) == self.model.statistics
+        expected: dict[int, list[tuple[int, str, str, int, Article | None]]] = {}
+        for event in self.model.events:
+            expected.setdefault(partition_of(event[2], self.log.partitions), []).append(event)
+        assert self.log.pending(0, self.model.seq) == {at: len(events) for at, events in expected.items()}
+        for partition in range(self.log.partitions):
+            found = [
+                (event.seq, event.kind, event.article_id, event.version, event.article)
+                for event in self.log.read(partition, 0, self.model.seq)
+            ]
+            assert found == expected.get(partition, [])
+
+    def teardown(self) -> None:
+        """Remove the log."""
+        if hasattr(self, "log"):
+            self.log.close()
+            rmtree(self.folder)
+
+
+Log.TestCase.settings = settings(max_examples=40, stateful_step_count=15, deadline=None)
+TestLog: Any = Log.TestCase

@@ -1,0 +1,458 @@
+"""Projection and publishing: exactly once, complete or invisible, whatever dies in between."""
+
+import hashlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import indexer.publisher
+from indexer.builder import BuildJob, Progress, build_in_processes, build_inline
+from indexer.log import LogError
+from indexer.projection import advance_statistics, log_path, statistics_due
+from indexer.publisher import IndexerBusyError, IndexerLock, Retention, publish
+from partition.errors import IndexFileError, MissingFile
+from partition.manifest import (
+    EMPTY_GENERATION,
+    GenerationRecord,
+    Layout,
+    RootManifest,
+    encode_manifest,
+    read_manifest,
+)
+from partition.schema import TEXT_FIELDS
+from partition.statistics import Statistics
+from partition.types import Article
+from tests.indexer.death import dies_at
+from tests.small_index import Clock, SmallIndex, article, contents, files_of, newest
+
+FIRST = [article(f"a/{number}", f"Title {number}", body="of the first day " * number) for number in range(8)]
+CORRECTED = [replace(one, title=one.title + " corrected") for one in FIRST[:3]]
+LATER = [article(f"b/{number}", body="of a later day") for number in range(4)]
+
+
+def _titles(root: Path, epoch: int | None = None) -> dict[str, str]:
+    return {article_id: stored["title"] for article_id, stored in contents(root, epoch).items()}
+
+
+def _expected(*articles: Article) -> dict[str, str]:
+    return {one.id: one.title for one in articles}
+
+
+def _tree(root: Path) -> set[str]:
+    """Every file and folder below `root`."""
+    return {str(path.relative_to(root)) for path in root.rglob("*")}
+
+
+def _named(root: Path) -> set[str]:
+    """Everything that the epochs of an archive, and its log, account for."""
+    layout = Layout(root)
+    named = {"log.sqlite", "epochs", "statistics"}
+    for epoch in layout.published_epochs():
+        manifest = read_manifest(layout, epoch)
+        for path in files_of(root, manifest):
+            named |= {
+                str(parent.relative_to(root)) for parent in (path, *path.parents) if parent.is_relative_to(root)
+            }
+    return named - {"."}
+
+
+def test_an_epoch_is_the_log_so_far(tmp_path: Path) -> None:
+    """Each epoch holds exactly what the log held, and says how far it goes."""
+    with SmallIndex(tmp_path) as index:
+        index.put(*FIRST)
+        first = index.publish()
+        index.clock.pass_s(1)
+        index.put(*CORRECTED, *LATER)
+        index.withdraw("a/7")
+        second = index.publish()
+        assert (first.epoch, second.epoch) == (1, 2)
+        assert (first.applied_seq, second.applied_seq) == (8, 16)
+        assert second.indexed_through_ms == second.published_ms == index.clock.now_ms
+        assert first.indexed_through_ms == index.clock.now_ms - 1000
+    assert _titles(tmp_path, 1) == _expected(*FIRST)
+    assert _titles(tmp_path, 2) == _expected(*FIRST[3:7], *CORRECTED, *LATER)
+    stored = contents(tmp_path)["a/0"]
+    assert (stored["version"], stored["indexed_ms"]) == (2, second.published_ms)
+    assert stored["authors"] == []
+    assert asdict(CORRECTED[0]).items() <= {**stored, "authors": (), "tags": ()}.items()
+
+
+def test_nothing_new_is_no_epoch(tmp_path: Path) -> None:
+    """Publishing again, also by another process, changes no file."""
+    with SmallIndex(tmp_path) as index:
+        assert index.publish().epoch == 0, "an empty log publishes nothing"
+        index.put(*FIRST)
+        index.publish()
+        before = {path: path.stat() for path in tmp_path.glob("[eps]*/**/*")}
+        assert index.publish().epoch == 1
+    with SmallIndex(tmp_path) as index:
+        assert index.publish().epoch == 1
+    assert {path: path.stat() for path in tmp_path.glob("[eps]*/**/*")} == before
+
+
+def test_partitions_without_news_stay_as_they_are(tmp_path: Path) -> None:
+    """A generation is made only where something changed."""
+    with SmallIndex(tmp_path, partitions=8) as index:
+        index.put(*FIRST)
+        before = index.publish()
+        index.put(LATER[0])
+        after = index.publish()
+    changed = [at for at in range(8) if before.partitions[at] != after.partitions[at]]
+    assert len(changed) == 1
+    assert EMPTY_GENERATION in after.partitions
+
+
+def test_a_merge_changes_no_article(tmp_path: Path) -> None:
+    """Merging publishes an epoch of one segment a partition, without tombstones, with the same articles."""
+    with SmallIndex(tmp_path, partitions=2) as index:
+        for batch in ([article(f"c/{number}") for number in range(60)], LATER, [article("c/0", "Corrected")]):
+            index.put(*batch)
+            ragged = index.publish()
+        stored = contents(tmp_path)
+        merged = index.publish(merge=True)
+    assert max(record.segments for record in ragged.partitions) > 1
+    assert sum(record.tombstones for record in ragged.partitions) == 1
+    assert all((record.segments, record.tombstones) == (1, 0) for record in merged.partitions)
+    assert contents(tmp_path) == stored
+
+
+def test_epochs_never_change(tmp_path: Path) -> None:
+    """No byte of an epoch's files differs after later epochs, corrections, withdrawals and merges."""
+    hashes: dict[Path, str] = {}
+
+    def digest(path: Path) -> str:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+
+    with SmallIndex(tmp_path) as index:
+        steps: list[Callable[[], object]] = [
+            lambda: index.put(*FIRST),
+            lambda: index.put(*CORRECTED, *LATER),
+            index.log.append_statistics,
+            lambda: index.withdraw(*(one.id for one in FIRST)),
+            lambda: index.put(*FIRST),
+        ]
+        for merge in (False, True):
+            for step in steps:
+                step()
+                manifest = index.publish(merge=merge)
+                hashes |= {path: digest(path) for path in files_of(tmp_path, manifest)}
+    assert len(Layout(tmp_path).published_epochs()) == newest(tmp_path).epoch > 10
+    assert {path: digest(path) for path in hashes} == hashes
+
+
+def _statistics(root: Path, manifest: RootManifest) -> Statistics:
+    return Statistics(Layout(root).statistics / manifest.statistics_file.name)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    steps=st.lists(
+        st.one_of(
+            st.lists(st.sampled_from([*FIRST, *CORRECTED, *LATER]), min_size=1, max_size=4),
+            st.sampled_from([one.id for one in FIRST]),
+            st.just("freeze"),
+        ),
+        max_size=8,
+    ),
+    moments=st.sets(st.integers(0, 8)),
+    merging=st.booleans(),
+)
+def test_statistics_are_frozen_where_the_log_says(
+    steps: list[list[Article] | str], moments: set[int], *, merging: bool
+) -> None:
+    """Whenever one publishes, and however it is partitioned and merged, statistics are those of the event."""
+    with tempfile.TemporaryDirectory() as folder:
+        often = SmallIndex(Path(folder, "often"), partitions=3)
+        once = SmallIndex(Path(folder, "once"), partitions=1)
+        with often, once:
+            live: dict[str, Article] = {}
+            frozen: list[tuple[int, int]] = [(0, 0)]
+            for at, step in enumerate(steps):
+                for index in (often, once):
+                    if step == "freeze":
+                        index.log.append_statistics()
+                    elif isinstance(step, str):
+                        index.withdraw(step)
+                    else:
+                        index.put(*step)
+                if step == "freeze":
+                    frozen.append((often.log.last_seq(), len(live)))
+                elif isinstance(step, str):
+                    live.pop(step, None)
+                else:
+                    live |= {one.id: one for one in step}
+                if at in moments:
+                    often.publish(merge=merging)
+            last = [often.publish(), once.publish()]
+            for index, manifest in zip((often, once), last, strict=True):
+                assert manifest.statistics_epoch == len(frozen) - 1
+                statistics = _statistics(index.root, manifest)
+                assert (statistics.through_seq, statistics.articles) == frozen[-1]
+            assert last[0].statistics_file == last[1].statistics_file
+            if last[1].epoch:
+                assert _titles(often.root) == _titles(once.root) == _expected(*live.values())
+
+
+def test_statistics_count_live_articles(tmp_path: Path) -> None:
+    """Corrected and withdrawn articles do not count, although their postings may still be there."""
+    with SmallIndex(tmp_path, partitions=2) as index:
+        index.put(*(article(f"{at}", body="storm") for at in range(40)))
+        index.publish()
+        index.put(*(article(f"{at}", body="harvest") for at in range(2)))
+        index.withdraw("2", "3", "4")
+        tombstones = sum(record.tombstones for record in index.publish().partitions)
+        seq = index.log.append_statistics()
+        manifest = index.publish()
+    statistics = _statistics(tmp_path, manifest)
+    assert tombstones > 0
+    assert (statistics.articles, statistics.through_seq) == (37, seq)
+    assert (statistics.df("body", "storm"), statistics.df("body", "harvest")) == (35, 2)
+    assert statistics.total_lengths == {"title": 74, "body": 37, "author": 0}
+    assert set(TEXT_FIELDS) == set(statistics.total_lengths)
+
+
+def test_statistics_advance_with_growth(tmp_path: Path) -> None:
+    """They are frozen with the first article, then when a tenth came or went, and not again without news."""
+    assert [live for live in range(90, 112) if statistics_due(live, 100)] == [90, 110, 111]
+    assert not statistics_due(0, 0)
+    assert statistics_due(1, 0)
+    assert statistics_due(0, 1)
+    with SmallIndex(tmp_path) as index:
+        for count in (0, 20, 21, 22, 22):
+            index.put(*(article(str(at)) for at in range(count)))
+            advance_statistics(index.log)
+        assert index.log.statistics_events(0, 100) == [(21, 20), (24, 22)]
+
+
+def _start(root: Path) -> None:
+    """An archive of one epoch, and a log that is ahead of it."""
+    with SmallIndex(root, partitions=2, retention=Retention(seconds=0)) as index:
+        index.put(*FIRST)
+        index.log.append_statistics()
+        index.publish()
+        index.put(*CORRECTED, *LATER)
+        index.withdraw("a/7")
+        index.log.append_statistics()
+
+
+def _project(root: Path) -> None:
+    with SmallIndex(root, partitions=2, retention=Retention(seconds=0)) as index:
+        index.publish()
+
+
+def test_death_at_every_step_is_survived(tmp_path: Path) -> None:
+    """SIGKILL before each single change of a projection: an old or a new epoch, sound; then exactly what is due."""
+    start, whole = tmp_path / "start", tmp_path / "whole"
+    _start(start)
+    _project(Path(shutil.copytree(start, whole)))
+    states = {1: _expected(*FIRST), 2: _expected(*FIRST[3:7], *CORRECTED, *LATER)}
+    assert (newest(start).epoch, newest(whole).epoch) == (1, 2)
+    assert _titles(whole) == states[2]
+    seen, step, died = [], 0, True
+    while died:
+        step += 1
+        root = Path(shutil.copytree(start, tmp_path / "root"))
+        died = dies_at(step, partial(_project, root))
+        epoch = newest(root).epoch
+        seen.append(epoch)
+        assert _titles(root) == states[epoch]
+        _project(root)
+        assert _titles(root) == states[2]
+        assert newest(root).statistics_file == newest(whole).statistics_file
+        assert newest(root).epoch == 2
+        assert _tree(root) == _named(root), "nothing is left of what died"
+        shutil.rmtree(root)
+    assert seen == sorted(seen), "an epoch once published stays"
+    assert set(seen) == {1, 2}
+    assert step > 40
+
+
+def test_the_dead_are_found_out(tmp_path: Path) -> None:
+    """The step counter does kill, before the change."""
+    assert dies_at(1, (tmp_path / "never").mkdir)
+    assert not dies_at(2, (tmp_path / "made").mkdir)
+    assert _tree(tmp_path) == {"made"}
+
+
+def test_a_failed_build_publishes_nothing(tmp_path: Path) -> None:
+    """An error in one partition leaves the epoch before, and the next run starts over."""
+    with SmallIndex(tmp_path) as index:
+        index.put(*FIRST)
+        index.publish()
+
+    def failing(jobs: Sequence[BuildJob], progress: Progress) -> list[GenerationRecord]:
+        build_inline(jobs[:-1], progress)
+        raise OSError("no space left")
+
+    with SmallIndex(tmp_path, builder=failing) as index:
+        index.put(*CORRECTED, *LATER)
+        with pytest.raises(OSError, match="no space left"):
+            index.publish()
+        assert _titles(tmp_path) == _expected(*FIRST)
+    with SmallIndex(tmp_path) as index:
+        assert _tree(tmp_path) - {"log.sqlite-wal", "log.sqlite-shm"} == _named(tmp_path)
+        assert index.publish().epoch == 2
+    assert _titles(tmp_path) == _expected(*FIRST[3:], *CORRECTED, *LATER)
+
+
+def test_builders_in_processes_are_the_same(tmp_path: Path) -> None:
+    """Several builder processes give the articles that one process gives, and tell how far they are."""
+    told: list[int] = []
+    with IndexerLock(tmp_path) as lock, SmallIndex(tmp_path, builder=build_in_processes(2, lock.handle)) as index:
+        many = [article(f"c/{number}") for number in range(120)]
+        index.put(*many)
+        index.projector.project(progress=told.append)
+    assert _titles(tmp_path) == _expected(*many)
+    assert sum(told) == 120
+
+
+def test_another_log_is_refused(tmp_path: Path) -> None:
+    """A log that ends before the epoch was lost or replaced: nothing is written over what is there."""
+    with SmallIndex(tmp_path) as index:
+        index.put(*FIRST)
+        index.publish()
+    log_path(tmp_path).rename(tmp_path / "elsewhere")
+    with pytest.raises(LogError, match=r"the event log ends before epoch 1, .*; restore the log"):
+        SmallIndex(tmp_path)
+    assert _titles(tmp_path) == _expected(*FIRST)
+
+
+def test_other_rules_are_refused(tmp_path: Path) -> None:
+    """An archive that was routed or analysed in another way must not be extended."""
+    with SmallIndex(tmp_path) as index:
+        index.put(*FIRST)
+        manifest = index.publish()
+        other = replace(manifest, schema_version=manifest.schema_version + 1)
+        index.layout.manifest(1).write_bytes(encode_manifest(other))
+        with pytest.raises(LogError, match="indexed under other rules"):
+            index.publish()
+
+
+def test_old_epochs_go_by_time(tmp_path: Path) -> None:
+    """An epoch is kept for so long after it was replaced, with all its files; then nothing of it is left."""
+    clock = Clock()
+    retention = Retention(seconds=60)
+    with SmallIndex(tmp_path, retention=retention, clock=clock) as index:
+        index.put(*FIRST)
+        index.publish()
+        clock.pass_s(1000)  # age as such does not count
+        index.put(*CORRECTED)
+        index.publish()
+        assert index.layout.published_epochs() == [1, 2]
+        clock.pass_s(59)
+        index.put(LATER[0])
+        index.publish()
+        assert _titles(tmp_path, 1) == _expected(*FIRST)
+        clock.pass_s(1)
+        index.put(LATER[1])
+        index.publish()
+        assert index.layout.published_epochs() == [2, 3, 4]
+        clock.pass_s(10_000)
+    with SmallIndex(tmp_path, retention=retention, clock=clock) as index:
+        assert index.layout.published_epochs() == [4], "the newest stays, however old"
+    assert _titles(tmp_path) == _expected(*FIRST[3:], *CORRECTED, *LATER[:2])
+    assert _tree(tmp_path) == _named(tmp_path)
+    with pytest.raises(MissingFile):
+        contents(tmp_path, 1)
+
+
+def test_old_epochs_go_by_number(tmp_path: Path) -> None:
+    """However young they are, at most so many are kept."""
+    with SmallIndex(tmp_path, retention=Retention(seconds=10_000, epochs=3)) as index:
+        for at, one in enumerate(FIRST, start=1):
+            index.put(one)
+            index.publish()
+            assert index.layout.published_epochs() == list(range(max(1, at - 2), at + 1))
+    assert _tree(tmp_path) == _named(tmp_path)
+    assert [_titles(tmp_path, epoch) for epoch in (6, 7, 8)] == [_expected(*FIRST[:count]) for count in (6, 7, 8)]
+
+
+def test_leftovers_are_removed(tmp_path: Path) -> None:
+    """What no epoch names goes when an indexer starts: dead generations, counts, statistics, half manifests."""
+    with SmallIndex(tmp_path) as index:
+        index.put(*FIRST)
+        index.publish()
+    named = _tree(tmp_path)
+    for leftover in ("partitions/0000/g0000000099/x.seg", "partitions/0002/g0000000002.counts"):
+        (tmp_path / leftover).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / leftover).touch()
+    for leftover in ("statistics/000000000009.stat", "statistics/1.stat.tmp", "epochs/000000000002.json.tmp"):
+        (tmp_path / leftover).touch()
+    with SmallIndex(tmp_path):
+        pass
+    assert _tree(tmp_path) == named
+
+
+def test_an_epoch_is_published_once(tmp_path: Path) -> None:
+    """A number that is taken is never taken again, whoever is slow to notice."""
+    with SmallIndex(tmp_path) as index:
+        index.put(*FIRST)
+        manifest = index.publish()
+        before = index.layout.manifest(1).read_bytes()
+        with pytest.raises(FileExistsError):
+            publish(index.layout, replace(manifest, published_ms=0))
+        assert index.layout.manifest(1).read_bytes() == before
+
+
+def test_a_damaged_manifest_stops_the_indexer(tmp_path: Path) -> None:
+    """Nothing is removed or written while it is unknown what is needed."""
+    with SmallIndex(tmp_path) as index:
+        index.put(*FIRST)
+        index.publish()
+    path = Layout(tmp_path).manifest(1)
+    sound = path.read_bytes()
+    path.write_bytes(sound[:-5])
+    before = _tree(tmp_path)
+    with pytest.raises(IndexFileError, match="not a root manifest"):
+        SmallIndex(tmp_path)
+    assert _tree(tmp_path) == before
+    path.write_bytes(sound)
+    assert _titles(tmp_path) == _expected(*FIRST)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waiting for another indexer takes no time."""
+    monkeypatch.setattr(indexer.publisher, "LOCK_WAIT_S", 0.0)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_one_indexer_at_a_time(tmp_path: Path) -> None:
+    """A second one is told that the folder is busy; afterwards it is free."""
+    with IndexerLock(tmp_path):
+        with pytest.raises(IndexerBusyError, match=r"lock: another process is indexing .*; wait for it to end"):
+            IndexerLock(tmp_path).__enter__()
+        with IndexerLock(tmp_path / "elsewhere"):
+            pass
+    with IndexerLock(tmp_path):
+        pass
+
+
+@pytest.fixture
+def orphan(tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """A process that inherited the lock and waits."""
+    with IndexerLock(tmp_path) as lock:
+        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=[lock.handle])
+    with child:
+        yield child
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_builder_holds_the_lock_of_its_dead_parent(tmp_path: Path, orphan: "subprocess.Popen[bytes]") -> None:
+    """While an orphan may still write, nobody else does."""
+    with pytest.raises(IndexerBusyError):
+        IndexerLock(tmp_path).__enter__()
+    orphan.send_signal(signal.SIGKILL)
+    orphan.wait()
+    with IndexerLock(tmp_path):
+        pass

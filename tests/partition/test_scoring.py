@@ -1,0 +1,58 @@
+"""Scoring: arrays and plain floats agree to the last bit."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from partition.scoring import FRACTION_BITS, K1, ONE, B, constant, contributions
+
+_tf = st.integers(1, 10**6)
+_matches = st.lists(st.tuples(_tf, st.integers(1, 10**7)), max_size=40)
+_weights = st.floats(1e-6, 1e4)
+_averages = st.floats(1e-3, 1e6)
+
+
+def _plain(tf: int, length: int, weight: float, average_length: float) -> int:
+    norm = 1.0 - B + B * float(length) / average_length
+    saturation = float(tf) * (K1 + 1.0) / (float(tf) + K1 * norm)
+    return round(weight * saturation * 16777216)
+
+
+def _scores(matches: list[tuple[int, int]], weight: float, average_length: float) -> list[int]:
+    tf = np.array([tf for tf, _length in matches], dtype=np.float64)
+    length = np.array([length for _tf_, length in matches], dtype=np.float64)
+    scored: list[int] = contributions(tf, length, weight=weight, average_length=average_length).tolist()
+    return scored
+
+
+@given(matches=_matches, weight=_weights, average_length=_averages)
+def test_arrays_equal_scalars(matches: list[tuple[int, int]], weight: float, average_length: float) -> None:
+    """Every contribution is the one that Python's own floats give, in the documented order of operations."""
+    expected = [_plain(tf, length, weight, average_length) for tf, length in matches]
+    assert _scores(matches, weight, average_length) == expected
+
+
+@given(matches=_matches, weight=_weights, average_length=_averages, cut=st.integers(0, 40))
+def test_scores_do_not_depend_on_their_neighbours(
+    matches: list[tuple[int, int]], weight: float, average_length: float, cut: int
+) -> None:
+    """However articles are cut into segments (and into SIMD lanes), each has the same score."""
+    whole = _scores(matches, weight, average_length)
+    parts = [*_scores(matches[:cut], weight, average_length), *_scores(matches[cut:], weight, average_length)]
+    assert whole == parts
+
+
+@given(tf=_tf, length=st.integers(1, 10**7), weight=_weights, average_length=_averages)
+def test_more_is_never_less(tf: int, length: int, weight: float, average_length: float) -> None:
+    """Another occurrence never costs, a longer field never pays; nothing exceeds weight * (k1 + 1)."""
+    once, twice = _scores([(tf, length), (tf + 1, length)], weight, average_length)
+    assert once <= twice <= weight * (K1 + 1) * ONE + 1
+    assert once >= _scores([(tf, length + 1)], weight, average_length)[0] >= 0
+
+
+def test_known_scores() -> None:
+    """A match in an article of average length scores its weight: frozen, since cursors carry scores."""
+    assert ONE == 2**FRACTION_BITS == 16_777_216
+    assert _scores([(1, 100), (2, 100), (1, 200)], 1.0, 100.0) == [16_777_216, 23_068_672, 11_906_411]
+    assert constant(1.0) == ONE
+    assert constant(0.1) == 1_677_722

@@ -1,0 +1,130 @@
+"""A small index for tests that look inside: its log, its projector, a clock, and what its epochs hold.
+
+Contract: everything happens in this process and when told. What is read back (`contents`) was verified on the way:
+every file, every article once and in its own partition.
+
+Not here: awkward articles (`archive.py`), servers (`api_server.py`), commands (`commands.py`).
+"""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from indexer.builder import Builder, build_inline
+from indexer.log import EventLog, Submission
+from indexer.projection import Projector, log_path
+from indexer.publisher import Retention
+from indexer.routing import partition_of
+from partition.check import check_epoch
+from partition.manifest import Layout, RootManifest, read_manifest
+from partition.reader import PartitionReader, PostingsCache
+from partition.types import Article
+
+
+class Clock:
+    """A clock in milliseconds that moves when told to."""
+
+    def __init__(self) -> None:
+        self.now_ms = 1_700_000_000_000
+
+    def __call__(self) -> int:
+        """The time."""
+        return self.now_ms
+
+    def pass_s(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now_ms += round(seconds * 1000)
+
+
+def article(article_id: str, title: str = "A title", **fields: Any) -> Article:
+    """An article of which only the id matters."""
+    return Article(id=article_id, title=title, **fields)
+
+
+def put(*articles: Article) -> list[Submission]:
+    """What logs these articles."""
+    return [Submission(one.id, one, repr(one).encode()) for one in articles]
+
+
+def withdraw(*article_ids: str) -> list[Submission]:
+    """What withdraws these articles."""
+    return [Submission(article_id, None, b"") for article_id in article_ids]
+
+
+class SmallIndex:
+    """One archive, opened for writing; a context manager."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        partitions: int = 3,
+        retention: Retention | None = None,
+        builder: Builder = build_inline,
+        clock: Clock | None = None,
+    ) -> None:
+        root.mkdir(parents=True, exist_ok=True)
+        self.root = root
+        self.layout = Layout(root)
+        self.clock = clock or Clock()
+        self.log = EventLog(log_path(root), partitions=partitions, now_ms=self.clock)
+        try:
+            self.projector = Projector(root, self.log, builder, retention=retention or Retention(), now_ms=self.clock)
+        except BaseException:
+            self.log.close()
+            raise
+
+    def put(self, *articles: Article) -> list[int | None]:
+        """Log articles in one transaction."""
+        return self.log.append(put(*articles))
+
+    def withdraw(self, *article_ids: str) -> list[int | None]:
+        """Log withdrawals in one transaction."""
+        return self.log.append(withdraw(*article_ids))
+
+    def publish(self, *, merge: bool = False) -> RootManifest:
+        """Bring the index up to the log."""
+        return self.projector.project(merge=merge)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.log.close()
+
+
+def newest(root: Path) -> RootManifest:
+    """The newest epoch of an archive."""
+    layout = Layout(root)
+    return read_manifest(layout, layout.newest_epoch())
+
+
+def contents(root: Path, epoch: int | None = None) -> dict[str, dict[str, Any]]:
+    """The stored articles of an epoch (the newest by default) by id, after `check_epoch` found it sound."""
+    layout = Layout(root)
+    manifest = newest(root) if epoch is None else read_manifest(layout, epoch)
+    check_epoch(layout, manifest, partition_of, lambda _partition, _record: None)
+    stored = {}
+    for partition, record in enumerate(manifest.partitions):
+        if record.generation:
+            folder = layout.generation(partition, record.generation)
+            for segment in PartitionReader(folder, PostingsCache(0)).segments:
+                for docnum in segment.live.nonzero()[0].tolist():
+                    stored[segment.article_id(docnum)] = segment.stored(docnum)
+    return stored
+
+
+def files_of(root: Path, manifest: RootManifest) -> list[Path]:
+    """Every file that an epoch consists of, its manifest first."""
+    layout = Layout(root)
+    return [
+        layout.manifest(manifest.epoch),
+        layout.statistics / manifest.statistics_file.name,
+        *(
+            layout.generation(partition, record.generation) / file.name
+            for partition, record in enumerate(manifest.partitions)
+            for file in record.files
+        ),
+    ]
