@@ -20,7 +20,7 @@ from starlette.routing import Route
 from broadsheet import __version__
 from broadsheet.cursor_keys import cursor_keys
 from broadsheet.settings import Settings, SettingsError, resolve
-from broadsheet.telemetry import configure_logs, metrics
+from broadsheet.telemetry import metrics
 from cache.backends import Backend, CacheUrlError, open_backend
 from cache.read_through import ReadThrough
 from indexer.routing import partition_of
@@ -34,6 +34,7 @@ from search.service import SearchService
 from web.admission import Admission
 from web.docs import docs_routes
 from web.edge import Edge
+from web.logs import configure_logs
 from web.openapi import Operation, document
 from web.problems import HANDLERS
 
@@ -139,7 +140,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     async def openapi(_request: Request) -> Response:
         return Response(described, media_type="application/json")
 
-    return Starlette(
+    app = Starlette(
         routes=[
             *query_routes(service_of),
             *page_routes(service_of),
@@ -153,3 +154,6 @@ def create_app(settings: Settings | None = None) -> Starlette:
         exception_handlers=HANDLERS,
         lifespan=lifespan,
     )
+    # An address with a slash too many is another address, not a redirect built from the Host header.
+    app.router.redirect_slashes = False
+    return app

@@ -26,7 +26,8 @@ from broadsheet.cursor_keys import cursor_keys
 from broadsheet.listing import print_answer, print_settings
 from broadsheet.progress import reporter
 from broadsheet.settings import Resolved, SettingsError, as_environment, resolve
-from broadsheet.telemetry import MULTIPROCESS_FOLDER, configure_logs
+from broadsheet.telemetry import MULTIPROCESS_FOLDER
+from web.logs import configure_logs
 
 app = typer.Typer(
     name="broadsheet",

@@ -23,7 +23,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from indexer.log import EventLog
+from indexer.log import EventLog, LogError
+from partition.errors import IndexFileError
 from partition.manifest import FileRecord, GenerationRecord, Layout
 from partition.reader import PartitionReader, PostingsCache, count_terms
 from partition.writer import Put, Withdraw, write_generation
@@ -74,13 +75,13 @@ def build(job: BuildJob, progress: Progress) -> GenerationRecord:
         for event in last.values()
     ]
     record = job.base
+    base = layout.generation(job.partition, job.base.generation) if job.base.generation else None
+    if base:  # before Whoosh opens anything
+        for file in job.base.files:
+            file.verify(base)
     # Document frequencies are exact only without tombstones: a statistics epoch merges them away.
     will_count_tombstones = job.count and bool(job.base.tombstones or (changes and job.base.articles))
     if changes or will_count_tombstones or job.merge:
-        base = layout.generation(job.partition, job.base.generation) if job.base.generation else None
-        if base:  # before Whoosh opens anything
-            for file in job.base.files:
-                file.verify(base)
         record = write_generation(
             layout.generation(job.partition, job.number),
             number=job.number,
@@ -174,6 +175,8 @@ def _hand_over(child: "subprocess.Popen[str]", job: BuildJob, progress: Progress
         child.stdin.flush()
     for line in child.stdout:
         message = json.loads(line)
+        if "error" in message:
+            raise BuildError(f"partition {job.partition} could not be built: {message['error']}")
         if "progress" not in message:
             return _decode_generation(message)
         progress(message["progress"])
@@ -200,7 +203,10 @@ def _main() -> None:
     while True:
         fields = json.loads(lines.get())
         job = BuildJob(**{**fields, "base": _decode_generation(fields["base"])})
-        tell(asdict(build(job, lambda articles: tell({"progress": articles}))))
+        try:
+            tell(asdict(build(job, lambda articles: tell({"progress": articles}))))
+        except (IndexFileError, LogError, OSError) as error:
+            tell({"error": str(error)})
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from indexer.rejects import Reject, RejectsFile
 
 DEFAULT_PARTITIONS = 8
 _BATCH = 500
-"""Articles logged in one transaction."""
+"""Articles logged in one transaction, at most."""
 _REPORT_AFTER = 100
 """Records after which it is said what was taken for what."""
 
@@ -132,11 +132,12 @@ class _Intake:
         """Log the input; yields whenever `round_articles` changes are in the log, and at the end."""
         batch: list[Submission] = []
         last_round = 0
+        size = min(_BATCH, round_articles)
         for item in self._records:
             submission = self._submission(item)
             if submission:
                 batch.append(submission)
-            if len(batch) == _BATCH:
+            if len(batch) == size:
                 self._append(batch)
                 batch = []
                 if self.changed - last_round >= round_articles:

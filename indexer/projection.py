@@ -152,7 +152,6 @@ class Projector:
     def _freeze(self, manifest: RootManifest, jobs: list[BuildJob]) -> RootManifest:
         number = manifest.statistics_epoch + 1
         path = self._statistics_path(number)
-        path.unlink(missing_ok=True)  # of a projection that died before it published
         counts = [job.counts_path for job in jobs if job.counts_path.exists()]
         merge_statistics(path, counts=counts, through_seq=manifest.applied_seq)
         return replace(manifest, statistics_epoch=number, statistics_file=_record(path))

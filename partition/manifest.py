@@ -4,7 +4,7 @@
     {"format": "broadsheet-epoch", "version": 1, "checksum": "<blake2b-16 of the epoch's canonical JSON>",
      "epoch": {"epoch": 7, "published_ms": .., "routing_version": 1, "applied_seq": .., "parked": [], ..,
                "statistics_epoch": 2, "statistics_file": {"name": .., "size_bytes": .., "sha256": ..},
-               "partitions": [{"generation": 5, "articles": .., "tombstones": .., "segments": .., "files": [..]}, ..]}}
+               "partitions": [{"generation": 5, "articles": .., "segments": .., .., "files": [..]}, ..]}}
 
 Contract: a manifest is complete or invisible, and never changes once it has its name. `newest_epoch` and
 `read_manifest` never lock. Paths are derived from numbers by `Layout`, so that a folder can be moved as a whole.
@@ -150,7 +150,7 @@ def read_manifest(layout: Layout, epoch: int) -> RootManifest:
         CorruptFile, TooOldFile, TooNewFile: as `errors.py` says.
     """
     path = layout.manifest(epoch)
-    cure = "remove this file to fall back to the epoch before it"
+    cure = "remove this file and restart the servers to fall back to the epoch before it"
     try:
         content = path.read_bytes()
     except FileNotFoundError:

@@ -33,7 +33,7 @@ class Epochs:
         self._layout = Layout(root)
         self._broker = broker
         self._manifests: OrderedDict[int, RootManifest] = OrderedDict()
-        self._refused = 0
+        self._refused: set[int] = set()
         self.current: RootManifest | None = None
         """What new queries are answered from; `None` until the first epoch is open."""
 
@@ -54,31 +54,35 @@ class Epochs:
         return self._manifests[epoch]
 
     async def refresh(self) -> None:
-        """Make the newest epoch current, if it can be opened."""
-        newest = self._layout.newest_epoch()
-        if newest == self._refused or (self.current and newest <= self.current.epoch):
-            return
-        try:
-            manifest = read_manifest(self._layout, newest)
-            await self._broker.open(newest, len(manifest.partitions))
-        except (EpochGoneError, IndexFileError, LeafError) as error:
-            if self._layout.newest_epoch() > newest:  # already replaced by a newer one, which the next look finds
+        """Make the newest epoch that can be opened current."""
+        known = self.current.epoch if self.current else 0
+        for epoch in reversed(self._layout.published_epochs()):
+            if epoch <= known or (epoch not in self._refused and await self._open(epoch)):
                 return
+
+    async def _open(self, epoch: int) -> bool:
+        """Make an epoch current; whether that could be done."""
+        try:
+            manifest = read_manifest(self._layout, epoch)
+            await self._broker.open(epoch, len(manifest.partitions))
+        except (EpochGoneError, IndexFileError, LeafError) as error:
+            if not self._layout.manifest(epoch).exists():  # replaced meanwhile by a newer one
+                return False
             # Said once for each epoch; the next one gets its own chance.
-            _log.error("epoch cannot be opened", epoch=newest, reason=str(error) or "a file is missing")
-            self._refused = newest
-            return
+            _log.error("epoch cannot be opened", epoch=epoch, reason=str(error) or "a file is missing")
+            self._refused.add(epoch)
+            return False
         self.current = manifest
         _EPOCH.set(manifest.epoch)
         _ARTICLES.set(manifest.articles)
         _log.info("epoch opened", epoch=manifest.epoch, articles=manifest.articles)
+        return True
 
     async def follow(self) -> None:
         """Refresh until cancelled."""
         while True:
             try:
-                if self._layout.newest_epoch():
-                    await self.refresh()
+                await self.refresh()
             except Exception:  # noqa: BLE001 - see below
                 # Whatever it was, the epoch before goes on answering, and the next look may succeed.
                 _log.exception("epochs cannot be looked at")

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from partition.errors import IndexFileError, MissingFile
 from search.exhaustive import DeadlineError
 from search.leaf import LeafAnswer, search
@@ -41,8 +43,10 @@ from search.messages import (
 from search.parsing import QueryError, parse_query
 from search.snapshot import Snapshot, Snapshots
 from search.snippets import snippet
+from web.logs import configure_logs
 
 Send = Callable[[Reply], None]
+_log = structlog.get_logger()
 
 
 class LeafServer:
@@ -57,8 +61,10 @@ class LeafServer:
             send(self._answer(request, self._snapshots.open(request.epoch), send))
         except MissingFile:
             send(EpochGone())
-        except Exception as error:  # noqa: BLE001 - the parent decides what to tell whom
-            send(Broken(f"{type(error).__name__}: {error}"))
+        except Exception as error:  # noqa: BLE001 - one bad request must not end the process
+            # Callers learn that it failed; why, with paths and all, is for those who read the log.
+            _log.exception("leaf request failed", request=type(request).__name__, epoch=request.epoch)
+            send(Broken("damaged" if isinstance(error, IndexFileError) else "failed"))
 
     def _answer(self, request: Request, snapshot: Snapshot, send: Send) -> Reply:
         match request:
@@ -93,7 +99,8 @@ def _search(request: SearchRequest, snapshot: Snapshot, partition: int) -> Reply
     except DeadlineError:
         return Failed(partition, "timeout")
     except IndexFileError as error:
-        return Failed(partition, f"damaged: {error}")
+        _log.error("partition is damaged", partition=partition, epoch=request.epoch, reason=str(error))
+        return Failed(partition, "damaged")
     else:
         return Answered(partition, answer)
 
@@ -120,6 +127,7 @@ def main(handle: int, root: Path) -> None:
     """Serve the socket with this file handle until it is closed."""
     # An interrupt at the terminal reaches the whole group; the parent closes the socket when it is done.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    configure_logs()
     server = LeafServer(root)
     with socket.socket(fileno=handle) as connection, connection.makefile("rb") as incoming:
         while header := incoming.read(FRAME.size):

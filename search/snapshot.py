@@ -10,6 +10,7 @@ from collections import OrderedDict
 from functools import cached_property
 from pathlib import Path
 
+from partition.errors import IndexFileError
 from partition.manifest import Layout, RootManifest, read_manifest
 from partition.reader import PartitionReader, PostingsCache
 from partition.statistics import Statistics
@@ -30,6 +31,7 @@ class Snapshot:
         self._layout = layout
         self._postings = postings
         self._partitions: dict[int, PartitionReader | None] = {}
+        self._damaged: dict[int, IndexFileError] = {}
         self.manifest: RootManifest = read_manifest(layout, epoch)
 
     @cached_property
@@ -44,17 +46,26 @@ class Snapshot:
         Raises:
             IndexFileError: a file is damaged, or the epoch is no longer kept.
         """
+        if partition in self._damaged:  # generations are immutable: it will not get better
+            raise self._damaged[partition]
         if partition not in self._partitions:
-            record = self.manifest.partitions[partition]
-            reader = None
-            if record.generation:
-                folder = self._layout.generation(partition, record.generation)
-                for file in record.files:
-                    file.verify(folder)
-                reader = PartitionReader(folder, self._postings)
-                reader.warm()
-            self._partitions[partition] = reader
+            try:
+                self._partitions[partition] = self._open(partition)
+            except IndexFileError as error:
+                self._damaged[partition] = error
+                raise
         return self._partitions[partition]
+
+    def _open(self, partition: int) -> PartitionReader | None:
+        record = self.manifest.partitions[partition]
+        if not record.generation:
+            return None
+        folder = self._layout.generation(partition, record.generation)
+        for file in record.files:
+            file.verify(folder)
+        reader = PartitionReader(folder, self._postings)
+        reader.warm()
+        return reader
 
 
 class Snapshots:

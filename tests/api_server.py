@@ -3,7 +3,7 @@
 Contract: settings are those given here and nothing of the developer's environment. `close` leaves no process behind,
 whatever was done to the server or its leaf processes.
 
-Not here: what it serves (`archive.py`).
+Not here: what it serves (`archive.py`), other commands (`commands.py`).
 """
 
 import contextlib
@@ -21,31 +21,16 @@ from typing import Any, Self, TypeVar
 
 import httpx2
 
+from tests.commands import BROADSHEET, environment
+
 START_TIMEOUT_S = 60.0
 AMPLE_MS = 20_000
 """Deadline of ordinary searches: a slow machine is no fault."""
 
-_COMMAND = (sys.executable, "-P", "-c", "from broadsheet.cli import main; main()")
 T = TypeVar("T")
 
 
-def environment(**settings: object) -> dict[str, str]:
-    """The environment of a command with these settings."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("BROADSHEET_")}
-    return kept | {f"BROADSHEET_{name.upper()}": str(value) for name, value in settings.items()}
-
-
-def start_command(*arguments: str, **settings: object) -> "subprocess.Popen[bytes]":
-    """Start a `broadsheet` command; what it says on standard error shows when a test fails."""
-    return subprocess.Popen(
-        [*_COMMAND, *arguments],
-        stdout=subprocess.DEVNULL,
-        env=environment(**settings),
-        cwd=tempfile.gettempdir(),  # no settings file of the developer's
-    )
-
-
-def eventually(look: Callable[[], T], *, timeout_s: float = START_TIMEOUT_S) -> T:
+def eventually(look: Callable[[], T | None], *, timeout_s: float = START_TIMEOUT_S) -> T:
     """What `look` returns, as soon as that is true."""
     end_s = time.monotonic() + timeout_s
     while not (found := look()):
@@ -83,7 +68,14 @@ class ApiServer:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
         settings = {"leaf_processes": 2, **settings}
-        self._process = start_command("serve", "--data", str(root), "--port", str(self.port), **settings)
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
+        self._process = subprocess.Popen(
+            [*BROADSHEET, "serve", "--data", str(root), "--port", str(self.port)],
+            stdout=subprocess.DEVNULL,
+            stderr=self._log,
+            env=environment(**settings),
+            cwd=tempfile.gettempdir(),
+        )
         self.url = f"http://127.0.0.1:{self.port}"
         self.client = httpx2.Client(base_url=self.url, timeout=60)
         try:
@@ -116,6 +108,8 @@ class ApiServer:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        sys.stderr.write(self.log())
+        self._log.close()
         left = [leaf for leaf in leaves if _runs(leaf)]
         for leaf in left:
             os.kill(leaf, signal.SIGKILL)
@@ -127,6 +121,10 @@ class ApiServer:
         with contextlib.suppress(FileNotFoundError):  # a thread, or the server, has ended
             return sorted(int(child) for path in children for child in path.read_text().split())
         return []
+
+    def log(self) -> str:
+        """What it has logged so far."""
+        return os.pread(self._log.fileno(), 1 << 24, 0).decode()
 
     def search(self, parameters: Mapping[str, Any] | None = None) -> httpx2.Response:
         """`GET /v1/search` with ample time, unless `timeout_ms` is given; lists are repeated parameters."""

@@ -32,7 +32,7 @@ ODD_IDS = (
     "l" * 512,
     "é" * 256,
 )
-_SUBJECTS = ("budget", "tariff", "election", "veterans", "storm", "harvest", "bridge", "museum")
+_SUBJECTS = ("budget", "budget", "budget", "tariff", "tariff", "election", "storm", "veterans")
 _WORDS = re.findall(
     r"\w+", "the senate house vote of and health care reform climate summit school road river coast bill"
 )
@@ -56,8 +56,8 @@ class Archive:
 def made_up(count: int, *, seed: int = 1, prefix: str = "n") -> tuple[Article, ...]:
     """So many articles, the first of them with odd ids."""
     random = Random(seed)
-    # Three articles share each text on average; half of the texts are about the first two subjects.
-    texts = [_text(random, _SUBJECTS[number % 4 // 2 if number % 2 else number % 8]) for number in range(count // 3)]
+    # Three articles share each text on average.
+    texts = [_text(random, _SUBJECTS[number % len(_SUBJECTS)]) for number in range(count // 3)]
     return tuple(_article(random, number, *random.choice(texts), prefix=prefix) for number in range(count))
 
 

@@ -82,7 +82,8 @@ TYPES: Mapping[str, ProblemType] = {
     "partial-results": ProblemType(
         503,
         "Some partitions did not answer",
-        "`coverage` names them with the reason. Ask again, or allow a partial answer with `allow_partial=true`.",
+        "Where it is known which, `coverage` names them with the reason. Ask again, or allow a partial answer with "
+        "`allow_partial=true`.",
     ),
     "timeout": ProblemType(
         504,

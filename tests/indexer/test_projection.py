@@ -1,6 +1,7 @@
 """Projection and publishing: exactly once, complete or invisible, whatever dies in between."""
 
 import hashlib
+import re
 import shutil
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import indexer.publisher
-from indexer.builder import BuildJob, Progress, build_in_processes, build_inline
+from indexer.builder import BuildError, BuildJob, Progress, build_in_processes, build_inline
 from indexer.log import LogError
 from indexer.projection import advance_statistics, log_path, statistics_due
 from indexer.publisher import IndexerBusyError, IndexerLock, Retention, publish
@@ -314,6 +315,27 @@ def test_builders_in_processes_are_the_same(tmp_path: Path) -> None:
         index.projector.project(progress=told.append)
     assert _titles(tmp_path) == _expected(*many)
     assert sum(told) == 120
+
+
+@pytest.mark.parametrize("freeze", [False, True])
+def test_a_damaged_generation_is_not_built_upon(tmp_path: Path, *, freeze: bool) -> None:
+    """Before anything is read of it, for a correction and for counting alike: the error names the file."""
+    with IndexerLock(tmp_path) as lock, SmallIndex(tmp_path, partitions=1) as index:
+        index.put(*FIRST)
+        damaged = files_of(tmp_path, index.publish())[-1]
+        sound = damaged.read_bytes()
+        damaged.write_bytes(sound[:-1] + bytes([sound[-1] ^ 1]))
+        if freeze:
+            index.log.append_statistics()
+        else:
+            index.put(*CORRECTED)
+        with pytest.raises(IndexFileError, match=re.escape(f"{damaged}: the checksum does not match")):
+            index.publish()
+        with SmallIndex(tmp_path, partitions=1, builder=build_in_processes(1, lock.handle)) as other:
+            message = f"partition 0 could not be built: {damaged}: the checksum does not match"
+            with pytest.raises(BuildError, match=re.escape(message)):
+                other.publish()
+        assert newest(tmp_path).epoch == 1
 
 
 def test_another_log_is_refused(tmp_path: Path) -> None:

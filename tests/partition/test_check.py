@@ -5,15 +5,20 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from whoosh.filedb.filestore import FileStorage
+from whoosh.index import FileIndex
+from whoosh.writing import NO_MERGE
 
 from indexer.routing import partition_of
 from partition.check import check_epoch
 from partition.errors import CorruptFile, IndexFileError, MissingFile
 from partition.manifest import GenerationRecord, Layout, RootManifest, encode_manifest, read_manifest
-from partition.types import Article
-from partition.writer import Put, write_generation
+from partition.schema import SCHEMA, TEXT_FIELDS, fields_of
+from partition.statistics import write_statistics
+from partition.writer import _seal
 from tests.archive import made_up
 from tests.small_index import SmallIndex, article, files_of, newest
 
@@ -97,6 +102,15 @@ def test_files_that_changed_places_are_found(root: Path) -> None:
         _check(root)
 
 
+def test_other_statistics_are_found(root: Path) -> None:
+    """A sound file of other numbers under the right name is not what the epoch was scored with."""
+    path = Layout(root).statistics / newest(root).statistics_file.name
+    path.unlink()
+    write_statistics(path, articles=1, through_seq=1, total_lengths=dict.fromkeys(TEXT_FIELDS, 0), df={})
+    with pytest.raises(CorruptFile, match=re.escape(f"{path}: ")):
+        _check(root)
+
+
 def _claim(root: Path, manifest: RootManifest) -> None:
     """Replace the newest manifest by another whose checksum is right."""
     Layout(root).manifest(manifest.epoch).write_bytes(encode_manifest(manifest))
@@ -117,23 +131,50 @@ def test_an_article_in_the_wrong_partition_is_found(root: Path) -> None:
         _check(root, lambda article_id, partitions: (partition_of(article_id, partitions) + 1) % partitions)
 
 
-def _rewrite(root: Path, articles: list[Article]) -> None:
-    """Put a generation into partition 0 that holds these articles, and claim that it is right."""
-    manifest, layout = newest(root), Layout(root)
-    folder = layout.generation(0, 99)
-    record = write_generation(folder, number=99, base=None, changes=[Put(one, 1, 0) for one in articles])
+Fields = dict[str, Any]
+
+
+def _rewrite(root: Path, spoiled: Callable[[Fields, Fields], Fields], *, segments: int) -> None:
+    """Give partition 0 a generation whose last document is spoiled, and claim that it is right.
+
+    `spoiled` makes that document from those of the first and the last article.
+    """
+    articles = [one for one in made_up(30) if partition_of(one.id, 3) == 0]
+    *documents, last = [fields_of(one, version=1, indexed_ms=0) for one in articles]
+    documents.append(spoiled(documents[0], last))
+    manifest, folder = newest(root), Layout(root).generation(0, 99)
+    folder.mkdir()
+    index = FileIndex.create(FileStorage(str(folder)), SCHEMA)
+    for at in range(segments):
+        writer = index.writer()
+        for document in documents[at::segments]:
+            writer.add_document(**document)
+        writer.commit(mergetype=NO_MERGE)
+    record = _seal(folder, 99, index)
     _claim(root, replace(manifest, partitions=(record, *manifest.partitions[1:])))
 
 
-def test_an_article_that_is_there_twice_is_found(root: Path) -> None:
-    """One id, one article."""
-    mine = [one for one in made_up(30) if partition_of(one.id, 3) == 0]
-    _rewrite(root, mine)
-    assert _check(root)[0] == (0, len(mine))
-    shutil.rmtree(Layout(root).generation(0, 99))
-    _rewrite(root, [*mine, replace(mine[0], title="Again")])
-    with pytest.raises(CorruptFile, match=re.escape(f": article {mine[0].id!r} ")):
-        _check(root)
+@pytest.mark.parametrize("segments", [1, 2])
+@pytest.mark.parametrize(
+    ("spoiled", "problem"),
+    [
+        (lambda _first, last: last, None),
+        (lambda first, _last: first, "is there twice or mixed up|cannot be found by its id"),
+        (lambda first, last: last | {"stored": first["stored"]}, "is there twice or mixed up"),
+        (lambda first, last: last | {"article_id": first["article_id"]}, "is there twice or mixed up"),
+        (lambda first, last: last | {"id": first["id"]}, "cannot be found by its id"),
+    ],
+)
+def test_articles_that_are_mixed_up_are_found(
+    root: Path, spoiled: Callable[[Fields, Fields], Fields], problem: str | None, segments: int
+) -> None:
+    """One id, one article, and each can be found by it: whatever an indexer with a fault may have written."""
+    _rewrite(root, spoiled, segments=segments)
+    if problem is None:
+        assert _check(root)
+    else:
+        with pytest.raises(CorruptFile, match=rf": article '.*' ({problem}); build the index again"):
+            _check(root)
 
 
 def test_older_epochs_can_be_checked(root: Path) -> None:

@@ -1,0 +1,63 @@
+"""Making faults under a running server, and reading what its answers say about them.
+
+Not here: the tests (`test_faults.py`, `test_damage.py`).
+"""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from indexer.routing import partition_of
+from partition.manifest import Layout, read_manifest
+from tests.api_server import ApiServer
+from tests.archive import PARTITIONS
+
+QUERY = {"q": "budget OR tariff", "fields": "id,score", "limit": 100}
+
+
+def failed_of(body: dict[str, Any]) -> dict[int, str]:
+    """Partition to reason, as `coverage` reports them."""
+    partitions = body["coverage"]["partitions"]
+    failed = {entry["partition"]: entry["reason"] for entry in partitions["failed"]}
+    assert partitions["ok"] == partitions["total"] - len(failed) == PARTITIONS - len(failed)
+    return failed
+
+
+def whole_result(server: ApiServer) -> list[dict[str, Any]]:
+    """All hits of `QUERY`, best first."""
+    first = server.page(QUERY)
+    assert first["coverage"]["complete"]
+    return [item for page in (first, *server.walk(first)) for item in page["data"]]
+
+
+def without(items: list[dict[str, Any]], partitions: dict[int, str]) -> list[dict[str, Any]]:
+    """Those of the items that lie in other partitions."""
+    return [item for item in items if partition_of(item["id"], PARTITIONS) not in partitions]
+
+
+def kill(process: int) -> None:
+    """At once."""
+    os.kill(process, signal.SIGKILL)
+
+
+def stop(process: int) -> None:
+    """It hangs: its socket stays open, and nothing comes out of it."""
+    os.kill(process, signal.SIGSTOP)
+
+
+def damage(path: Path) -> None:
+    """One bit of a file, in a new file of the same name: what is mapped already stays as it is."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    aside = path.with_name("damaged")
+    aside.write_bytes(content)
+    aside.replace(path)
+
+
+def segment_file(root: Path, partition: int) -> Path:
+    """The largest file of a partition of the newest epoch."""
+    layout = Layout(root)
+    record = read_manifest(layout, layout.newest_epoch()).partitions[partition]
+    largest = max(record.files, key=lambda file: file.size_bytes)
+    return layout.generation(partition, record.generation) / largest.name
