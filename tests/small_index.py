@@ -128,3 +128,28 @@ def files_of(root: Path, manifest: RootManifest) -> list[Path]:
             for file in record.files
         ),
     ]
+
+
+def titles(root: Path, epoch: int | None = None) -> dict[str, str]:
+    """The title of each article in an epoch, after `check_epoch` found it sound."""
+    return {article_id: stored["title"] for article_id, stored in contents(root, epoch).items()}
+
+
+def expected(*articles: Article) -> dict[str, str]:
+    """What `titles` must give."""
+    return {one.id: one.title for one in articles}
+
+
+def tree(root: Path) -> set[str]:
+    """Every file and folder below `root`."""
+    return {str(path.relative_to(root)) for path in root.rglob("*")}
+
+
+def named(root: Path) -> set[str]:
+    """Everything that the log and the epochs of an archive account for: its `tree`, if nothing is left over."""
+    layout = Layout(root)
+    accounted = {root / "log.sqlite", layout.epochs, layout.statistics}
+    for epoch in layout.published_epochs():
+        for path in files_of(root, read_manifest(layout, epoch)):
+            accounted |= {path, *path.parents}
+    return {str(path.relative_to(root)) for path in accounted if path.is_relative_to(root) and path != root}

@@ -1,13 +1,10 @@
-"""Projection and publishing: exactly once, complete or invisible, whatever dies in between."""
+"""Projection: exactly once, complete or invisible, whatever dies in between."""
 
 import hashlib
 import re
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -16,55 +13,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import indexer.publisher
 from indexer.builder import BuildError, BuildJob, Progress, build_in_processes, build_inline
 from indexer.log import LogError
 from indexer.projection import advance_statistics, log_path, statistics_due
-from indexer.publisher import IndexerBusyError, IndexerLock, Retention, publish
-from partition.errors import IndexFileError, MissingFile
+from indexer.publisher import IndexerLock, Retention
+from partition.errors import IndexFileError
 from partition.manifest import (
     EMPTY_GENERATION,
     GenerationRecord,
     Layout,
     RootManifest,
     encode_manifest,
-    read_manifest,
 )
 from partition.schema import TEXT_FIELDS
 from partition.statistics import Statistics
 from partition.types import Article
 from tests.indexer.death import dies_at
-from tests.small_index import Clock, SmallIndex, article, contents, files_of, newest
+from tests.small_index import SmallIndex, article, contents, expected, files_of, named, newest, titles, tree
 
 FIRST = [article(f"a/{number}", f"Title {number}", body="of the first day " * number) for number in range(8)]
 CORRECTED = [replace(one, title=one.title + " corrected") for one in FIRST[:3]]
 LATER = [article(f"b/{number}", body="of a later day") for number in range(4)]
-
-
-def _titles(root: Path, epoch: int | None = None) -> dict[str, str]:
-    return {article_id: stored["title"] for article_id, stored in contents(root, epoch).items()}
-
-
-def _expected(*articles: Article) -> dict[str, str]:
-    return {one.id: one.title for one in articles}
-
-
-def _tree(root: Path) -> set[str]:
-    """Every file and folder below `root`."""
-    return {str(path.relative_to(root)) for path in root.rglob("*")}
-
-
-def _named(root: Path) -> set[str]:
-    """Everything that the epochs of an archive, and its log, account for."""
-    layout = Layout(root)
-    named = {"log.sqlite", "epochs", "statistics"}
-    for epoch in layout.published_epochs():
-        manifest = read_manifest(layout, epoch)
-        for path in files_of(root, manifest):
-            named |= {
-                str(parent.relative_to(root)) for parent in (path, *path.parents) if parent.is_relative_to(root)
-            }
-    return named - {"."}
 
 
 def test_an_epoch_is_the_log_so_far(tmp_path: Path) -> None:
@@ -80,8 +49,8 @@ def test_an_epoch_is_the_log_so_far(tmp_path: Path) -> None:
         assert (first.applied_seq, second.applied_seq) == (8, 16)
         assert second.indexed_through_ms == second.published_ms == index.clock.now_ms
         assert first.indexed_through_ms == index.clock.now_ms - 1000
-    assert _titles(tmp_path, 1) == _expected(*FIRST)
-    assert _titles(tmp_path, 2) == _expected(*FIRST[3:7], *CORRECTED, *LATER)
+    assert titles(tmp_path, 1) == expected(*FIRST)
+    assert titles(tmp_path, 2) == expected(*FIRST[3:7], *CORRECTED, *LATER)
     stored = contents(tmp_path)["a/0"]
     assert (stored["version"], stored["indexed_ms"]) == (2, second.published_ms)
     assert stored["authors"] == []
@@ -201,7 +170,7 @@ def test_statistics_are_frozen_where_the_log_says(
                 assert (statistics.through_seq, statistics.articles) == frozen[-1]
             assert last[0].statistics_file == last[1].statistics_file
             if last[1].epoch:
-                assert _titles(often.root) == _titles(once.root) == _expected(*live.values())
+                assert titles(often.root) == titles(once.root) == expected(*live.values())
 
 
 def test_statistics_count_live_articles(tmp_path: Path) -> None:
@@ -256,9 +225,9 @@ def test_death_at_every_step_is_survived(tmp_path: Path) -> None:
     start, whole = tmp_path / "start", tmp_path / "whole"
     _start(start)
     _project(Path(shutil.copytree(start, whole)))
-    states = {1: _expected(*FIRST), 2: _expected(*FIRST[3:7], *CORRECTED, *LATER)}
+    states = {1: expected(*FIRST), 2: expected(*FIRST[3:7], *CORRECTED, *LATER)}
     assert (newest(start).epoch, newest(whole).epoch) == (1, 2)
-    assert _titles(whole) == states[2]
+    assert titles(whole) == states[2]
     seen, step, died = [], 0, True
     while died:
         step += 1
@@ -266,12 +235,12 @@ def test_death_at_every_step_is_survived(tmp_path: Path) -> None:
         died = dies_at(step, partial(_project, root))
         epoch = newest(root).epoch
         seen.append(epoch)
-        assert _titles(root) == states[epoch]
+        assert titles(root) == states[epoch]
         _project(root)
-        assert _titles(root) == states[2]
+        assert titles(root) == states[2]
         assert newest(root).statistics_file == newest(whole).statistics_file
         assert newest(root).epoch == 2
-        assert _tree(root) == _named(root), "nothing is left of what died"
+        assert tree(root) == named(root), "nothing is left of what died"
         shutil.rmtree(root)
     assert seen == sorted(seen), "an epoch once published stays"
     assert set(seen) == {1, 2}
@@ -282,7 +251,7 @@ def test_the_dead_are_found_out(tmp_path: Path) -> None:
     """The step counter does kill, before the change."""
     assert dies_at(1, (tmp_path / "never").mkdir)
     assert not dies_at(2, (tmp_path / "made").mkdir)
-    assert _tree(tmp_path) == {"made"}
+    assert tree(tmp_path) == {"made"}
 
 
 def test_a_failed_build_publishes_nothing(tmp_path: Path) -> None:
@@ -299,11 +268,11 @@ def test_a_failed_build_publishes_nothing(tmp_path: Path) -> None:
         index.put(*CORRECTED, *LATER)
         with pytest.raises(OSError, match="no space left"):
             index.publish()
-        assert _titles(tmp_path) == _expected(*FIRST)
+        assert titles(tmp_path) == expected(*FIRST)
     with SmallIndex(tmp_path) as index:
-        assert _tree(tmp_path) - {"log.sqlite-wal", "log.sqlite-shm"} == _named(tmp_path)
+        assert tree(tmp_path) - {"log.sqlite-wal", "log.sqlite-shm"} == named(tmp_path)
         assert index.publish().epoch == 2
-    assert _titles(tmp_path) == _expected(*FIRST[3:], *CORRECTED, *LATER)
+    assert titles(tmp_path) == expected(*FIRST[3:], *CORRECTED, *LATER)
 
 
 def test_builders_in_processes_are_the_same(tmp_path: Path) -> None:
@@ -313,7 +282,7 @@ def test_builders_in_processes_are_the_same(tmp_path: Path) -> None:
         many = [article(f"c/{number}") for number in range(120)]
         index.put(*many)
         index.projector.project(progress=told.append)
-    assert _titles(tmp_path) == _expected(*many)
+    assert titles(tmp_path) == expected(*many)
     assert sum(told) == 120
 
 
@@ -346,7 +315,7 @@ def test_another_log_is_refused(tmp_path: Path) -> None:
     log_path(tmp_path).rename(tmp_path / "elsewhere")
     with pytest.raises(LogError, match=r"the event log ends before epoch 1, .*; restore the log"):
         SmallIndex(tmp_path)
-    assert _titles(tmp_path) == _expected(*FIRST)
+    assert titles(tmp_path) == expected(*FIRST)
 
 
 def test_other_rules_are_refused(tmp_path: Path) -> None:
@@ -358,123 +327,3 @@ def test_other_rules_are_refused(tmp_path: Path) -> None:
         index.layout.manifest(1).write_bytes(encode_manifest(other))
         with pytest.raises(LogError, match="indexed under other rules"):
             index.publish()
-
-
-def test_old_epochs_go_by_time(tmp_path: Path) -> None:
-    """An epoch is kept for so long after it was replaced, with all its files; then nothing of it is left."""
-    clock = Clock()
-    retention = Retention(seconds=60)
-    with SmallIndex(tmp_path, retention=retention, clock=clock) as index:
-        index.put(*FIRST)
-        index.publish()
-        clock.pass_s(1000)  # age as such does not count
-        index.put(*CORRECTED)
-        index.publish()
-        assert index.layout.published_epochs() == [1, 2]
-        clock.pass_s(59)
-        index.put(LATER[0])
-        index.publish()
-        assert _titles(tmp_path, 1) == _expected(*FIRST)
-        clock.pass_s(1)
-        index.put(LATER[1])
-        index.publish()
-        assert index.layout.published_epochs() == [2, 3, 4]
-        clock.pass_s(10_000)
-    with SmallIndex(tmp_path, retention=retention, clock=clock) as index:
-        assert index.layout.published_epochs() == [4], "the newest stays, however old"
-    assert _titles(tmp_path) == _expected(*FIRST[3:], *CORRECTED, *LATER[:2])
-    assert _tree(tmp_path) == _named(tmp_path)
-    with pytest.raises(MissingFile):
-        contents(tmp_path, 1)
-
-
-def test_old_epochs_go_by_number(tmp_path: Path) -> None:
-    """However young they are, at most so many are kept."""
-    with SmallIndex(tmp_path, retention=Retention(seconds=10_000, epochs=3)) as index:
-        for at, one in enumerate(FIRST, start=1):
-            index.put(one)
-            index.publish()
-            assert index.layout.published_epochs() == list(range(max(1, at - 2), at + 1))
-    assert _tree(tmp_path) == _named(tmp_path)
-    assert [_titles(tmp_path, epoch) for epoch in (6, 7, 8)] == [_expected(*FIRST[:count]) for count in (6, 7, 8)]
-
-
-def test_leftovers_are_removed(tmp_path: Path) -> None:
-    """What no epoch names goes when an indexer starts: dead generations, counts, statistics, half manifests."""
-    with SmallIndex(tmp_path) as index:
-        index.put(*FIRST)
-        index.publish()
-    named = _tree(tmp_path)
-    for leftover in ("partitions/0000/g0000000099/x.seg", "partitions/0002/g0000000002.counts"):
-        (tmp_path / leftover).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / leftover).touch()
-    for leftover in ("statistics/000000000009.stat", "statistics/1.stat.tmp", "epochs/000000000002.json.tmp"):
-        (tmp_path / leftover).touch()
-    with SmallIndex(tmp_path):
-        pass
-    assert _tree(tmp_path) == named
-
-
-def test_an_epoch_is_published_once(tmp_path: Path) -> None:
-    """A number that is taken is never taken again, whoever is slow to notice."""
-    with SmallIndex(tmp_path) as index:
-        index.put(*FIRST)
-        manifest = index.publish()
-        before = index.layout.manifest(1).read_bytes()
-        with pytest.raises(FileExistsError):
-            publish(index.layout, replace(manifest, published_ms=0))
-        assert index.layout.manifest(1).read_bytes() == before
-
-
-def test_a_damaged_manifest_stops_the_indexer(tmp_path: Path) -> None:
-    """Nothing is removed or written while it is unknown what is needed."""
-    with SmallIndex(tmp_path) as index:
-        index.put(*FIRST)
-        index.publish()
-    path = Layout(tmp_path).manifest(1)
-    sound = path.read_bytes()
-    path.write_bytes(sound[:-5])
-    before = _tree(tmp_path)
-    with pytest.raises(IndexFileError, match="not a root manifest"):
-        SmallIndex(tmp_path)
-    assert _tree(tmp_path) == before
-    path.write_bytes(sound)
-    assert _titles(tmp_path) == _expected(*FIRST)
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waiting for another indexer takes no time."""
-    monkeypatch.setattr(indexer.publisher, "LOCK_WAIT_S", 0.0)
-
-
-@pytest.mark.usefixtures("impatient")
-def test_one_indexer_at_a_time(tmp_path: Path) -> None:
-    """A second one is told that the folder is busy; afterwards it is free."""
-    with IndexerLock(tmp_path):
-        with pytest.raises(IndexerBusyError, match=r"lock: another process is indexing .*; wait for it to end"):
-            IndexerLock(tmp_path).__enter__()
-        with IndexerLock(tmp_path / "elsewhere"):
-            pass
-    with IndexerLock(tmp_path):
-        pass
-
-
-@pytest.fixture
-def orphan(tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """A process that inherited the lock and waits."""
-    with IndexerLock(tmp_path) as lock:
-        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=[lock.handle])
-    with child:
-        yield child
-
-
-@pytest.mark.usefixtures("impatient")
-def test_a_builder_holds_the_lock_of_its_dead_parent(tmp_path: Path, orphan: "subprocess.Popen[bytes]") -> None:
-    """While an orphan may still write, nobody else does."""
-    with pytest.raises(IndexerBusyError):
-        IndexerLock(tmp_path).__enter__()
-    orphan.send_signal(signal.SIGKILL)
-    orphan.wait()
-    with IndexerLock(tmp_path):
-        pass

@@ -93,7 +93,7 @@ def test_every_truncation_is_found(tmp_path: Path) -> None:
     """A manifest is complete or refused, the empty file included."""
     sound = encode_manifest(MANIFEST)
     for size in range(len(sound)):
-        with pytest.raises(CorruptFile, match="not a root manifest; remove this file to fall back"):
+        with pytest.raises(CorruptFile, match="not a root manifest; remove this file "):
             read_manifest(_written(tmp_path, sound[:size]), 7)
 
 
@@ -107,7 +107,7 @@ def test_other_json_is_no_manifest(tmp_path: Path, content: bytes) -> None:
 @pytest.mark.parametrize(
     ("version", "error", "cure"),
     [
-        (0, TooOldFile, "remove this file to fall back"),
+        (0, TooOldFile, "remove this file "),
         (2, TooNewFile, "upgrade broadsheet"),
         ("1", CorruptFile, "remove this file"),
     ],
