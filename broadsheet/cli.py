@@ -1,8 +1,8 @@
 """The command line: `broadsheet index | search | serve | check | info | sample`.
 
 Contract: exit status 0 is success, 1 a failure that the last line explains, 2 a command line or setting that cannot
-be used, 3 an index run that finished but rejected some lines, 130 an interruption. Results go to standard output,
-everything else to standard error.
+be used, 3 an index run that finished but rejected some lines, 130 an index run that was interrupted. Results go to
+standard output, everything else to standard error.
 
 Not here: what the commands do (the rooms), settings (`settings.py`).
 """

@@ -10,6 +10,7 @@ Not here: what the requests do (`leaf_process.py`), merging answers (`broker.py`
 
 import asyncio
 import contextlib
+import signal
 import socket
 import subprocess
 import sys
@@ -58,9 +59,7 @@ class _Process:
         ours, theirs = socket.socketpair()
         # -P: a folder of the user's that is named like one of our rooms must not be imported instead.
         command = [sys.executable, "-P", "-m", "search.leaf_process", str(theirs.fileno()), str(root)]
-        process = await asyncio.to_thread(
-            subprocess.Popen, command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
-        )
+        process = await asyncio.to_thread(_spawn, command, theirs.fileno())
         theirs.close()
         reader, writer = await asyncio.open_connection(sock=ours)
         return cls(process, reader, writer)
@@ -198,6 +197,13 @@ class LeafPool:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
         await asyncio.gather(*(slot.close() for slot in self._slots))
+
+
+def _spawn(command: list[str], handle: int) -> "subprocess.Popen[bytes]":
+    # An interrupt at the terminal reaches the whole group; the child inherits this thread's mask, and so is deaf to
+    # it from its first moment.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    return subprocess.Popen(command, pass_fds=[handle], stdin=subprocess.DEVNULL)  # noqa: S603 - our own module
 
 
 def _loop_time(monotonic_s: float) -> float:
