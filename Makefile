@@ -67,8 +67,8 @@ load: $(READY) $(READY_LOAD) $(DEMO)/epochs ## Load-test a server of its own on 
 	.venv-load/bin/python -m loadtests.run --data $(or $(DATA),$(DEMO)) --out build/load
 
 lock: $(READY) ## Write the locked requirements anew
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --extra dev -o requirements/dev.txt pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --only-group load -o requirements/load.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra dev -o requirements/dev.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --only-group load -o requirements/load.txt pyproject.toml
 
 clean: ## Remove everything that was made here
 	rm -rf .venv .venv-load build .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info

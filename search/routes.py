@@ -15,7 +15,8 @@ from starlette.routing import BaseRoute, Route
 
 from search.answers import ArticleAnswer, PartitionsAnswer, SearchAnswer, iso, links_of, partitions_body
 from search.parameters import SEARCH, parse_search
-from search.service import SearchService, Served
+from search.ports import Served
+from search.service import SearchService
 from web.openapi import Operation
 from web.parameters import parse
 from web.problems import ParameterError, Problem

@@ -13,10 +13,9 @@ Not here: HTTP (`routes.py`), how the cache works (`cache/`, seen through a Prot
 
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Callable
 from hashlib import blake2b
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import orjson
@@ -30,6 +29,7 @@ from search.epochs import Epochs
 from search.leaf import Slice
 from search.parameters import DEFAULT_TIMEOUT_MS, SearchParameters
 from search.parsing import QueryError
+from search.ports import Answer, Cache, Loaded, Served
 from search.query import Node, Query, words_of
 from web.admission import Admission
 from web.edge import Timings
@@ -40,59 +40,6 @@ MIN_DOCUMENTS_S = 0.5
 """At least so long may reading a page's documents take, however late the search was."""
 ANSWER_VERSION = 1
 """Part of every cache key: advanced when the same query would be answered with other bytes."""
-
-
-class Answer(msgspec.Struct, frozen=True, array_like=True):
-    """One page, as it is sent and cached."""
-
-    body: bytes
-    next: str | None
-    prev: str | None
-    complete: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """What is handed to the cache."""
-
-    body: bytes
-    keep: bool
-
-
-class Cached(Protocol):
-    """What comes back from the cache."""
-
-    @property
-    def body(self) -> bytes:
-        """The bytes that were loaded."""
-
-    @property
-    def outcome(self) -> str:
-        """`hit`, `miss` or `shared`."""
-
-    @property
-    def age_s(self) -> float:
-        """Seconds since it was loaded."""
-
-    @property
-    def ttl_s(self) -> float:
-        """Seconds it may still be kept."""
-
-
-class Cache(Protocol):
-    """The cache as this room sees it."""
-
-    async def get_or_load(self, key: str, load: Callable[[], Awaitable[Loaded]]) -> Cached:
-        """The bytes under `key`, loaded if they are not there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """An answer with what travels in headers."""
-
-    answer: Answer
-    manifest: RootManifest
-    cached: Cached
 
 
 class SearchService:

@@ -1,0 +1,67 @@
+"""What the service hands to the cache and gets back, and the cache as this room sees it.
+
+Contract: this room knows no cache; whatever offers `Cache` will do. What is kept is bytes: an `Answer`, encoded.
+
+Not here: the service (`service.py`), any cache (`cache/`).
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from partition.manifest import RootManifest
+
+
+class Answer(msgspec.Struct, frozen=True, array_like=True):
+    """One page, as it is sent and cached."""
+
+    body: bytes
+    next: str | None
+    prev: str | None
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What is handed to the cache."""
+
+    body: bytes
+    keep: bool
+
+
+class Cached(Protocol):
+    """What comes back from the cache."""
+
+    @property
+    def body(self) -> bytes:
+        """The bytes that were loaded."""
+
+    @property
+    def outcome(self) -> str:
+        """`hit`, `miss` or `shared`."""
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since it was loaded."""
+
+    @property
+    def ttl_s(self) -> float:
+        """Seconds it may still be kept."""
+
+
+class Cache(Protocol):
+    """The cache as this room sees it."""
+
+    async def get_or_load(self, key: str, load: Callable[[], Awaitable[Loaded]]) -> Cached:
+        """The bytes under `key`, loaded if they are not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """An answer with what travels in headers."""
+
+    answer: Answer
+    manifest: RootManifest
+    cached: Cached
