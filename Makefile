@@ -68,7 +68,7 @@ load: $(READY) $(READY_LOAD) $(DEMO)/epochs ## Load-test a server of its own on 
 
 lock: $(READY) ## Write the locked requirements anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra dev -o requirements/dev.txt pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --only-group load -o requirements/load.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group pyproject.toml:load -o requirements/load.txt
 
 clean: ## Remove everything that was made here
 	rm -rf .venv .venv-load build .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
