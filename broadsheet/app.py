@@ -135,16 +135,17 @@ def create_app(settings: Settings | None = None) -> Starlette:
                 following.cancel()
                 await asyncio.gather(following, return_exceptions=True)
 
-    described = orjson.dumps(document((*OPERATIONS, *PROBES), version=__version__))
+    described = document((*OPERATIONS, *PROBES), version=__version__)
+    encoded = orjson.dumps(described)
 
     async def openapi(_request: Request) -> Response:
-        return Response(described, media_type="application/json")
+        return Response(encoded, media_type="application/json")
 
     app = Starlette(
         routes=[
             *query_routes(service_of),
             *page_routes(service_of),
-            *docs_routes(lambda: document((*OPERATIONS, *PROBES), version=__version__)),
+            *docs_routes(described),
             Route("/openapi.json", openapi, methods=["GET"]),
             Route("/livez", livez, methods=["GET"]),
             Route("/readyz", readyz, methods=["GET"]),

@@ -27,6 +27,7 @@ from broadsheet.listing import print_answer, print_settings
 from broadsheet.progress import reporter
 from broadsheet.settings import Resolved, SettingsError, as_environment, resolve
 from broadsheet.telemetry import MULTIPROCESS_FOLDER
+from indexer.routing import MAX_PARTITIONS
 from web.logs import configure_logs
 
 app = typer.Typer(
@@ -62,7 +63,7 @@ def index(
     files: Annotated[list[str], typer.Argument(help="Files, folders, or - for standard input.", metavar="FILE...")],
     data: Data = None,
     partitions: Annotated[
-        int | None, typer.Option(help="For a new archive (8 if left out).", min=1, max=1024)
+        int | None, typer.Option(help="For a new archive (8 if left out).", min=1, max=MAX_PARTITIONS)
     ] = None,
     mapping: Annotated[
         str | None, typer.Option("--map", help="Names in the files: field=name,...", metavar="FIELD=NAME,...")

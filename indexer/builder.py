@@ -134,10 +134,12 @@ def build_in_processes(processes: int, lock_handle: int) -> Builder:
         def work() -> None:
             with _child(lock_handle) as child:
                 children.append(child)
-                with contextlib.suppress(IndexError):  # nothing is waiting any more
-                    while True:
+                while True:
+                    try:
                         at = waiting.popleft()
-                        built[at] = _hand_over(child, jobs[at], told)
+                    except IndexError:  # nothing is waiting any more
+                        return
+                    built[at] = _hand_over(child, jobs[at], told)
 
         with ThreadPoolExecutor(max_workers=processes) as pool:
             futures = [pool.submit(work) for _ in range(min(processes, len(jobs)))]

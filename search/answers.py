@@ -171,6 +171,16 @@ STORED_NAMES = {"published_at": "published_ms", "modified_at": "modified_ms", "i
 """Public name to the name under which it is stored, where they differ."""
 
 
+def coverage_of(found: Gathered, missed: tuple[int, ...]) -> dict[str, Any]:
+    """The members of `Coverage`; `missed` are the partitions that were missing on earlier pages of the walk."""
+    failed = [{"partition": partition, "reason": reason} for partition, reason in sorted(found.failed.items())]
+    return {
+        "complete": not failed and not missed,
+        "partitions": {"total": found.partitions, "ok": found.partitions - len(failed), "failed": failed},
+        "missed": list(missed),
+    }
+
+
 def page_body(
     parameters: SearchParameters,
     manifest: RootManifest,
@@ -187,23 +197,13 @@ def page_body(
     for match, stored in zip(matches, documents, strict=True):
         known = {**_public(stored), "score": match.score / ONE}
         items.append({name: known[name] for name in parameters.fields})
-    failed = [{"partition": partition, "reason": reason} for partition, reason in sorted(found.failed.items())]
-    complete = not failed and not missed
-    total = {"value": found.total, "relation": "gte" if failed else "eq", "unit": "article"}
+    total = {"value": found.total, "relation": "gte" if found.failed else "eq", "unit": "article"}
     return orjson.dumps(
         {
             "data": items,
             "page": {"next": next_, "prev": prev, "limit": parameters.limit, "has_more": next_ is not None},
             "total": total if parameters.exact_total else None,
-            "coverage": {
-                "complete": complete,
-                "partitions": {
-                    "total": found.partitions,
-                    "ok": found.partitions - len(failed),
-                    "failed": failed,
-                },
-                "missed": list(missed),
-            },
+            "coverage": coverage_of(found, missed),
             "facets": {},
             "as_of": iso(manifest.published_ms),
         }

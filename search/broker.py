@@ -144,9 +144,9 @@ class Broker:
         """
         wanted = []
         for slot, share in self._pool.owners(partitions):
-            mine = [at for at, match in enumerate(matches) if match.partition in share]
+            mine = [at for at, match in enumerate(matches) if match.address.partition in share]
             if mine:
-                addresses = tuple((matches[at].partition, matches[at].segment, matches[at].docnum) for at in mine)
+                addresses = tuple(matches[at].address for at in mine)
                 wanted.append((slot, mine, DocumentsRequest(epoch, addresses, fields, words)))
         answers = await asyncio.gather(
             *(self._pool.ask(slot, request, deadline_s) for slot, _mine, request in wanted)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from partition.reader import PartitionReader, Segment
 from partition.statistics import Statistics
+from partition.types import DocAddress
 from search.exhaustive import Executor
 from search.order import Position, sort_keys
 from search.query import Query
@@ -36,9 +37,7 @@ class Match(NamedTuple):
     position: Position
     score: int
     """Fixed point (`partition/scoring.py`)."""
-    partition: int
-    segment: int
-    docnum: int
+    address: DocAddress
 
 
 class LeafAnswer(msgspec.Struct, frozen=True):
@@ -121,4 +120,4 @@ def _same(keys: NDArray[np.int64], hashes: NDArray[np.uint64], a: int, b: int) -
 def _match(segment: Segment, partition: int, found: _Candidates, at: int) -> Match:
     docnum = int(found.docnums[at])
     position = Position(int(found.keys[at]), int(found.hashes[at]), segment.article_id(docnum))
-    return Match(position, int(found.scores[at]), partition, found.segment, docnum)
+    return Match(position, int(found.scores[at]), DocAddress(partition, found.segment, docnum))

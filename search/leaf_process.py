@@ -18,6 +18,7 @@ from typing import Any
 import structlog
 
 from partition.errors import IndexFileError, MissingFile
+from partition.types import DocAddress
 from search.exhaustive import DeadlineError
 from search.leaf import LeafAnswer, search
 from search.messages import (
@@ -83,7 +84,7 @@ class LeafServer:
                     send(_search(request, snapshot, partition))
                 return Done()
             case DocumentsRequest(addresses=addresses):
-                return Documents([_document(request, snapshot, *address) for address in addresses])
+                return Documents([_document(request, snapshot, address) for address in addresses])
             case FindRequest(partition=partition, article_id=article_id):
                 return Documents(_find(snapshot, partition, article_id))
 
@@ -105,12 +106,10 @@ def _search(request: SearchRequest, snapshot: Snapshot, partition: int) -> Reply
         return Answered(partition, answer)
 
 
-def _document(
-    request: DocumentsRequest, snapshot: Snapshot, partition: int, segment: int, docnum: int
-) -> dict[str, Any]:
-    reader = snapshot.partition(partition)
+def _document(request: DocumentsRequest, snapshot: Snapshot, address: DocAddress) -> dict[str, Any]:
+    reader = snapshot.partition(address.partition)
     assert reader is not None, "addresses come from answers of this epoch"
-    stored = reader.segments[segment].stored(docnum)
+    stored = reader.segments[address.segment].stored(address.docnum)
     chosen = {name: value for name, value in stored.items() if name in request.fields}
     if "snippet" in request.fields:
         chosen["snippet"] = snippet(stored["body"] or stored["summary"], request.words)

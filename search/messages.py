@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from partition.types import DocAddress
 from search.leaf import LeafAnswer, Slice
 from search.query import Node, Query
 
@@ -46,10 +47,10 @@ class SearchRequest(msgspec.Struct, frozen=True, tag="search"):
 
 
 class DocumentsRequest(msgspec.Struct, frozen=True, tag="documents"):
-    """These stored fields, `snippet` among them, of articles by (partition, segment, docnum)."""
+    """These stored fields, `snippet` among them, of the articles at these addresses."""
 
     epoch: int
-    addresses: tuple[tuple[int, int, int], ...]
+    addresses: tuple[DocAddress, ...]
     fields: frozenset[str]
     words: frozenset[str]
     """What a snippet marks."""

@@ -22,7 +22,7 @@ import orjson
 
 from partition.manifest import RootManifest
 from partition.types import MAX_ARTICLE_ID_BYTES
-from search.answers import STORED_NAMES, article_body, links_of, page_body
+from search.answers import STORED_NAMES, article_body, coverage_of, links_of, page_body
 from search.broker import Broker, EpochGoneError, Gathered, LeafError
 from search.cursor import Cursor, CursorCodec, CursorInvalidError, CursorMismatchError, check, digest_of
 from search.epochs import Epochs
@@ -281,14 +281,7 @@ def _key(parameters: SearchParameters, manifest: RootManifest, query: Query) -> 
 
 def _incomplete(found: Gathered) -> Problem:
     names = ", ".join(f"{partition} ({reason})" for partition, reason in sorted(found.failed.items()))
-    coverage = {
-        "complete": False,
-        "partitions": {
-            "total": found.partitions,
-            "ok": found.partitions - len(found.failed),
-            "failed": [{"partition": p, "reason": reason} for p, reason in sorted(found.failed.items())],
-        },
-    }
+    coverage = coverage_of(found, missed=())
     late = all(reason == "timeout" for reason in found.failed.values())
     if len(found.failed) == found.partitions and late:
         return Problem("timeout", "no partition answered in time", members={"coverage": coverage})

@@ -6,7 +6,6 @@ Not here: guides and tutorials (`docs/`).
 """
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -37,20 +36,20 @@ _templates = Environment(
 _templates.filters["prose"] = _prose
 
 
-def docs_routes(document: Callable[[], dict[str, Any]]) -> list[BaseRoute]:
-    """The routes; `document` gives the OpenAPI document."""
+def docs_routes(document: dict[str, Any]) -> list[BaseRoute]:
+    """The routes; `document` is the OpenAPI document."""
 
     def html(values: dict[str, Any]) -> Response:
         content = _templates.get_template("docs.html").render(type_address=type_address, **values)
         return Response(content, headers={**_SECURITY, "Cache-Control": "no-cache"}, media_type="text/html")
 
     async def docs(_request: Request) -> Response:
-        return html({"document": document(), "problems": TYPES, "slug": None})
+        return html({"document": document, "problems": TYPES, "slug": None})
 
     async def problem(request: Request) -> Response:
         slug = request.path_params["slug"]
         if slug not in TYPES:
             raise Problem("not-found", "there is no such problem type")
-        return html({"document": document(), "problems": {slug: TYPES[slug]}, "slug": slug})
+        return html({"document": document, "problems": {slug: TYPES[slug]}, "slug": slug})
 
     return [Route("/docs", docs, methods=["GET"]), Route("/docs/problems/{slug}", problem, methods=["GET"])]

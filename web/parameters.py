@@ -7,7 +7,7 @@ Not here: which parameters a route has (`search/parameters.py`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
@@ -31,7 +31,6 @@ class Parameter:
     repeated: bool = False
     """May be given several times; the value is a tuple."""
     example: Any = None
-    examples: Mapping[str, Any] = field(default_factory=dict)
 
 
 def parse(declared: Sequence[Parameter], given: Sequence[tuple[str, str]]) -> dict[str, Any]:
