@@ -60,8 +60,8 @@ type: $(READY) ## Check types
 test: $(READY) ## Run the tests
 	$(BIN)/pytest
 
-bench: $(READY) ## Measure indexing and searching on CORPUS with QUERIES
-	$(BIN)/python -m benchmarks.baseline $(if $(CORPUS),--corpus $(CORPUS)) $(if $(QUERIES),--queries $(QUERIES))
+bench: $(READY) ## Measure Broadsheet beside its peers on CORPUS with QUERIES
+	$(BIN)/python -m benchmarks.peers $(if $(CORPUS),--corpus $(CORPUS)) $(if $(QUERIES),--queries $(QUERIES)) --json build/bench.json --plot build/bench.png
 
 load: $(READY) $(READY_LOAD) $(DEMO)/epochs ## Load-test a server of its own on the archive in DATA
 	.venv-load/bin/python -m loadtests.run --data $(or $(DATA),$(DEMO)) --out build/load

@@ -16,18 +16,20 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from indexer.log import EventLog, LogError
+from indexer.log import Event, EventLog, LogError
+from partition.counting import count_partition
 from partition.errors import IndexFileError
 from partition.manifest import FileRecord, GenerationRecord, Layout
-from partition.reader import PartitionReader, PostingsCache, count_terms
-from partition.writer import Put, Withdraw, write_generation
+from partition.reader import PartitionReader
+from partition.vocabulary import Vocabulary
+from partition.writer import DEFAULT_MEMORY_MB, Put, Withdraw, write_generation
 
 Progress = Callable[[int], None]
 """Told, now and then, how many more articles were indexed since it was told last."""
@@ -53,7 +55,7 @@ class BuildJob:
     count: bool
     """Also write the partition's share of a statistics epoch, to `counts_path`."""
     merge: bool = False
-    memory_mb: int = 128
+    memory_mb: int = DEFAULT_MEMORY_MB
 
     @property
     def counts_path(self) -> Path:
@@ -65,50 +67,48 @@ Builder = Callable[[Sequence[BuildJob], Progress], list[GenerationRecord]]
 """Does all the jobs and returns their generations in the same order."""
 
 
-def build(job: BuildJob, progress: Progress) -> GenerationRecord:
-    """Do one job in this process."""
+def build(job: BuildJob, progress: Progress, vocabulary: Vocabulary) -> GenerationRecord:
+    """Do one job in this process; the vocabulary serves one job after the other."""
     layout = Layout(Path(job.root))
-    with EventLog(Path(job.log)) as log:
-        last = {event.article_id: event for event in log.read(job.partition, job.after_seq, job.through_seq)}
-    changes = [
-        Withdraw(event.article_id) if event.article is None else Put(event.article, event.version, event.created_ms)
-        for event in last.values()
-    ]
     record = job.base
-    base = layout.generation(job.partition, job.base.generation) if job.base.generation else None
-    if base:  # before Whoosh opens anything
-        for file in job.base.files:
-            file.verify(base)
-    # Document frequencies are exact only without tombstones: a statistics epoch merges them away.
-    will_count_tombstones = job.count and bool(job.base.tombstones or (changes and job.base.articles))
-    if changes or will_count_tombstones or job.merge:
-        record = write_generation(
-            layout.generation(job.partition, job.number),
-            number=job.number,
-            base=base,
-            changes=changes,
-            merge=job.merge or will_count_tombstones,
-            memory_mb=job.memory_mb,
-            progress=_thinned(progress),
-        )
-        progress(len(changes) % _PROGRESS_EVERY)
+    folder = layout.generation(job.partition, job.base.generation)
+    with EventLog(Path(job.log)) as log:
+        pending = job.partition in log.pending(job.after_seq, job.through_seq)
+        if pending or job.merge:
+            record = write_generation(
+                layout.generation(job.partition, job.number),
+                number=job.number,
+                base=(folder, job.base) if job.base.generation else None,
+                changes=_changes(log.read(job.partition, job.after_seq, job.through_seq), progress),
+                merge=job.merge,
+                memory_mb=job.memory_mb,
+                vocabulary=vocabulary,
+            )
     if job.count and record.generation:
-        reader = PartitionReader(layout.generation(job.partition, record.generation), PostingsCache(0))
-        count_terms(reader, job.counts_path, through_seq=job.through_seq)
+        reader = PartitionReader(layout.generation(job.partition, record.generation), record)
+        count_partition(reader, job.counts_path, through_seq=job.through_seq)
     return record
 
 
-def _thinned(progress: Progress) -> Progress:
-    def told(done: int) -> None:
+def _changes(events: Iterable[Event], progress: Progress) -> Iterator[Put | Withdraw]:
+    done = 0
+    for done, event in enumerate(events, start=1):
+        yield _change(event)
         if done % _PROGRESS_EVERY == 0:
             progress(_PROGRESS_EVERY)
+    progress(done % _PROGRESS_EVERY)
 
-    return told
+
+def _change(event: Event) -> Put | Withdraw:
+    if event.article is None:
+        return Withdraw(event.article_id)
+    return Put(event.article, event.version, event.created_ms)
 
 
 def build_inline(jobs: Sequence[BuildJob], progress: Progress) -> list[GenerationRecord]:
     """A `Builder` that works in this process, one job after the other."""
-    return [build(job, progress) for job in jobs]
+    vocabulary = Vocabulary()
+    return [build(job, progress, vocabulary) for job in jobs]
 
 
 def build_in_processes(processes: int, lock_handle: int) -> Builder:
@@ -202,11 +202,14 @@ def _main() -> None:
         print(json.dumps(message), flush=True)  # noqa: T201 - the pipe to the parent
 
     threading.Thread(target=listen, daemon=True).start()
+    vocabulary = Vocabulary()
     while True:
+        if vocabulary.full:
+            vocabulary = Vocabulary()
         fields = json.loads(lines.get())
         job = BuildJob(**{**fields, "base": _decode_generation(fields["base"])})
         try:
-            tell(asdict(build(job, lambda articles: tell({"progress": articles}))))
+            tell(asdict(build(job, lambda articles: tell({"progress": articles}), vocabulary)))
         except (IndexFileError, LogError, OSError) as error:
             tell({"error": str(error)})
 

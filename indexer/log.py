@@ -215,15 +215,16 @@ class EventLog:
         return dict(self._db.execute(query, (after, through)).fetchall())
 
     def read(self, partition: int, after: int, through: int) -> Iterator[Event]:
-        """The events of one partition in (after, through], in order."""
+        """The last event of each article of one partition in (after, through], in order; earlier ones are undone."""
         decompressor = zstandard.ZstdDecompressor()
-        query = (
-            "SELECT seq, kind, article_id, version, created_ms, body FROM event"
-            " WHERE partition = ? AND seq > ? AND seq <= ? ORDER BY seq"
-        )
-        for seq, kind, article_id, version, created_ms, body in self._db.execute(query, (partition, after, through)):
-            article = None if body is None else _decode(decompressor.decompress(body))
-            yield Event(seq, kind, partition, article_id, version, created_ms, article)
+        where = "FROM event WHERE partition = ? AND seq > ? AND seq <= ?"
+        bounds = (partition, after, through)
+        last = dict(self._db.execute(f"SELECT article_id, max(seq) {where} GROUP BY article_id", bounds))
+        query = f"SELECT seq, kind, article_id, version, created_ms, body {where} ORDER BY seq"
+        for seq, kind, article_id, version, created_ms, body in self._db.execute(query, bounds):
+            if last[article_id] == seq:
+                article = None if body is None else _decode(decompressor.decompress(body))
+                yield Event(seq, kind, partition, article_id, version, created_ms, article)
 
 
 def _make(path: Path, partitions: int) -> None:

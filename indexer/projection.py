@@ -7,7 +7,6 @@ exactly where the log says so, whatever the moments of publishing: a projection 
 Not here: reading input (`bulk.py`), how one partition is built (`builder.py`).
 """
 
-import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +16,7 @@ from indexer.builder import Builder, BuildJob, Progress
 from indexer.log import EventLog, LogError
 from indexer.publisher import Retention, prune, publish
 from indexer.routing import ROUTING_VERSION
+from partition.counting import merge_counts
 from partition.manifest import (
     EMPTY_GENERATION,
     FileRecord,
@@ -26,7 +26,7 @@ from partition.manifest import (
     read_manifest,
 )
 from partition.schema import SCHEMA_VERSION, TEXT_FIELDS
-from partition.statistics import merge_statistics, write_statistics
+from partition.statistics import write_statistics
 
 STATISTICS_GROWTH = 0.1
 """Statistics advance when the number of live articles has changed by this share since they were frozen."""
@@ -108,7 +108,8 @@ class Projector:
         """The state before the first event; not published."""
         path = self._statistics_path(0)
         path.unlink(missing_ok=True)
-        write_statistics(path, articles=0, through_seq=0, total_lengths=dict.fromkeys(TEXT_FIELDS, 0), df={})
+        lengths = dict.fromkeys(TEXT_FIELDS, 0)
+        seal = write_statistics(path, articles=0, through_seq=0, total_lengths=lengths, counts={})
         return RootManifest(
             epoch=0,
             published_ms=0,
@@ -118,7 +119,7 @@ class Projector:
             parked=(),
             schema_version=SCHEMA_VERSION,
             statistics_epoch=0,
-            statistics_file=_record(path),
+            statistics_file=FileRecord(path.name, path.stat().st_size, seal),
             partitions=(EMPTY_GENERATION,) * self._log.partitions,
         )
 
@@ -153,8 +154,10 @@ class Projector:
         number = manifest.statistics_epoch + 1
         path = self._statistics_path(number)
         counts = [job.counts_path for job in jobs if job.counts_path.exists()]
-        merge_statistics(path, counts=counts, through_seq=manifest.applied_seq)
-        return replace(manifest, statistics_epoch=number, statistics_file=_record(path))
+        seal = merge_counts(path, shares=counts, through_seq=manifest.applied_seq)
+        return replace(
+            manifest, statistics_epoch=number, statistics_file=FileRecord(path.name, path.stat().st_size, seal)
+        )
 
     def _job(
         self,
@@ -185,8 +188,3 @@ class Projector:
 def log_path(root: Path) -> Path:
     """Where an archive's event log lies."""
     return root / "log.sqlite"
-
-
-def _record(path: Path) -> FileRecord:
-    content = path.read_bytes()
-    return FileRecord(name=path.name, size_bytes=len(content), sha256=hashlib.sha256(content).hexdigest())

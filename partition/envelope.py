@@ -1,30 +1,41 @@
-"""The envelope of every file of our own: magic, kind, format version, length and checksum.
+"""The envelope of every file of our own: magic, kind, format version, length, and a checksum for each page.
 
-Layout, little endian, 24 bytes before the payload, which therefore starts 8-byte aligned:
+Layout, little endian; the content begins 8-byte aligned:
 
-    0   4   magic    b"BRDS"
-    4   4   kind     four ASCII letters, e.g. b"STAT"
-    8   4   version  u32, per kind, from 1
-    12  4   crc      u32, CRC-32 (zlib) of kind, version, length and payload, in this order
-    16  8   length   u64, bytes of the payload; the file ends with it
+    0       4   magic    b"BRDS"
+    4       4   kind     four ASCII letters, e.g. b"SEGM"
+    8       4   version  u32, per kind, from 1
+    12      4   crc      u32, CRC-32 (zlib) of kind, version, length and the page table, in this order
+    16      8   length   u64, bytes of the content
+    24      n   content
+    24 + n  4k  table    u32 for each page of `PAGE_BYTES` of the content: its CRC-32; the file ends with it
 
-Contract: `write_file` is durable when it returns (file and folder are fsynced) and never overwrites;
-`read_payload` returns the payload or raises one of `errors.py`, having checked every byte.
+Contract: whoever opens a file checks header, length and table at once and each page before it is believed: all of
+them (`read_payload`), or each when it is first touched (`PagedFile.verify`), so that opening a large file costs next
+to nothing. The *seal*, a SHA-256 of header and table, stands for the whole file: the manifest names it, so no sound
+file can take the place of another. What is written is durable under its name when the writer returns.
 
-Not here: what the payloads mean (`statistics.py`), the JSON root manifest (`manifest.py`).
+Not here: what the contents mean (`format.py`, `statistics.py`), the JSON root manifest (`manifest.py`).
 """
 
+import hashlib
 import mmap
 import os
 import struct
 import zlib
 from pathlib import Path
+from types import TracebackType
+from typing import NoReturn, Self
+
+import numpy as np
 
 from partition.errors import CorruptFile, MissingFile, TooNewFile, TooOldFile
 
 MAGIC = b"BRDS"
+PAGE_BYTES = 1 << 14
+HEADER_BYTES = 24
+REBUILD = "build the index again from its articles"
 _HEADER = struct.Struct("<4s4sIIQ")
-_REBUILD = "build the index again from its articles"
 
 
 def fsync_folder(folder: Path) -> None:
@@ -60,52 +71,177 @@ def write_durably(path: Path, content: bytes) -> None:
     fsync_folder(path.parent)
 
 
-def write_file(path: Path, kind: bytes, version: int, payload: bytes) -> None:
-    """Write a new enveloped file durably.
+class PagedWriter:
+    """A new file, written from front to back; its name is taken at once, and durable when its folder is.
 
     Raises:
         FileExistsError: `path` is taken.
     """
-    header = _HEADER.pack(MAGIC, kind, version, _checksum(kind, version, payload), len(payload))
-    write_durably(path, header + payload)
+
+    def __init__(self, path: Path, kind: bytes, version: int) -> None:
+        self._file = path.open("xb")
+        self._kind = kind
+        self._version = version
+        self._table: list[int] = []
+        self._open_page = 0
+        """Bytes of the page that is not full yet."""
+        self._open_crc = 0
+        self._file.write(bytes(HEADER_BYTES))
+        self.length = 0
+        """Bytes of content so far."""
+        self.seal = ""
+        """Of the finished file."""
+
+    def write(self, content: bytes | memoryview) -> None:
+        """Append to the content."""
+        view = memoryview(content).cast("B")
+        self._file.write(view)
+        self.length += len(view)
+        at = 0
+        while at < len(view):
+            part = view[at : at + PAGE_BYTES - self._open_page]
+            self._open_crc = zlib.crc32(part, self._open_crc)
+            self._open_page += len(part)
+            at += len(part)
+            if self._open_page == PAGE_BYTES:
+                self._end_page()
+
+    def _end_page(self) -> None:
+        self._table.append(self._open_crc)
+        self._open_page = self._open_crc = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._file:
+            if error is None:
+                self._finish()
+
+    def _finish(self) -> None:
+        if self._open_page:
+            self._end_page()
+        table = np.array(self._table, dtype="<u4").tobytes()
+        crc = _checksum(self._kind, self._version, self.length, table)
+        header = _HEADER.pack(MAGIC, self._kind, self._version, crc, self.length)
+        self._file.write(table)
+        self._file.seek(0)
+        self._file.write(header)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self.seal = hashlib.sha256(header + table).hexdigest()
 
 
-def read_payload(path: Path, kind: bytes, versions: range) -> memoryview:
-    """Memory-map `path` and return its payload.
-
-    Args:
-        path: the file.
-        kind: the kind it must be of.
-        versions: the half-open range of format versions that the caller can read.
+def write_file(path: Path, kind: bytes, version: int, payload: bytes) -> str:
+    """Write a new file durably and return its seal.
 
     Raises:
-        MissingFile, CorruptFile, TooOldFile, TooNewFile: as `errors.py` says.
+        FileExistsError: `path` is taken.
     """
+    with PagedWriter(path, kind, version) as file:
+        file.write(payload)
+    fsync_folder(path.parent)
+    return file.seal
+
+
+class PagedFile:
+    """A file, memory-mapped, of which nothing may be believed before it was verified."""
+
+    def __init__(self, path: Path, kind: bytes, versions: range, *, seal: str | None = None) -> None:
+        """Map `path` and check its header, its length, its page table and, when given, its seal.
+
+        Args:
+            path: the file.
+            kind: the kind it must be of.
+            versions: the half-open range of format versions that the caller can read.
+            seal: what the manifest says it must be.
+
+        Raises:
+            MissingFile, CorruptFile, TooOldFile, TooNewFile: as `errors.py` says.
+        """
+        self.path = path
+        mapped = _map(path)
+        magic, found_kind, version, crc, length = _HEADER.unpack_from(mapped)
+        if magic != MAGIC or found_kind != kind:
+            self.refuse(f"magic {magic!r} kind {found_kind!r} instead of {MAGIC!r} {kind!r}")
+        if version < versions.start:
+            raise TooOldFile(path, f"format version {version} is older than {versions.start}", REBUILD)
+        if version >= versions.stop:
+            cure = "upgrade broadsheet"
+            raise TooNewFile(path, f"format version {version} is newer than {versions.stop - 1}", cure)
+        pages = -(-length // PAGE_BYTES)
+        expected = HEADER_BYTES + length + 4 * pages
+        if len(mapped) != expected:
+            self.refuse(f"{len(mapped)} bytes instead of {expected}")
+        table = bytes(mapped[HEADER_BYTES + length :])
+        if _checksum(kind, version, length, table) != crc:
+            self.refuse("the checksum of its header does not match")
+        if seal is not None and hashlib.sha256(bytes(mapped[:HEADER_BYTES]) + table).hexdigest() != seal:
+            self.refuse("it is not the file that the manifest names")
+        self.version: int = version
+        self.size_bytes = len(mapped)
+        self.content = mapped[HEADER_BYTES : HEADER_BYTES + length]
+        self._table: list[int] = np.frombuffer(table, "<u4").tolist()
+        self._sound = bytearray(pages)
+
+    def verify(self, start: int, stop: int) -> None:
+        """Check the pages that hold the half-open range [start, stop) of the content, unless they were checked.
+
+        Raises:
+            CorruptFile
+        """
+        first, last = start // PAGE_BYTES, -(-stop // PAGE_BYTES)
+        if self._sound.find(0, first, last) < 0:
+            return
+        for page in range(first, last):
+            if not self._sound[page]:
+                self._verify(page)
+                self._sound[page] = 1
+
+    def verify_all(self) -> None:
+        """Check every page, also those that were checked before.
+
+        Raises:
+            CorruptFile
+        """
+        for page in range(len(self._table)):
+            self._verify(page)
+
+    def _verify(self, page: int) -> None:
+        if zlib.crc32(self.content[page * PAGE_BYTES : (page + 1) * PAGE_BYTES]) != self._table[page]:
+            self.refuse(f"the checksum of page {page} does not match")
+
+    def refuse(self, problem: str) -> NoReturn:
+        """Raise CorruptFile for this file."""
+        raise CorruptFile(self.path, problem, REBUILD)
+
+
+def read_payload(path: Path, kind: bytes, versions: range, *, seal: str | None = None) -> memoryview:
+    """Map `path`, check every byte of it and return its content.
+
+    Raises:
+        MissingFile, CorruptFile, TooOldFile, TooNewFile: as `PagedFile` says.
+    """
+    file = PagedFile(path, kind, versions, seal=seal)
+    file.verify_all()
+    return file.content
+
+
+def _map(path: Path) -> memoryview:
     try:
         with path.open("rb") as file:
             mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except FileNotFoundError:
-        raise MissingFile(path, "the file is missing", _REBUILD) from None
+        raise MissingFile(path, "the file is missing", REBUILD) from None
     except ValueError:  # an empty file cannot be mapped
-        raise CorruptFile(path, "the file is empty", _REBUILD) from None
-    if len(mapped) < _HEADER.size:
-        raise CorruptFile(path, f"{len(mapped)} bytes are too few for a header", _REBUILD)
-    magic, found_kind, version, crc, length = _HEADER.unpack_from(mapped)
-    if magic != MAGIC or found_kind != kind:
-        raise CorruptFile(path, f"magic {magic!r} kind {found_kind!r} instead of {MAGIC!r} {kind!r}", _REBUILD)
-    if version < versions.start:
-        raise TooOldFile(path, f"format version {version} is older than {versions.start}", _REBUILD)
-    if version >= versions.stop:
-        cure = "upgrade broadsheet"
-        raise TooNewFile(path, f"format version {version} is newer than {versions.stop - 1}", cure)
-    payload = mapped[_HEADER.size :]
-    if len(payload) != length:
-        raise CorruptFile(path, f"payload of {len(payload)} bytes instead of {length}", _REBUILD)
-    if _checksum(kind, version, payload) != crc:
-        raise CorruptFile(path, "the checksum does not match", _REBUILD)
-    return payload
+        raise CorruptFile(path, "the file is empty", REBUILD) from None
+    if len(mapped) < HEADER_BYTES:
+        raise CorruptFile(path, f"{len(mapped)} bytes are too few for a header", REBUILD)
+    return mapped
 
 
-def _checksum(kind: bytes, version: int, payload: bytes | memoryview) -> int:
+def _checksum(kind: bytes, version: int, length: int, table: bytes) -> int:
     # The version too: a flipped bit must not turn one version that we read into another.
-    return zlib.crc32(payload, zlib.crc32(struct.pack("<4sIQ", kind, version, len(payload))))
+    return zlib.crc32(table, zlib.crc32(struct.pack("<4sIQ", kind, version, length)))

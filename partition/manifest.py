@@ -1,9 +1,9 @@
 """The root manifest: one JSON file that names everything an epoch consists of.
 
     DATA/epochs/000000000007.json
-    {"format": "broadsheet-epoch", "version": 1, "checksum": "<blake2b-16 of the epoch's canonical JSON>",
+    {"format": "broadsheet-epoch", "version": 2, "checksum": "<blake2b-16 of the epoch's canonical JSON>",
      "epoch": {"epoch": 7, "published_ms": .., "routing_version": 1, "applied_seq": .., "parked": [], ..,
-               "statistics_epoch": 2, "statistics_file": {"name": .., "size_bytes": .., "sha256": ..},
+               "statistics_epoch": 2, "statistics_file": {"name": .., "size_bytes": .., "seal": ..},
                "partitions": [{"generation": 5, "articles": .., "segments": .., .., "files": [..]}, ..]}}
 
 Contract: a manifest is complete or invisible, and never changes once it has its name. `newest_epoch` and
@@ -14,43 +14,25 @@ Not here: writing and publishing manifests, retention (`indexer/publisher.py`).
 
 import json
 from dataclasses import asdict, dataclass
-from hashlib import blake2b, file_digest
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from partition.errors import CorruptFile, MissingFile, TooNewFile, TooOldFile
 
 FORMAT = "broadsheet-epoch"
-VERSIONS = range(1, 2)
-"""Manifest versions that this code reads, half open. 1: first."""
+VERSIONS = range(2, 3)
+"""Manifest versions that this code reads, half open. 1: first; 2: seals of files."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """One file of an epoch and what its bytes must be."""
+    """One file of an epoch and what it must be."""
 
     name: str
     size_bytes: int
-    sha256: str
-
-    def verify(self, folder: Path) -> None:
-        """Read the whole file and compare.
-
-        Raises:
-            MissingFile, CorruptFile: naming the file and the cure.
-        """
-        path = folder / self.name
-        cure = "build the index again from its articles"
-        try:
-            with path.open("rb") as file:
-                found = file_digest(file, "sha256").hexdigest()
-            size = path.stat().st_size
-        except FileNotFoundError:
-            raise MissingFile(path, "the file is missing", cure) from None
-        if size != self.size_bytes:
-            raise CorruptFile(path, f"{size} bytes instead of {self.size_bytes}", cure)
-        if found != self.sha256:
-            raise CorruptFile(path, "the checksum does not match", cure)
+    seal: str
+    """SHA-256 of its header and page table (`envelope.py`), in hexadecimal."""
 
 
 @dataclass(frozen=True, slots=True)

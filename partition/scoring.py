@@ -11,6 +11,8 @@ Source: the ranking of Whoosh's BM25F (`whoosh.scoring.BM25F`): per-field BM25, 
 Not here: the statistics (`statistics.py`), which clauses of a query count (`search/exhaustive.py`).
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,6 +41,11 @@ def contributions(
     """
     saturation = tf * (K1 + 1.0) / (tf + K1 * (1.0 - B + B * length / average_length))
     return np.rint(weight * saturation * ONE).astype(np.int64)
+
+
+def norms_of(lengths: NDArray[np.integer[Any]], average_length: float) -> NDArray[np.float64]:
+    """What lengths add to frequencies: the K1 * (...) above, shape (n,); for kernels."""
+    return K1 * (1.0 - B + B * lengths.astype(np.float64) / average_length)
 
 
 def constant(weight: float) -> int:

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partition.analysis import exact
-from partition.reader import Segment
-from partition.schema import FIELD_BOOSTS, NO_DATE_MS
+from partition.schema import FIELD_BOOSTS, NO_DATE_MS, PARTS, TEXT
 from partition.scoring import constant, contributions
+from partition.segment import Segment
 from partition.statistics import Statistics
 from search.query import And, Choice, Every, Filters, Node, Nothing, Or, Phrase, Prefix, Term
 
@@ -83,7 +83,7 @@ class Executor:
             found.mask[postings.docnums] = True
             found.scores[postings.docnums] = contributions(
                 postings.tf,
-                self._segment.lengths[node.field][postings.docnums],
+                self._segment.length(node.field)[postings.docnums].astype(np.float64),
                 weight=node.boost * FIELD_BOOSTS[node.field] * self._statistics.idf(node.field, node.text),
                 average_length=self._statistics.average_length(node.field),
             )
@@ -92,25 +92,32 @@ class Executor:
     def _phrase(self, node: Phrase) -> Matches:
         words = [self._term(Term(node.field, term, node.boost)) for term in dict.fromkeys(node.terms)]
         mask = np.logical_and.reduce([word.mask for word in words]) & self._segment.live
+        parts = PARTS if node.field == TEXT else (node.field,)
+        mask &= np.logical_or.reduce([self._adjacent(node, part) for part in parts])
+        return Matches(mask, np.where(mask, sum(word.scores for word in words), 0))
+
+    def _adjacent(self, node: Phrase, field: str) -> Mask:
+        """Which articles hold the phrase in one field."""
+        mask = np.ones(self._segment.size, np.bool_)
+        for term in set(node.terms):
+            holders = np.zeros(self._segment.size, np.bool_)
+            holders[self._segment.postings(field, term).docnums] = True
+            mask &= holders
         candidates = np.flatnonzero(mask).tolist()
         if not candidates:
-            return self._nothing()
-        rows = zip(
-            candidates,
-            *(self._segment.positions(node.field, term, candidates) for term in node.terms),
-            strict=True,
-        )
-        for checked, (docnum, *positions) in enumerate(rows):
+            return mask
+        columns = (self._segment.positions(field, term, candidates) for term in node.terms)
+        for checked, (docnum, *positions) in enumerate(zip(candidates, *columns, strict=True)):
             if checked % 256 == 0 and time.monotonic() > self._deadline_s:
                 raise DeadlineError
-            if not holds_phrase(positions, node.slop):
-                mask[docnum] = False
-        return Matches(mask, np.where(mask, sum(word.scores for word in words), 0))
+            mask[docnum] = holds_phrase(positions, node.slop)
+        return mask
 
     def _prefix(self, node: Prefix) -> Matches:
         found = self._nothing()
         for term in self._segment.terms_with_prefix(node.field, node.text):
-            found.mask[self._segment.postings(node.field, term).docnums] = True
+            docs, _tfs = self._segment.read(self._segment.list_at(term))
+            found.mask[docs] = True
         found.scores[found.mask] = constant(node.boost * FIELD_BOOSTS[node.field])
         return found
 
@@ -123,9 +130,8 @@ class Executor:
 
     def _or(self, node: Or) -> Matches:
         clauses = [self._node(clause) for clause in node.clauses]
-        mask = np.logical_or.reduce([clause.mask for clause in clauses])
-        scores = np.add.reduce([clause.scores for clause in clauses])
-        return Matches(mask, scores)
+        mask = np.sum([clause.mask for clause in clauses], axis=0) >= node.minimum
+        return Matches(mask, np.where(mask, np.add.reduce([clause.scores for clause in clauses]), 0))
 
     def _filters(self, filters: Filters) -> Mask:
         mask = np.ones(self._segment.size, np.bool_)

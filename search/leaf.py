@@ -1,23 +1,27 @@
 """The leaf: one query on one partition.
 
-Contract: `search` returns the total and the best `size` matches after a position, in the total order, at a cost
-that does not depend on how deep the position is.
+Contract: `Leaf.search` returns the total and the best `size` matches after a position, in the total order, at a cost
+that does not depend on how deep the position is. A leaf may be searched by several threads at once.
 
-Not here: how a clause is executed (`exhaustive.py`), other partitions (`broker.py`), processes (`leaf_process.py`).
+Not here: how a segment is searched (`executor.py`), other partitions (`broker.py`), processes (`leaf_process.py`).
 """
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from partition.reader import PartitionReader, Segment
+from partition.kernels.views import Page
+from partition.reader import PartitionReader
 from partition.statistics import Statistics
 from partition.types import DocAddress
-from search.exhaustive import Executor
-from search.order import Position, sort_keys
-from search.query import Query
+from search.executor import Found, SegmentExecutor
+from search.order import Position
+from search.plan import Plan
+from search.query import Filters, Query, Sort
+
+_SIGN = 1 << 63
 
 
 class Slice(msgspec.Struct, frozen=True):
@@ -29,6 +33,8 @@ class Slice(msgspec.Struct, frozen=True):
     """Only what comes after this position (before it, when `backwards`)."""
     backwards: bool = False
     """The nearest matches before the position, nearest first."""
+    counting: bool = True
+    """Whether the exact total is wanted."""
 
 
 class Match(NamedTuple):
@@ -44,80 +50,101 @@ class LeafAnswer(msgspec.Struct, frozen=True):
     """What one partition says."""
 
     total: int
-    """All matches, whatever the slice."""
+    """All matches, whatever the slice; meaningless unless counting."""
     matches: tuple[Match, ...]
 
 
-class _Candidates(NamedTuple):
-    """Matches of one segment as columns, each of shape (n,)."""
+class Leaf:
+    """One partition under the statistics of an epoch."""
 
-    segment: int
-    docnums: NDArray[np.int64]
-    scores: NDArray[np.int64]
-    keys: NDArray[np.int64]
-    hashes: NDArray[np.uint64]
+    def __init__(self, partition: int, reader: PartitionReader, statistics: Statistics) -> None:
+        self.partition = partition
+        self.reader = reader
+        self.executors = [SegmentExecutor(segment, statistics) for segment in reader.segments]
+
+    def search(
+        self, plan: Plan, filters: Filters, sort: Sort, part: Slice, deadline_s: float, *, floor: float = 0.0
+    ) -> LeafAnswer:
+        """The total and the best matches of the partition.
+
+        Args:
+            plan: of the query.
+            filters: what articles must satisfy besides.
+            sort: the order.
+            part: what is wanted of its result.
+            deadline_s: when to give up, on the monotonic clock.
+            floor: a score that `part.size` matches elsewhere have reached: less need not be found.
+
+        Raises:
+            DeadlineError: it took too long.
+        """
+        total = 0
+        matches: list[Match] = []
+        for ordinal, executor in enumerate(self.executors):
+            page = page_of(part, deadline_s, floor)
+            found = executor.search(plan, filters, sort, part.size, page)
+            total += found.total
+            matches += self._matches(ordinal, found)
+            if ordinal:
+                matches.sort(key=_position, reverse=part.backwards)
+                del matches[part.size :]
+            floor = max(floor, floor_of(matches, sort, part))
+        return LeafAnswer(total, tuple(matches))
+
+    def _matches(self, ordinal: int, found: Found) -> list[Match]:
+        segment, partition = self.executors[ordinal].segment, self.partition
+        hash_of, id_of = segment.hash_of, segment.article_id
+        return [
+            Match(Position(key, hash_of[docnum], id_of(docnum)), score, DocAddress(partition, ordinal, docnum))
+            for key, docnum, score in zip(found.keys, found.docnums, found.scores, strict=True)
+        ]
+
+    def stored(self, address: DocAddress) -> dict[str, Any]:
+        """The stored fields of one article."""
+        return self.reader.stored(address.segment, address.docnum)
 
 
-def search(
-    reader: PartitionReader,
-    statistics: Statistics,
-    partition: int,
-    query: Query,
-    part: Slice,
-    deadline_s: float,
-) -> LeafAnswer:
-    """The total and the best matches of one partition.
+def search_leaves(
+    leaves: Iterable[Leaf], plan: Plan, query: Query, part: Slice, deadline_s: float
+) -> tuple[int, list[Match]]:
+    """The total and the best matches of several partitions, one after the other.
 
     Raises:
-        DeadlineError: it took longer than `deadline_s` on the monotonic clock.
+        DeadlineError: it took too long.
     """
-    total = 0
+    total, floor = 0, 0.0
     matches: list[Match] = []
-    for ordinal, segment in enumerate(reader.segments):
-        found = Executor(segment, statistics, deadline_s).execute(query.node, query.filters)
-        docnums = np.flatnonzero(found.mask)
-        total += len(docnums)
-        scores = found.scores[docnums]
-        keys = sort_keys(query.sort, scores, segment.published_ms[docnums])
-        candidates = _Candidates(ordinal, docnums, scores, keys, segment.hashes[docnums])
-        matches += _best(segment, partition, candidates, part)
-    matches.sort(key=lambda match: match.position, reverse=part.backwards)
-    return LeafAnswer(total, tuple(matches[: part.size]))
+    for nth, leaf in enumerate(leaves):
+        answer = leaf.search(plan, query.filters, query.sort, part, deadline_s, floor=floor)
+        total += answer.total
+        matches += answer.matches
+        if nth:
+            matches.sort(key=_position, reverse=part.backwards)
+            del matches[part.size :]
+        floor = floor_of(matches, query.sort, part)
+    return total, matches
 
 
-def _best(segment: Segment, partition: int, found: _Candidates, part: Slice) -> list[Match]:
-    """At least the best `part.size` of the candidates, exactly those of the slice when there are fewer."""
-    # Complement reverses the order of integers without overflow, so that one code serves both directions.
-    keys = ~found.keys if part.backwards else found.keys
-    hashes = ~found.hashes if part.backwards else found.hashes
-    inside = np.arange(len(keys))
-    wanted = part.size
+def _position(match: Match) -> Position:
+    return match.position
+
+
+def floor_of(matches: list[Match], sort: Sort, part: Slice) -> float:
+    """The score that an article needs to be among the best, when these are the best so far."""
+    if sort != "relevance" or part.backwards or len(matches) < part.size or not matches:
+        return 0.0
+    return float(-matches[part.size - 1].position.key)
+
+
+def page_of(part: Slice, deadline_s: float, floor: float) -> Page:
+    """The slice as kernels want it."""
+    after, after_id = np.zeros(4, np.int64), np.frombuffer(b"", np.uint8)
     if part.after is not None:
-        key = ~part.after.key if part.backwards else part.after.key
-        hash_ = np.uint64(~part.after.hash & 0xFFFF_FFFF_FFFF_FFFF if part.backwards else part.after.hash)
-        level = (keys == key) & (hashes == hash_)
-        # Among equal hashes the id decides, below: they stay in, beside as many others as are wanted.
-        inside = np.flatnonzero((keys > key) | ((keys == key) & (hashes > hash_)) | level)
-        wanted += int(np.count_nonzero(level))
-    if len(inside) > wanted:
-        inside = inside[keys[inside] <= np.partition(keys[inside], wanted)[wanted]]
-    order = inside[np.lexsort((hashes[inside], keys[inside]))]
-    last = wanted
-    while 0 < last < len(order) and _same(keys, hashes, order[last - 1], order[last]):
-        last += 1
-    matches = [_match(segment, partition, found, int(at)) for at in order[:last]]
-    if part.after is None:
-        return matches
-    if part.backwards:
-        return [match for match in matches if match.position < part.after]
-    return [match for match in matches if match.position > part.after]
-
-
-def _same(keys: NDArray[np.int64], hashes: NDArray[np.uint64], a: int, b: int) -> bool:
-    return bool(keys[a] == keys[b] and hashes[a] == hashes[b])
-
-
-def _match(segment: Segment, partition: int, found: _Candidates, at: int) -> Match:
-    docnum = int(found.docnums[at])
-    position = Position(int(found.keys[at]), int(found.hashes[at]), segment.article_id(docnum))
-    return Match(position, int(found.scores[at]), DocAddress(partition, found.segment, docnum))
+        key, hash_ = part.after.key, part.after.hash
+        if part.backwards:
+            key, hash_ = ~key, ~hash_ & 0xFFFF_FFFF_FFFF_FFFF
+        after[0], after[1] = 1, key
+        after[2] = hash_ - 2 * _SIGN if hash_ & _SIGN else hash_  # the same bits, signed
+        after_id = np.frombuffer(part.after.article_id.encode(), np.uint8)
+    after[3] = part.backwards
+    return Page(after, after_id, part.counting, floor, int(deadline_s * 1e9))

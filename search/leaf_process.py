@@ -20,7 +20,7 @@ import structlog
 from partition.errors import IndexFileError, MissingFile
 from partition.types import DocAddress
 from search.exhaustive import DeadlineError
-from search.leaf import LeafAnswer, search
+from search.leaf import LeafAnswer
 from search.messages import (
     FRAME,
     Answered,
@@ -42,6 +42,7 @@ from search.messages import (
     encode,
 )
 from search.parsing import QueryError, parse_query
+from search.plan import plan_of
 from search.snapshot import Snapshot, Snapshots
 from search.snippets import snippet
 from web.logs import configure_logs
@@ -72,7 +73,7 @@ class LeafServer:
             case OpenRequest(partitions=partitions):
                 _ = snapshot.statistics  # read now, so that damage shows before the first query
                 for partition in partitions:
-                    snapshot.partition(partition)
+                    snapshot.leaf(partition)
                 return Done()
             case ParseRequest(text=text):
                 try:
@@ -91,10 +92,12 @@ class LeafServer:
 
 def _search(request: SearchRequest, snapshot: Snapshot, partition: int) -> Reply:
     try:
-        reader = snapshot.partition(partition)
-        if reader is None:
+        leaf = snapshot.leaf(partition)
+        if leaf is None:
             return Answered(partition, LeafAnswer(0, ()))
-        answer = search(reader, snapshot.statistics, partition, request.query, request.part, request.deadline_s)
+        query = request.query
+        plan = plan_of(query.node, snapshot.statistics)
+        answer = leaf.search(plan, query.filters, query.sort, request.part, request.deadline_s)
     except MissingFile:
         raise
     except DeadlineError:
@@ -107,9 +110,9 @@ def _search(request: SearchRequest, snapshot: Snapshot, partition: int) -> Reply
 
 
 def _document(request: DocumentsRequest, snapshot: Snapshot, address: DocAddress) -> dict[str, Any]:
-    reader = snapshot.partition(address.partition)
-    assert reader is not None, "addresses come from answers of this epoch"
-    stored = reader.segments[address.segment].stored(address.docnum)
+    leaf = snapshot.leaf(address.partition)
+    assert leaf is not None, "addresses come from answers of this epoch"
+    stored = leaf.stored(address)
     chosen = {name: value for name, value in stored.items() if name in request.fields}
     if "snippet" in request.fields:
         chosen["snippet"] = snippet(stored["body"] or stored["summary"], request.words)
@@ -117,9 +120,9 @@ def _document(request: DocumentsRequest, snapshot: Snapshot, address: DocAddress
 
 
 def _find(snapshot: Snapshot, partition: int, article_id: str) -> list[dict[str, Any]]:
-    reader = snapshot.partition(partition)
-    place = reader.find(article_id) if reader else None
-    return [reader.segments[place[0]].stored(place[1])] if reader and place else []
+    leaf = snapshot.leaf(partition)
+    place = leaf.reader.find(article_id) if leaf else None
+    return [leaf.reader.stored(*place)] if leaf and place else []
 
 
 def main(handle: int, root: Path) -> None:

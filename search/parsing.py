@@ -22,7 +22,7 @@ from whoosh import query as whoosh_query
 from whoosh.qparser import QueryParser, plugins
 
 from partition.analysis import term_of, terms
-from partition.schema import DEFAULT_FIELDS, TEXT_FIELDS
+from partition.schema import POSITION_FIELDS, TEXT
 from search.query import And, Every, Node, Nothing, Or, Phrase, Prefix, Term
 
 MAX_QUERY_CHARS = 512
@@ -63,7 +63,7 @@ _PARSER = QueryParser(
     None,
     plugins=[
         plugins.WhitespacePlugin(),
-        plugins.FieldsPlugin(expr=rf"(?<!\w)(?P<text>{'|'.join(TEXT_FIELDS)}):(?=\S)"),
+        plugins.FieldsPlugin(expr=rf"(?<!\w)(?P<text>{'|'.join(POSITION_FIELDS)}):(?=\S)"),
         # Whoosh's own expression swallows operators, fields and quotation marks before the word.
         plugins.PrefixPlugin(expr=r'(?P<text>\w[^\s*"():]*)\*(?=[\s)^]|$)'),
         _SloppyPhrasePlugin(),
@@ -99,6 +99,10 @@ def parse_query(text: str, prefix_size: PrefixSize) -> Node:
     """
     if text.strip() in {"", "*"}:
         return Every()
+    if len(text) <= MAX_QUERY_CHARS and not _SYNTAX.search(text):
+        node = _plain(text)
+        if node is not None:
+            return node
     _check_text(text)
     try:
         parsed = _PARSER.parse(text, normalize=False)
@@ -108,6 +112,45 @@ def parse_query(text: str, prefix_size: PrefixSize) -> Node:
         ) from error
     node, negated = _Compiler(prefix_size).compile(parsed, depth=0, boost=1.0)
     return And((Every(),), (node,)) if negated else node
+
+
+_SYNTAX = re.compile(r"[*():^~\0\ud800-\udfff]|(?:^|\s)-|\b(?:AND|NOT)\b")
+"""What needs the whole parser."""
+_PARTS = re.compile(r'\s*(?:(?:"[^"]*"|[^\s"]+)(?:\s+|$))*')
+_PART = re.compile(r'"[^"]*"|[^\s"]+')
+
+
+def _plain(text: str) -> Node | None:
+    """The tree of words and phrases, all of them or any (OR), by the short way; `None` if this is not the way."""
+    if not _PARTS.fullmatch(text):
+        return None
+    parts = _PART.findall(text)
+    either = len(parts) > 2 and "OR" in parts
+    if either and (len(parts) % 2 == 0 or any((part == "OR") != at % 2 for at, part in enumerate(parts))):
+        return None
+    nodes: list[tuple[Node, bool]] = []
+    count = 0
+    for part in parts[::2] if either else parts:
+        found = terms(part)
+        if part[0] == '"':
+            count += 1
+            if len(found) > MAX_PHRASE_TERMS:
+                return None
+            if found:
+                one = Term(TEXT, found[0]) if len(found) == 1 else Phrase(TEXT, tuple(found))
+                nodes.append((one, False))
+        elif part == "OR":
+            return None
+        else:
+            count += len(found)
+            words = [(Term(TEXT, term), False) for term in found]
+            if either and len(words) != 1:
+                nodes.append((_conjunction(words), False))
+            else:
+                nodes += words
+    if count > MAX_CLAUSES:
+        return None
+    return _disjunction(nodes) if either else _conjunction(nodes)
 
 
 def _check_text(text: str) -> None:
@@ -183,7 +226,7 @@ class _Compiler:
             return Nothing()
         if len(found) == 1:
             return _word(parsed.fieldname, found[0], boost)
-        return _in_fields(parsed.fieldname, lambda field: Phrase(field, found, slop, boost))
+        return Phrase(parsed.fieldname or TEXT, found, slop, boost)
 
     def _prefix(self, parsed: Any, boost: float) -> Node:
         # Words before the last one, as in "post-pol*", are whole.
@@ -193,30 +236,25 @@ class _Compiler:
         if len(beginning) < MIN_PREFIX_CHARS:
             raise QueryError(f"{parsed.text}* is too short; a beginning needs {MIN_PREFIX_CHARS} letters")
 
-        def begin(field: str) -> Node:
-            self._expansions += self._prefix_size(field, beginning)
-            if self._expansions > MAX_EXPANSIONS:
-                raise QueryError(
-                    f"{parsed.text}* stands for too many words ({MAX_EXPANSIONS} are allowed); write more letters"
-                )
-            prefix = Prefix(field, beginning, boost)
-            stem = term_of(last)
-            # The index holds stems: elections* must find "elections", which is kept as "elect".
-            return prefix if stem.startswith(beginning) else Or((prefix, Term(field, stem, boost)))
-
-        nodes = [(_in_fields(parsed.fieldname, begin), False)]
+        field = parsed.fieldname or TEXT
+        self._expansions += self._prefix_size(field, beginning)
+        if self._expansions > MAX_EXPANSIONS:
+            raise QueryError(
+                f"{parsed.text}* stands for too many words ({MAX_EXPANSIONS} are allowed); write more letters"
+            )
+        prefix = Prefix(field, beginning, boost)
+        stem = term_of(last)
+        # The index holds stems: elections* must find "elections", which is kept as "elect".
+        begins = prefix if stem.startswith(beginning) else Or((prefix, Term(field, stem, boost)))
+        nodes: list[tuple[Node, bool]] = [(begins, False)]
         for word in whole:
             self._count()
             nodes.append((_word(parsed.fieldname, term_of(word), boost), False))
         return _conjunction(nodes)
 
 
-def _in_fields(field: str | None, make: Callable[[str], Node]) -> Node:
-    return make(field) if field else Or(tuple(make(default) for default in DEFAULT_FIELDS))
-
-
-def _word(field: str | None, term: str, boost: float) -> Node:
-    return _in_fields(field, lambda chosen: Term(chosen, term, boost))
+def _word(field: str | None, term: str, boost: float) -> Term:
+    return Term(field or TEXT, term, boost)
 
 
 def _conjunction(clauses: Iterable[tuple[Node, bool]]) -> Node:
@@ -230,7 +268,9 @@ def _conjunction(clauses: Iterable[tuple[Node, bool]]) -> Node:
             excluded += node.excluded
         else:
             required.append(node)
-    must, must_not = _distinct(required), _distinct(excluded)
+    must = _distinct(required)
+    # What is excluded is not scored: neither boosts nor saying it twice makes a difference.
+    must_not = _distinct({Term(node.field, node.text) if isinstance(node, Term) else node for node in excluded})
     if len(must) > 1:  # beside another clause, "every article" says nothing
         must = tuple(node for node in must if node != Every())
     if not must and not must_not:
@@ -252,5 +292,20 @@ def _disjunction(clauses: Iterable[tuple[Node, bool]]) -> Node:
 
 
 def _distinct(nodes: Iterable[Node]) -> tuple[Node, ...]:
-    """The nodes that say something, each once, in an order that does not depend on the spelling."""
-    return tuple(sorted({node for node in nodes if node != Nothing()}, key=repr))
+    """The nodes that say something, each once, in an order that does not depend on the spelling.
+
+    A word that is written twice counts twice.
+    """
+    boosts: dict[tuple[str, str], float] = {}
+    others: set[Node] = set()
+    for node in nodes:
+        if isinstance(node, Term):
+            boosts[node.field, node.text] = boosts.get((node.field, node.text), 0.0) + node.boost
+        elif node != Nothing():
+            others.add(node)
+    words = (Term(field, text, boost) for (field, text), boost in boosts.items())
+    return (*sorted(words, key=_spelling), *sorted(others, key=repr))
+
+
+def _spelling(word: Term) -> tuple[str, str]:
+    return word.field, word.text

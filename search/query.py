@@ -23,7 +23,8 @@ class Term(msgspec.Struct, frozen=True, tag="term"):
 class Phrase(msgspec.Struct, frozen=True, tag="phrase"):
     """Articles that hold `terms` in this order in `field`, with at most `slop` other words in between in total.
 
-    Scored as the sum of its distinct terms, each as `Term` would be.
+    A phrase in `text` stands in one of its parts, the title or the body. Scored as the sum of its distinct terms,
+    each as `Term` would be in `field`.
     """
 
     field: str
@@ -48,9 +49,10 @@ class And(msgspec.Struct, frozen=True, tag="and"):
 
 
 class Or(msgspec.Struct, frozen=True, tag="or"):
-    """Articles that match at least one of `clauses`."""
+    """Articles that match at least `minimum` of `clauses`."""
 
     clauses: tuple["Node", ...]
+    minimum: int = 1
 
 
 class Every(msgspec.Struct, frozen=True, tag="every"):

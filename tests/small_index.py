@@ -6,9 +6,13 @@ every file, every article once and in its own partition.
 Not here: awkward articles (`archive.py`), servers (`api_server.py`), commands (`commands.py`).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+import pytest
 
 from indexer.builder import Builder, build_inline
 from indexer.log import EventLog, Submission
@@ -17,7 +21,7 @@ from indexer.publisher import Retention
 from indexer.routing import partition_of
 from partition.check import check_epoch
 from partition.manifest import Layout, RootManifest, read_manifest
-from partition.reader import PartitionReader, PostingsCache
+from partition.reader import PartitionReader
 from partition.types import Article
 
 
@@ -110,10 +114,21 @@ def contents(root: Path, epoch: int | None = None) -> dict[str, dict[str, Any]]:
     for partition, record in enumerate(manifest.partitions):
         if record.generation:
             folder = layout.generation(partition, record.generation)
-            for segment in PartitionReader(folder, PostingsCache(0)).segments:
+            reader = PartitionReader(folder, record)
+            for ordinal, segment in enumerate(reader.segments):
                 for docnum in segment.live.nonzero()[0].tolist():
-                    stored[segment.article_id(docnum)] = segment.stored(docnum)
+                    stored[segment.article_id(docnum)] = reader.stored(ordinal, docnum)
     return stored
+
+
+@contextmanager
+def small_dictionaries() -> Iterator[None]:
+    """Ten articles are enough to train a dictionary on, as hundreds of thousands of bytes are otherwise."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("partition.documents.SAMPLES", 10)
+        patched.setattr("partition.documents.DICTIONARY_BYTES", 400)
+        patched.setattr("partition.build.SAMPLES", 10)
+        yield
 
 
 def files_of(root: Path, manifest: RootManifest) -> list[Path]:

@@ -27,7 +27,7 @@ INSTALLED = ("partition", "indexer", "search", "cache", "web", "broadsheet")
 """Rooms of the distribution."""
 
 THIRD_PARTIES: dict[str, set[str]] = {
-    "partition": {"numba", "numpy", "whoosh"},
+    "partition": {"Stemmer", "llvmlite", "numba", "numpy", "orjson", "whoosh", "zstandard"},
     "cache": {"aiocache", "cachebox", "prometheus_client", "redis", "zstandard"},
     "web": {"jinja2", "markupsafe", "msgspec", "orjson", "prometheus_client", "starlette", "structlog"},
     "loadtests": {"gevent", "locust"},
@@ -36,6 +36,8 @@ THIRD_PARTIES: dict[str, set[str]] = {
 
 FENCES: dict[str, tuple[str, ...]] = {
     "numba": ("partition/kernels/*.py",),
+    "llvmlite": ("partition/kernels/*.py",),
+    "Stemmer": ("partition/analysis.py",),
     "starlette": (
         *("web/*.py", "*/routes.py", "search/page/*.py"),
         *("broadsheet/app.py", "broadsheet/telemetry.py"),

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 CHANGES = ("fsync", "link", "mkdir", "rename", "rmdir", "unlink")
-"""Functions of `os`. Not `remove`, by which Whoosh alone tidies a generation that nobody knows of yet."""
+"""Functions of `os`."""
 
 
 def dies_at(step: int, work: Callable[[], object]) -> bool:

@@ -65,7 +65,7 @@ def test_leftovers_are_removed(tmp_path: Path) -> None:
         index.put(*ARTICLES)
         index.publish()
     named = tree(tmp_path)
-    for leftover in ("partitions/0000/g0000000099/x.seg", "partitions/0002/g0000000002.counts"):
+    for leftover in ("partitions/0000/g0000000099/x.segment", "partitions/0002/g0000000002.counts"):
         (tmp_path / leftover).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / leftover).touch()
     for leftover in ("statistics/000000000009.stat", "statistics/1.stat.tmp", "epochs/000000000002.json.tmp"):

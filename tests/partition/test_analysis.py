@@ -4,7 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from partition.analysis import ANALYZER, MAX_WORD_CHARS, exact, spans, terms
+from partition.analysis import ANALYZER, exact, spans, terms, terms_of, words
+from partition.kernels.tokens import MAX_WORD_CHARS
 
 # Whole Unicode, lone surrogates included, with much English in between, long runs and characters whose lower case
 # is longer than they are.
@@ -28,6 +29,7 @@ def test_terms_and_spans_are_the_analyzer(text: str) -> None:
     ]
     assert [(term, position) for position, term in enumerate(terms(text))] == [token[:2] for token in tokens]
     assert list(spans(text)) == [(term, start, end) for term, _position, start, end in tokens]
+    assert terms_of(words(text)) == terms(text)
 
 
 @given(text=_texts)

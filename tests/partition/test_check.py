@@ -7,33 +7,34 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from whoosh.filedb.filestore import FileStorage
-from whoosh.index import FileIndex
-from whoosh.writing import NO_MERGE
+from numpy.typing import NDArray
 
 from indexer.routing import partition_of
+from partition.build import SegmentBuilder
 from partition.check import check_epoch
-from partition.errors import CorruptFile, IndexFileError, MissingFile
-from partition.manifest import GenerationRecord, Layout, RootManifest, encode_manifest, read_manifest
-from partition.schema import SCHEMA, TEXT_FIELDS, fields_of
+from partition.errors import CorruptFile, IndexFileError, MissingFile, TooNewFile
+from partition.format import SegmentFile, SegmentWriter
+from partition.manifest import FileRecord, GenerationRecord, Layout, RootManifest, encode_manifest, read_manifest
+from partition.schema import TEXT_FIELDS
 from partition.statistics import write_statistics
-from partition.writer import _seal
+from partition.vocabulary import Vocabulary
 from tests.archive import made_up
-from tests.small_index import SmallIndex, article, files_of, newest
+from tests.small_index import SmallIndex, article, files_of, newest, small_dictionaries
 
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An archive with segments, tombstones, and an empty partition."""
+    """An archive with segments, dictionaries, tombstones, and an empty partition."""
     root = tmp_path_factory.mktemp("sound")
     articles = [one for one in made_up(80) if partition_of(one.id, 3) != 2]
-    with SmallIndex(root, partitions=3) as index:
+    with small_dictionaries(), SmallIndex(root, partitions=3) as index:
         index.put(*articles)
         index.log.append_statistics()
         index.publish()
         index.put(replace(articles[0], title="Corrected"), article("n0001x"))
-        index.withdraw(articles[1].id)
+        index.withdraw(*(next(one.id for one in articles[1:] if partition_of(one.id, 3) == at) for at in (0, 1)))
         index.publish()
     return root
 
@@ -76,12 +77,12 @@ def _damages(content: bytes) -> Iterator[bytes]:
 def test_damage_to_any_file_is_found(root: Path) -> None:
     """Each file of the epoch in turn: flipped, cut, grown, zeroed, gone; the error names it and the cure."""
     files = files_of(root, newest(root))
-    assert {path.suffix for path in files} == {".json", ".stat", ".seg", ".toc"}
+    assert {path.suffix for path in files} == {".json", ".stat", ".segment", ".dead", ".dictionary"}
     for path in files:
         content = path.read_bytes()
         for damaged in _damages(content):
             path.write_bytes(damaged)
-            with pytest.raises(CorruptFile, match=re.escape(f"{path}: ")):
+            with pytest.raises((CorruptFile, TooNewFile), match=re.escape(f"{path}: ")):
                 _check(root)
         path.unlink()
         if path.suffix != ".json":  # without its manifest there is no such epoch
@@ -91,14 +92,16 @@ def test_damage_to_any_file_is_found(root: Path) -> None:
     assert _check(root)
 
 
-def test_files_that_changed_places_are_found(root: Path) -> None:
+@pytest.mark.parametrize("kind", ["segment", "dead", "dictionary"])
+def test_files_that_changed_places_are_found(root: Path, kind: str) -> None:
     """Sound bytes in the wrong place are damage too."""
-    first, second = (Layout(root).generation(at, newest(root).partitions[at].generation) for at in (0, 1))
-    for toc, other in zip(sorted(first.glob("*.toc")), sorted(second.glob("*.toc")), strict=True):
-        content = toc.read_bytes()
-        toc.write_bytes(other.read_bytes())
-        other.write_bytes(content)
-    with pytest.raises(CorruptFile):
+    one, other = (
+        next(Layout(root).generation(at, newest(root).partitions[at].generation).glob(f"*.{kind}")) for at in (0, 1)
+    )
+    content = one.read_bytes()
+    one.write_bytes(other.read_bytes())
+    other.write_bytes(content)
+    with pytest.raises(CorruptFile, match=re.escape(f"{one}: it is not the file that the manifest names")):
         _check(root)
 
 
@@ -106,7 +109,7 @@ def test_other_statistics_are_found(root: Path) -> None:
     """A sound file of other numbers under the right name is not what the epoch was scored with."""
     path = Layout(root).statistics / newest(root).statistics_file.name
     path.unlink()
-    write_statistics(path, articles=1, through_seq=1, total_lengths=dict.fromkeys(TEXT_FIELDS, 0), df={})
+    write_statistics(path, articles=1, through_seq=1, total_lengths=dict.fromkeys(TEXT_FIELDS, 0), counts={})
     with pytest.raises(CorruptFile, match=re.escape(f"{path}: ")):
         _check(root)
 
@@ -131,50 +134,113 @@ def test_an_article_in_the_wrong_partition_is_found(root: Path) -> None:
         _check(root, lambda article_id, partitions: (partition_of(article_id, partitions) + 1) % partitions)
 
 
-Fields = dict[str, Any]
-
-
-def _rewrite(root: Path, spoiled: Callable[[Fields, Fields], Fields], *, segments: int) -> None:
-    """Give partition 0 a generation whose last document is spoiled, and claim that it is right.
-
-    `spoiled` makes that document from those of the first and the last article.
-    """
-    articles = [one for one in made_up(30) if partition_of(one.id, 3) == 0]
-    *documents, last = [fields_of(one, version=1, indexed_ms=0) for one in articles]
-    documents.append(spoiled(documents[0], last))
+def _claim_partition(root: Path, write: Callable[[Path], list[FileRecord]], articles: int) -> None:
+    """Give partition 0 a generation of such segments, and claim that it is right."""
     manifest, folder = newest(root), Layout(root).generation(0, 99)
     folder.mkdir()
-    index = FileIndex.create(FileStorage(str(folder)), SCHEMA)
-    for at in range(segments):
-        writer = index.writer()
-        for document in documents[at::segments]:
-            writer.add_document(**document)
-        writer.commit(mergetype=NO_MERGE)
-    record = _seal(folder, 99, index)
+    files = write(folder)
+    record = GenerationRecord(99, articles, tombstones=0, segments=len(files), files=tuple(files))
     _claim(root, replace(manifest, partitions=(record, *manifest.partitions[1:])))
+
+
+def _swapped_in(*columns: str) -> Callable[[SegmentBuilder, SegmentBuilder], None]:
+    """What the first article has in these columns, the last one gets too."""
+
+    def spoil(first: SegmentBuilder, last: SegmentBuilder) -> None:
+        for column in columns:
+            getattr(last, column)[-1] = getattr(first, column)[0]
+
+    return spoil
 
 
 @pytest.mark.parametrize("segments", [1, 2])
 @pytest.mark.parametrize(
-    ("spoiled", "problem"),
+    ("spoil", "problem"),
     [
-        (lambda _first, last: last, None),
-        (lambda first, _last: first, "is there twice or mixed up|cannot be found by its id"),
-        (lambda first, last: last | {"stored": first["stored"]}, "is there twice or mixed up"),
-        (lambda first, last: last | {"article_id": first["article_id"]}, "is there twice or mixed up"),
-        (lambda first, last: last | {"id": first["id"]}, "cannot be found by its id"),
+        (_swapped_in(), None),
+        (_swapped_in("_ids", "_hashes", "_raw"), "is there twice or mixed up|cannot be found by its id"),
+        (_swapped_in("_raw"), "is there twice or mixed up"),
+        (_swapped_in("_ids"), "is there twice or mixed up"),
+        (_swapped_in("_hashes"), "cannot be found by its id"),
     ],
 )
 def test_articles_that_are_mixed_up_are_found(
-    root: Path, spoiled: Callable[[Fields, Fields], Fields], problem: str | None, segments: int
+    root: Path, spoil: Callable[[SegmentBuilder, SegmentBuilder], None], problem: str | None, segments: int
 ) -> None:
     """One id, one article, and each can be found by it: whatever an indexer with a fault may have written."""
-    _rewrite(root, spoiled, segments=segments)
+    articles = [one for one in made_up(30) if partition_of(one.id, 3) == 0]
+
+    def write(folder: Path) -> list[FileRecord]:
+        builders = [SegmentBuilder(Vocabulary(), None) for _ in range(segments)]
+        for at, one in enumerate(articles):
+            builders[at * segments // len(articles)].add(one, version=1, indexed_ms=0)
+        spoil(builders[0], builders[-1])
+        for builder in builders:
+            builder.prepare()
+        return [builder.write(folder / f"{at}.segment", None) for at, builder in enumerate(builders)]
+
+    _claim_partition(root, write, len(articles))
     if problem is None:
         assert _check(root)
     else:
         with pytest.raises(CorruptFile, match=rf": article '.*' ({problem}); build the index again"):
             _check(root)
+
+
+def _rewritten(segment: Path, to: Path, spoiled: dict[str, NDArray[Any]]) -> FileRecord:
+    """The segment again, but for the spoiled sections."""
+    old = SegmentFile(segment)
+    directory = dict(old.directory)
+    with SegmentWriter(to) as new:
+        for name in directory.pop("sections"):
+            new.append(name, spoiled.get(name, old.section(name)))
+        new.describe(**directory)
+    return new.record()
+
+
+def _spoiled(name: str, segment: SegmentFile) -> NDArray[Any]:
+    section = segment.section(name).copy()
+    if name == "keys":  # the two last terms of a field change places
+        last = segment.directory["fields"]["language"]["terms"][1] - 1
+        bounds = segment.section("key_ends")[last - 2 : last + 1].tolist()
+        one, other = section[bounds[0] : bounds[1]].copy(), section[bounds[1] : bounds[2]].copy()
+        section[bounds[0] : bounds[2]] = np.concatenate([other, one])
+    else:
+        section[0] += 1
+    return section
+
+
+@pytest.mark.parametrize(
+    ("section", "problem"),
+    [
+        ("totals", "the list of b'.*' in text makes no sense"),
+        ("keys", "the list of b'.*' in language makes no sense"),
+        ("column/text_length", "the lengths of text do not add up"),
+        ("column/author_length", "the lengths of author do not add up"),
+    ],
+)
+def test_lists_that_make_no_sense_are_found(root: Path, section: str, problem: str) -> None:
+    """Lists, terms and lengths agree with one another, or the segment was not written by a sound indexer."""
+    articles = [one for one in made_up(30) if partition_of(one.id, 3) == 0]
+    builder = SegmentBuilder(Vocabulary(), None)
+    for language, one in zip(("de", "en", "fr", *[""] * 30), articles, strict=False):
+        builder.add(replace(one, language=language), version=1, indexed_ms=0)
+    builder.prepare()
+    builder.write(root / "sound.segment", None)
+    spoiled = {section: _spoiled(section, SegmentFile(root / "sound.segment"))}
+
+    def claim(spoiled: dict[str, NDArray[Any]]) -> None:
+        def write(folder: Path) -> list[FileRecord]:
+            return [_rewritten(root / "sound.segment", folder / "0.segment", spoiled)]
+
+        _claim_partition(root, write, len(articles))
+
+    claim({})
+    assert _check(root)
+    shutil.rmtree(Layout(root).generation(0, 99))
+    claim(spoiled)
+    with pytest.raises(CorruptFile, match=rf"0\.segment: {problem}; build the index again"):
+        _check(root)
 
 
 def test_older_epochs_can_be_checked(root: Path) -> None:

@@ -1,6 +1,7 @@
 """The envelope: no byte of a file can be lost, cut or changed without a typed error that names it."""
 
 import errno
+import hashlib
 import os
 import struct
 import zlib
@@ -10,7 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partition.envelope import MAGIC, fsync_file, fsync_folder, read_payload, write_durably, write_file
+from partition.envelope import (
+    HEADER_BYTES,
+    MAGIC,
+    PAGE_BYTES,
+    PagedFile,
+    PagedWriter,
+    fsync_file,
+    fsync_folder,
+    read_payload,
+    write_durably,
+    write_file,
+)
 from partition.errors import CorruptFile, IndexFileError, MissingFile, TooNewFile, TooOldFile
 
 KIND, VERSIONS = b"TEST", range(3, 6)
@@ -25,24 +37,96 @@ def path(tmp_path: Path) -> Path:
     return made
 
 
-def test_the_layout_is_the_documented_one(path: Path) -> None:
-    """Magic, kind, version, CRC-32 and length, little endian, in 24 bytes; then the payload."""
-    crc = zlib.crc32(struct.pack("<4sIQ", b"TEST", 4, 40) + PAYLOAD)
-    expected = struct.pack("<4s4sIIQ", b"BRDS", b"TEST", 4, crc, 40) + PAYLOAD
-    assert path.read_bytes() == expected
-    assert bytes(read_payload(path, KIND, VERSIONS)) == PAYLOAD
+def test_the_layout_is_the_documented_one(tmp_path: Path) -> None:
+    """Magic, kind, version, CRC-32 and length, little endian, in 24 bytes; the content; a CRC-32 for each page."""
+    payload = bytes(range(256)) * 64 + b"the second page"
+    assert len(payload) == PAGE_BYTES + 15
+    table = struct.pack("<2I", zlib.crc32(payload[:PAGE_BYTES]), zlib.crc32(b"the second page"))
+    crc = zlib.crc32(struct.pack("<4sIQ", b"TEST", 4, len(payload)) + table)
+    header = struct.pack("<4s4sIIQ", b"BRDS", b"TEST", 4, crc, len(payload))
+    seal = write_file(tmp_path / "file", KIND, 4, payload)
+    assert (tmp_path / "file").read_bytes() == header + payload + table
+    assert seal == hashlib.sha256(header + table).hexdigest()
 
 
-@given(payload=st.binary(max_size=200), version=st.integers(3, 5))
-def test_any_payload_comes_back(tmp_path_factory: pytest.TempPathFactory, payload: bytes, version: int) -> None:
-    """What was written is read, the empty payload included."""
-    path = tmp_path_factory.mktemp("envelope") / "file"
-    write_file(path, KIND, version, payload)
-    assert bytes(read_payload(path, KIND, VERSIONS)) == payload
+_sizes = st.one_of(
+    st.integers(0, 200), st.sampled_from([pages * PAGE_BYTES + more for pages in (1, 2) for more in (-1, 0, 1)])
+)
+
+
+@given(size=_sizes, version=st.integers(3, 5), cuts=st.lists(st.integers(0, 2 * PAGE_BYTES + 1), max_size=4))
+def test_any_payload_comes_back(
+    tmp_path_factory: pytest.TempPathFactory, size: int, version: int, cuts: list[int]
+) -> None:
+    """What was written is read, the empty payload included; the pieces it was written in leave no trace."""
+    payload = (bytes(range(251)) * (size // 251 + 1))[:size]
+    folder = tmp_path_factory.mktemp("envelope")
+    seal = write_file(folder / "whole", KIND, version, payload)
+    with PagedWriter(folder / "pieces", KIND, version) as file:
+        at = 0
+        for cut in (*sorted(cuts), size):
+            file.write(payload[at:cut])
+            at = max(at, cut)
+    assert file.length == size
+    assert file.seal == seal
+    assert (folder / "pieces").read_bytes() == (folder / "whole").read_bytes()
+    assert bytes(read_payload(folder / "whole", KIND, VERSIONS, seal=seal)) == payload
+    assert PagedFile(folder / "whole", KIND, VERSIONS).size_bytes == (folder / "whole").stat().st_size
+
+
+def test_a_page_is_believed_once_it_was_verified(tmp_path: Path) -> None:
+    """Opening looks at no page; each range looks at its own pages, at each once; `verify_all` at all again."""
+    path = tmp_path / "file"
+    write_file(path, KIND, 4, bytes(4 * PAGE_BYTES))
+    file = PagedFile(path, KIND, VERSIONS)
+    file.verify(0, 1)
+    file.verify(PAGE_BYTES, PAGE_BYTES)  # nothing
+    with path.open("r+b") as damaged:  # the same file: the mapping sees it
+        for page in (0, 1, 3):
+            damaged.seek(HEADER_BYTES + page * PAGE_BYTES + 7)
+            damaged.write(b"x")
+    file.verify(0, PAGE_BYTES)
+    file.verify(2 * PAGE_BYTES, 3 * PAGE_BYTES)
+    for start, stop, page in (
+        (PAGE_BYTES, PAGE_BYTES + 1, 1),
+        (2, 2 * PAGE_BYTES, 1),
+        (3 * PAGE_BYTES - 1, 4 * PAGE_BYTES, 3),
+    ):
+        for _ in range(2):
+            with pytest.raises(CorruptFile, match=f"file: the checksum of page {page} does not match; build the"):
+                file.verify(start, stop)
+    with pytest.raises(CorruptFile, match="page 0"):
+        file.verify_all()
+
+
+def test_another_sound_file_is_not_this_one(path: Path, tmp_path: Path) -> None:
+    """The seal tells apart files that are sound each by itself."""
+    other = tmp_path / "other.file"
+    seal = write_file(other, KIND, 4, PAYLOAD[::-1])
+    assert bytes(read_payload(other, KIND, VERSIONS, seal=seal)) == PAYLOAD[::-1]
+    with pytest.raises(CorruptFile, match=r"one\.file: it is not the file that the manifest names; build"):
+        PagedFile(path, KIND, VERSIONS, seal=seal)
+
+
+def test_an_unfinished_file_is_refused(tmp_path: Path) -> None:
+    """A writer that failed leaves a name that is taken, and nothing that could be read."""
+    path = tmp_path / "file"
+
+    def fail() -> None:
+        with PagedWriter(path, KIND, 4) as file:
+            file.write(PAYLOAD)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    with pytest.raises(CorruptFile, match="magic"):
+        read_payload(path, KIND, VERSIONS)
+    with pytest.raises(FileExistsError):
+        PagedWriter(path, KIND, 4)
 
 
 def test_every_flipped_bit_is_found(path: Path) -> None:
-    """Each bit of header and payload counts."""
+    """Each bit of header, content and table counts."""
     sound = path.read_bytes()
     for at in range(len(sound)):
         for bit in range(8):
@@ -109,6 +193,8 @@ def test_a_failed_fsync_is_no_success(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(OSError, match="input/output error"):
         write_durably(path, b"content")
     assert not path.exists()
+    with pytest.raises(OSError, match="input/output error"):
+        write_file(tmp_path / "paged", KIND, 4, PAYLOAD)
     for broken, target in ((fsync_file, tmp_path / "file.tmp"), (fsync_folder, tmp_path)):
         with pytest.raises(OSError, match="input/output error"):
             broken(target)

@@ -21,7 +21,7 @@ from partition.manifest import (
 
 _numbers = st.integers(0, 2**62)
 _names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
-_files = st.builds(FileRecord, name=_names, size_bytes=_numbers, sha256=st.sampled_from(("0" * 64, "f" * 64)))
+_files = st.builds(FileRecord, name=_names, size_bytes=_numbers, seal=st.sampled_from(("0" * 64, "f" * 64)))
 _generations = st.builds(
     GenerationRecord,
     generation=_numbers,
@@ -54,7 +54,7 @@ MANIFEST = RootManifest(
     schema_version=1,
     statistics_epoch=2,
     statistics_file=FileRecord("2.stat", 1, "0" * 64),
-    partitions=(EMPTY_GENERATION, GenerationRecord(3, 10, 2, 1, (FileRecord("é.seg", 11, "1" * 64),))),
+    partitions=(EMPTY_GENERATION, GenerationRecord(3, 10, 2, 1, (FileRecord("é.segment", 11, "1" * 64),))),
 )
 
 
@@ -107,9 +107,9 @@ def test_other_json_is_no_manifest(tmp_path: Path, content: bytes) -> None:
 @pytest.mark.parametrize(
     ("version", "error", "cure"),
     [
-        (0, TooOldFile, "remove this file "),
-        (2, TooNewFile, "upgrade broadsheet"),
-        ("1", CorruptFile, "remove this file"),
+        (1, TooOldFile, "remove this file "),
+        (3, TooNewFile, "upgrade broadsheet"),
+        ("2", CorruptFile, "remove this file"),
     ],
 )
 def test_other_versions_are_errors_of_their_own(

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partition.scoring import FRACTION_BITS, K1, ONE, B, constant, contributions
+from partition.scoring import FRACTION_BITS, K1, ONE, B, constant, contributions, norms_of
 
 _tf = st.integers(1, 10**6)
 _matches = st.lists(st.tuples(_tf, st.integers(1, 10**7)), max_size=40)
@@ -29,6 +29,19 @@ def _scores(matches: list[tuple[int, int]], weight: float, average_length: float
 def test_arrays_equal_scalars(matches: list[tuple[int, int]], weight: float, average_length: float) -> None:
     """Every contribution is the one that Python's own floats give, in the documented order of operations."""
     expected = [_plain(tf, length, weight, average_length) for tf, length in matches]
+    assert _scores(matches, weight, average_length) == expected
+
+
+@given(matches=_matches, weight=_weights, average_length=_averages)
+def test_norms_are_the_lengths_in_the_formula(
+    matches: list[tuple[int, int]], weight: float, average_length: float
+) -> None:
+    """What kernels compute from norms is the same to the last bit."""
+    norms = norms_of(np.array([length for _tf_, length in matches], np.uint32), average_length).tolist()
+    expected = [
+        round(weight * (float(tf) * (K1 + 1.0) / (float(tf) + norm)) * 16777216)
+        for (tf, _length), norm in zip(matches, norms, strict=True)
+    ]
     assert _scores(matches, weight, average_length) == expected
 
 

@@ -3,38 +3,63 @@
 import math
 import re
 import struct
+from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partition.errors import IndexFileError
+from partition.analysis import FUNCTION_WORD_WEIGHT, function_terms
+from partition.counting import added_up, merge_counts
+from partition.envelope import read_payload
+from partition.errors import CorruptFile, IndexFileError
 from partition.schema import TEXT_FIELDS
-from partition.statistics import (
-    Statistics,
-    inverse_document_frequency,
-    key_of,
-    merge_statistics,
-    write_statistics,
-)
+from partition.statistics import Statistics, TermCounts, inverse_document_frequency, write_statistics
 
 # Word characters of one to four bytes, few enough that prefixes are shared.
-_terms = st.text("abé中𐌰9_", min_size=1, max_size=4)
+_terms = st.text("abé中𐌰9_", min_size=1, max_size=4) | st.sampled_from(("the", "thi", "of"))
 _keys = st.tuples(st.sampled_from(TEXT_FIELDS), _terms)
 _counts = st.dictionaries(_keys, st.integers(1, 1000), max_size=30)
 _lengths = st.fixed_dictionaries({field: st.integers(0, 10**12) for field in TEXT_FIELDS})
 
 
+def _idf(articles: int, term: str, df: int) -> float:
+    """The formula; function words weigh less."""
+    return inverse_document_frequency(articles, df) * (FUNCTION_WORD_WEIGHT if term in function_terms() else 1)
+
+
+def _packed(counts: dict[str, int]) -> TermCounts:
+    keys = sorted(counts)
+    encoded = [key.encode() for key in keys]
+    return TermCounts(
+        np.frombuffer(b"".join(encoded), np.uint8),
+        np.cumsum([len(key) for key in encoded], dtype=np.int64),
+        np.array([counts[key] for key in keys], np.int64),
+    )
+
+
+def _unpacked(counts: TermCounts) -> list[tuple[str, int]]:
+    bounds = [0, *counts.ends.tolist()]
+    keys = [counts.keys[a:b].tobytes().decode() for a, b in pairwise(bounds)]
+    return list(zip(keys, counts.dfs.tolist(), strict=True))
+
+
+def _of(field: str, counts: dict[tuple[str, str], int]) -> dict[str, int]:
+    return {term: df for (name, term), df in counts.items() if name == field}
+
+
 def _write(path: Path, counts: dict[tuple[str, str], int], *, articles: int = 1000, **lengths: int) -> Statistics:
-    write_statistics(
+    seal = write_statistics(
         path,
         articles=articles,
         through_seq=9,
         total_lengths={**dict.fromkeys(TEXT_FIELDS, 0), **lengths},
-        df={key_of(field, term): df for (field, term), df in counts.items()},
+        counts={field: _packed(_of(field, counts)) for field in TEXT_FIELDS},
     )
-    return Statistics(path)
+    return Statistics(path, seal=seal)
 
 
 @given(counts=_counts, asked=st.lists(_keys, max_size=10), articles=st.integers(0, 10**7))
@@ -50,11 +75,12 @@ def test_lookups_equal_a_dict(
     assert statistics.articles == articles
     assert statistics.through_seq == 9
     for field, term in [*counts, *asked]:
-        df = counts.get((field, term), 1)
-        assert statistics.df(field, term) == df
-        assert statistics.idf(field, term) == inverse_document_frequency(articles, df)
-    assert dict(statistics.items()) == {key_of(field, term): df for (field, term), df in counts.items()}
-    assert [key for key, _df in statistics.items()] == sorted(key_of(field, term) for field, term in counts)
+        df = counts.get((field, term))
+        assert statistics.df(field, term) == (df or 1)
+        expected = _idf(articles, term, df) if df else inverse_document_frequency(articles, 1)
+        assert statistics.idf(field, term) == expected
+    for field in TEXT_FIELDS:
+        assert _unpacked(statistics.counts(field)) == sorted(_of(field, counts).items())
 
 
 @given(counts=_counts, prefix=st.text("abé中𐌰9_", max_size=3), field=st.sampled_from(TEXT_FIELDS))
@@ -76,22 +102,33 @@ def test_merging_adds_up(
     folder = tmp_path_factory.mktemp("s")
     for at, (counts, lengths, articles) in enumerate(parts):
         _write(folder / f"{at}.counts", counts, articles=articles, **lengths)
-    merge_statistics(folder / "stat", counts=[folder / f"{at}.counts" for at in range(len(parts))], through_seq=42)
-    merged = Statistics(folder / "stat")
-    summed: dict[bytes, int] = {}
+    shares = [folder / f"{at}.counts" for at in range(len(parts))]
+    seal = merge_counts(folder / "stat", shares=shares, through_seq=42)
+    merged = Statistics(folder / "stat", seal=seal)
+    summed: Counter[tuple[str, str]] = Counter()
     for counts, _, _ in parts:
-        for (field, term), df in counts.items():
-            summed[key_of(field, term)] = summed.get(key_of(field, term), 0) + df
-    assert dict(merged.items()) == summed
+        summed.update(counts)
+    for field in TEXT_FIELDS:
+        assert _unpacked(merged.counts(field)) == sorted(_of(field, summed).items())
     assert merged.through_seq == 42
     assert merged.articles == sum(articles for _, _, articles in parts)
     assert merged.total_lengths == {field: sum(part[1][field] for part in parts) for field in TEXT_FIELDS}
 
 
-def test_idf_is_that_of_whoosh() -> None:
-    """ln(N / (df + 1)) + 1, positive for every df that is possible."""
-    assert inverse_document_frequency(1000, 9) == math.log(100) + 1
-    assert all(inverse_document_frequency(n, df) > 0 for n in range(50) for df in range(max(n, 1) + 1))
+@given(parts=st.lists(st.dictionaries(_terms, st.integers(0, 3), max_size=8), max_size=5))
+def test_terms_that_no_live_article_holds_do_not_count(parts: list[dict[str, int]]) -> None:
+    """Counts add up term by term; what adds up to nothing is left out, wherever it was."""
+    summed: Counter[str] = Counter()
+    for part in parts:
+        summed.update(part)
+    expected = sorted((term, df) for term, df in summed.items() if df)
+    assert _unpacked(added_up([_packed(part) for part in parts])) == expected
+
+
+def test_idf_cannot_be_negative() -> None:
+    """ln(1 + (N - df + 1/2) / (df + 1/2)), positive for every df, even one that the articles left behind."""
+    assert inverse_document_frequency(1000, 9) == math.log(1 + 991.5 / 9.5)
+    assert all(inverse_document_frequency(n, df) > 0 for n in range(50) for df in range(n + 9))
 
 
 def test_average_lengths(tmp_path: Path) -> None:
@@ -105,21 +142,31 @@ def test_average_lengths(tmp_path: Path) -> None:
 def test_the_layout_is_the_documented_one(tmp_path: Path) -> None:
     """The bytes of a small file, section by section."""
     _write(tmp_path / "stat", {("title", "é"): 3, ("body", "ab"): 9, ("body", "a"): 3}, articles=1000, body=5)
-    payload = (tmp_path / "stat").read_bytes()[24:]
+    payload = bytes(read_payload(tmp_path / "stat", b"STAT", range(2, 3)))
     (size,) = struct.unpack_from("<I", payload)
     assert (4 + size) % 8 == 0, "the arrays are aligned"
     assert payload[4 : 4 + size].decode().rstrip() == (
-        '{"articles": 1000, "through_seq": 9, "total_lengths": {"title": 0, "body": 5, "author": 0}, "terms": 3, '
-        '"unseen_idf": 7.214608098422191}'
+        '{"articles": 1000, "through_seq": 9, "total_lengths": {"text": 0, "title": 0, "body": 5, "author": 0}, '
+        f'"unseen_idf": {math.log(1 + 999.5 / 1.5)}, "fields": '
+        '{"text": [0, 0], "title": [0, 1], "body": [1, 3], "author": [3, 3]}}'
     )
     assert payload[4 + size :] == b"".join(
         (
-            struct.pack("<3d", *(inverse_document_frequency(1000, df) for df in (3, 9, 3))),
-            struct.pack("<3I", 3, 9, 3),
-            struct.pack("<4I", 0, 6, 13, 21),
-            b"body\0abody\0abtitle\0\xc3\xa9",
+            struct.pack("<3d", *(_idf(1000, term, df) for term, df in (("é", 3), ("a", 3), ("ab", 9)))),
+            struct.pack("<3I", 3, 3, 9),
+            struct.pack("<3I", 2, 3, 5),
+            b"\xc3\xa9aab",
         )
     )
+
+
+def test_another_epochs_statistics_are_refused(tmp_path: Path) -> None:
+    """A sound file that is not the one named is as good as a damaged one."""
+    seal = write_statistics(tmp_path / "1", articles=1, through_seq=1, total_lengths={}, counts={})
+    write_statistics(tmp_path / "2", articles=2, through_seq=1, total_lengths={}, counts={})
+    Statistics(tmp_path / "1", seal=seal)
+    with pytest.raises(CorruptFile, match="2: it is not the file that the manifest names"):
+        Statistics(tmp_path / "2", seal=seal)
 
 
 def test_every_flipped_byte_is_found(tmp_path: Path) -> None:

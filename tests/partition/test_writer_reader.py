@@ -1,259 +1,211 @@
 """Writer and reader: what was indexed is what is read, exactly, whatever was deleted and merged on the way."""
 
+import shutil
 import tempfile
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from partition.analysis import exact, terms
+from partition.check import check_lists
+from partition.counting import count_partition
 from partition.errors import MissingFile
-from partition.manifest import GenerationRecord
-from partition.reader import PartitionReader, Postings, PostingsCache, Segment, count_terms
-from partition.schema import NO_DATE_MS, TEXT_FIELDS
-from partition.statistics import Statistics, key_of
-from partition.types import Article, hash64
-from partition.writer import MAX_SEGMENTS, MAX_TOMBSTONES, Put, Withdraw, write_generation
+from partition.merge_policy import FACTOR, MAX_DEAD
+from partition.reader import PartitionReader
+from partition.schema import TEXT_FIELDS
+from partition.statistics import Statistics, TermCounts
+from partition.writer import Put, Withdraw
 from tests.archive import made_up
-from tests.small_index import article
-
-Change = Put | Withdraw
-
-_WORDS = ["storm", "storms", "vote", "budget", "élan", "of"]
-_texts = st.lists(st.sampled_from(_WORDS), max_size=8).map(" ".join)
-_articles = st.builds(
-    article,
-    st.sampled_from([f"é/{number}" for number in range(12)]),
-    _texts,
-    body=_texts,
-    authors=st.lists(st.sampled_from(("Ann Vote", "Bo Storm")), max_size=2, unique=True).map(tuple),
-    section=st.sampled_from(("", "News ", "news")),
-    tags=st.lists(st.sampled_from(("x", "X", "y")), max_size=3).map(tuple),
-    published_ms=st.none() | st.integers(-(2**62), 2**62),
-)
-_changes = st.one_of(
-    st.builds(Put, _articles, st.integers(1, 9), st.integers(0, 2**40)),
-    st.builds(Withdraw, st.sampled_from([f"é/{number}" for number in range(12)])),
-)
+from tests.partition.generations import Chain, Change, expected, found, generations, words_of
+from tests.small_index import article, small_dictionaries
 
 
-def _id(change: Change) -> str:
-    return change.article_id if isinstance(change, Withdraw) else change.article.id
-
-
-_generations = st.lists(st.lists(_changes, max_size=6, unique_by=_id), min_size=1, max_size=4)
-
-
-def _texts_of(one: Article) -> dict[str, list[str]]:
-    return {"title": terms(one.title), "body": terms(one.body), "author": terms("\n".join(one.authors))}
-
-
-def _values_of(one: Article) -> dict[str, set[str]]:
-    values: dict[str, Iterable[str]] = {
-        "section": [one.section],
-        "source": [one.source],
-        "author_name": one.authors,
-        "tag": one.tags,
-        "language": [one.language],
-    }
-    return {field: {exact(value) for value in found} - {""} for field, found in values.items()}
-
-
-def _expected(put: Put) -> dict[str, Any]:
-    """All that a reader can say about an article, from plain lists."""
-    one, texts = put.article, _texts_of(put.article)
-    return {
-        "stored": {
-            **asdict(one),
-            "authors": list(one.authors),
-            "tags": list(one.tags),
-            "version": put.version,
-            "indexed_ms": put.indexed_ms,
-        },
-        "hash": hash64(one.id),
-        "published_ms": NO_DATE_MS if one.published_ms is None else one.published_ms,
-        "lengths": {field: len(words) for field, words in texts.items()},
-        "positions": {
-            (field, term): [at for at, word in enumerate(words) if word == term]
-            for field, words in texts.items()
-            for term in words
-        },
-        "values": {(field, value) for field, values in _values_of(one).items() for value in values},
-    }
-
-
-def _found(folder: Path, articles: Iterable[Article]) -> dict[str, dict[str, Any]]:
-    """The same of every live article, as the reader tells it, looking for the terms and values of `articles`."""
-    known = list(articles)
-    vocabulary = {(field, term) for one in known for field, words in _texts_of(one).items() for term in words}
-    values = {(field, value) for one in known for field, found in _values_of(one).items() for value in found}
-    found: dict[str, dict[str, Any]] = {}
-    reader = PartitionReader(folder, PostingsCache(1 << 20))
-    reader.warm()
-    for segment in reader.segments:
-        live = segment.live.nonzero()[0].tolist()
-        by_docnum = {docnum: _columns(segment, docnum) for docnum in live}
-        for field, term in vocabulary:
-            postings = segment.postings(field, term)
-            docnums = postings.docnums.tolist()
-            positions = list(segment.positions(field, term, docnums)) if docnums else []
-            assert postings.tf.tolist() == [len(places) for places in positions]
-            for docnum, places in zip(docnums, positions, strict=True):
-                by_docnum[docnum]["positions"][field, term] = places
-        for field, value in values:
-            for docnum in segment.postings(field, value).docnums.tolist():
-                by_docnum[docnum]["values"].add((field, value))
-        for docnum in live:
-            article_id = segment.article_id(docnum)
-            assert segment.postings("id", article_id).docnums.tolist() == [docnum]
-            assert article_id not in found
-            found[article_id] = by_docnum[docnum]
-    return found
-
-
-def _columns(segment: Segment, docnum: int) -> dict[str, Any]:
-    return {
-        "stored": segment.stored(docnum),
-        "hash": int(segment.hashes[docnum]),
-        "published_ms": int(segment.published_ms[docnum]),
-        "lengths": {field: int(segment.lengths[field][docnum]) for field in TEXT_FIELDS},
-        "positions": {},
-        "values": set(),
-    }
-
-
-def _write(root: Path, number: int, changes: Iterable[Change], *, merge: bool = False) -> GenerationRecord:
-    base = root / str(number - 1) if number > 1 else None
-    return write_generation(root / str(number), number=number, base=base, changes=changes, merge=merge)
-
-
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(generations=_generations)
-def test_generations_hold_what_was_put(generations: list[list[Change]]) -> None:
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(steps=generations, memory_mb=st.sampled_from((0, 512)))
+def test_generations_hold_what_was_put(steps: list[list[Change]], memory_mb: int) -> None:
     """After any corrections and withdrawals, each generation is its model; merging changes nothing visible."""
     with tempfile.TemporaryDirectory() as folder:
-        root, model, models = Path(folder), dict[str, Put](), list[dict[str, Put]]()
-        ever = {
-            change.article.id: change.article for part in generations for change in part if isinstance(change, Put)
-        }
-        for number, changes in enumerate([*generations, []], start=1):
-            record = _write(root, number, changes, merge=number > len(generations))
-            for change in changes:
-                if isinstance(change, Put):
-                    model[change.article.id] = change
-                else:
-                    model.pop(change.article_id, None)
-            models.append(dict(model))
-            assert record.articles == len(model)
-        assert record.tombstones == 0
-        assert record.segments <= 1
+        chain = Chain(Path(folder))
+        records = [chain.write(changes, memory_mb=memory_mb) for changes in steps]
+        records.append(chain.write([], merge=True))
+        assert records[-1].tombstones == 0
+        assert records[-1].segments == (1 if records[-1].articles else 0)
         # Looked at only now: no later generation has changed an earlier one.
-        for number, expected in enumerate(models, start=1):
-            known = [*ever.values(), *(put.article for put in expected.values())]
-            found = _found(root / str(number), known)
-            assert found == {article_id: _expected(put) for article_id, put in expected.items()}
+        for number, record in enumerate(records, start=1):
+            reader = PartitionReader(chain.folder(number), record)
+            assert found(reader) == {one: expected(put) for one, put in chain.models[number].items()}
+            assert len(reader.segments) == record.segments
+            assert sum(len(segment.dead) for segment in reader.segments) == record.tombstones
+            assert {path.name for path in chain.folder(number).iterdir()} == {file.name for file in record.files}
+            for segment in reader.segments:
+                check_lists(segment)
 
 
 def test_odd_articles(tmp_path: Path) -> None:
     """Ids of 512 bytes, other scripts, dates before 1970: everything comes back."""
+    chain = Chain(tmp_path)
     puts = [Put(one, at + 1, at) for at, one in enumerate(made_up(60))]
-    _write(tmp_path, 1, puts)
-    found = _found(tmp_path / "1", [put.article for put in puts])
-    assert found == {put.article.id: _expected(put) for put in puts}
-    reader = PartitionReader(tmp_path / "1", PostingsCache(0))
-    for put in puts:
-        place = reader.find(put.article.id)
-        assert place is not None
-        assert reader.segments[place[0]].article_id(place[1]) == put.article.id
-    assert reader.find("nobody") is None
+    chain.write(puts)
+    assert found(chain.reader()) == {put.article.id: expected(put) for put in puts}
+    assert chain.reader().find("nobody") is None
 
 
 @pytest.mark.parametrize("words", [0, 1, 109, 300, 1001, 70_000])
 def test_lengths_and_frequencies_are_exact(tmp_path: Path, words: int) -> None:
-    """Not one of the few hundred steps that Whoosh's own length byte can tell apart."""
+    """Not in one of the few hundred steps that a length byte can tell apart, and in fields of several parts too."""
+    chain = Chain(tmp_path)
     body = "storm " * (words // 2) + "vote " * (words - words // 2)
-    _write(tmp_path, 1, [Put(article("a", body=body), 1, 0)])
-    (segment,) = PartitionReader(tmp_path / "1", PostingsCache(0)).segments
-    assert segment.lengths["body"].tolist() == [words]
-    for term, tf in (("storm", words // 2), ("vote", words - words // 2)):
+    chain.write([Put(article("a", "Vote", body=body), 1, 0)])
+    (segment,) = chain.reader().segments
+    assert segment.length("body").tolist() == [words]
+    assert segment.length("text").tolist() == [words + 2]
+    for term, tf, more in (("storm", words // 2, 0), ("vote", words - words // 2, 2)):
         assert segment.postings("body", term).tf.tolist() == ([tf] if tf else [])
+        assert segment.postings("text", term).tf.tolist() == ([tf + more] if tf + more else [])
+
+
+def test_articles_lie_in_the_order_of_time(tmp_path: Path) -> None:
+    """Without a date first, then oldest first, and by descending hash at one moment, in whatever order they come."""
+    chain = Chain(tmp_path)
+    chain.write([Put(one, 1, 0) for one in made_up(100)])
+    chain.write([Put(one, 1, 0) for one in made_up(100, prefix="other")], merge=True)
+    (segment,) = chain.reader().segments
+    places = list(zip(segment.published_ms.tolist(), (-int(hash_) for hash_ in segment.hashes), strict=True))
+    assert places == sorted(places)
+    assert len({published_ms for published_ms, _hash in places}) < len(places) / 2
 
 
 def test_ragged_generations_are_merged(tmp_path: Path) -> None:
-    """Beyond so many segments, or so large a share of tombstones, a generation becomes one segment."""
-    for number in range(1, MAX_SEGMENTS + 1):
-        record = _write(tmp_path, number, [Put(article(f"{number}/{at}"), 1, 0) for at in range(5)])
+    """Beyond so many small segments, or so large a share of tombstones in one, they are rewritten."""
+    chain = Chain(tmp_path)
+    for number in range(1, FACTOR):
+        record = chain.write([Put(article(f"{number}/{at}"), 1, 0) for at in range(8)])
         assert (record.segments, record.tombstones) == (number, 0)
-    record = _write(tmp_path, MAX_SEGMENTS + 1, [Put(article("one more"), 1, 0)])
-    assert (record.articles, record.segments, record.tombstones) == (41, 1, 0)
-    few = int(MAX_TOMBSTONES * 41)
-    record = _write(tmp_path, MAX_SEGMENTS + 2, [Withdraw(f"1/{at}") for at in range(few)])
-    assert (record.articles, record.segments, record.tombstones) == (41 - few, 1, few)
-    record = _write(tmp_path, MAX_SEGMENTS + 3, [Withdraw("2/0")])
-    assert (record.articles, record.segments, record.tombstones) == (40 - few, 1, 0)
+    record = chain.write([Put(article("one more"), 1, 0)])
+    assert (record.articles, record.segments, record.tombstones) == (8 * (FACTOR - 1) + 1, 1, 0)
+    few = int(MAX_DEAD * record.articles)
+    record = chain.write([Withdraw(f"1/{at}") for at in range(few)])
+    assert (record.segments, record.tombstones) == (1, few)
+    record = chain.write([Withdraw("2/0")])
+    assert (record.segments, record.tombstones) == (1, 0)
+
+
+def test_what_does_not_fit_into_memory_becomes_another_segment(tmp_path: Path) -> None:
+    """The setting bounds what is held before a segment is written; nothing is lost at the seams."""
+    chain = Chain(tmp_path)
+    record = chain.write([Put(one, 1, 0) for one in made_up(FACTOR - 1)], memory_mb=0)
+    assert record.segments == FACTOR - 1
+    assert found(chain.reader()) == {one: expected(put) for one, put in chain.models[-1].items()}
+
+
+def test_generations_share_files_and_outlive_each_other(tmp_path: Path) -> None:
+    """What did not change is linked, not copied; removing the base takes nothing from what was built upon it."""
+    chain = Chain(tmp_path)
+    with small_dictionaries():
+        chain.write([Put(one, 1, 0) for one in made_up(60)])
+        (segment,) = chain.folder(1).glob("*.segment")
+        (dictionary,) = chain.folder(1).glob("*.dictionary")
+        chain.write([Withdraw(made_up(60)[3].id), *(Put(one, 1, 0) for one in made_up(40, prefix="m"))])
+    for path in (segment, dictionary):
+        assert (chain.folder(2) / path.name).stat().st_ino == path.stat().st_ino
+    assert len(chain.reader().segments) == 2
+    assert {segment.file.directory["dictionary"] for segment in chain.reader().segments} == {dictionary.name}
+    shutil.rmtree(chain.folder(1))
+    assert found(chain.reader()) == {one: expected(put) for one, put in chain.models[2].items()}
 
 
 def test_a_partition_can_become_empty_again(tmp_path: Path) -> None:
-    """Withdrawing everything leaves a generation without segments, which can be written on."""
-    _write(tmp_path, 1, [Put(article("a"), 1, 0)])
-    record = _write(tmp_path, 2, [Withdraw("a"), Withdraw("never there")])
-    assert (record.articles, record.segments) == (0, 0)
-    assert PartitionReader(tmp_path / "2", PostingsCache(0)).find("a") is None
-    assert _write(tmp_path, 3, [Put(article("b"), 1, 0)]).articles == 1
+    """Withdrawing everything leaves a generation without files, which can be written on."""
+    chain = Chain(tmp_path)
+    with small_dictionaries():
+        chain.write([Put(one, 1, 0) for one in made_up(40)])
+        record = chain.write([*(Withdraw(one.id) for one in made_up(40)), Withdraw("never there")])
+    assert (record.articles, record.segments, record.files) == (0, 0, ())
+    assert not list(chain.folder(2).iterdir())
+    assert chain.reader().find("n0030") is None
+    assert chain.write([Put(article("b"), 1, 0)]).articles == 1
 
 
-def test_counted_terms(tmp_path: Path) -> None:
-    """A generation without tombstones counts its terms exactly."""
-    first = [Put(one, 1, 0) for one in made_up(40)]
-    _write(tmp_path, 1, first)
-    _write(tmp_path, 2, [Withdraw(put.article.id) for put in first[:15]], merge=True)
-    reader = PartitionReader(tmp_path / "2", PostingsCache(0))
-    count_terms(reader, tmp_path / "counts", through_seq=55)
-    expected: dict[bytes, int] = {}
-    lengths = dict.fromkeys(TEXT_FIELDS, 0)
-    for put in first[15:]:
-        for field, words in _texts_of(put.article).items():
-            lengths[field] += len(words)
-            for term in set(words):
-                expected[key_of(field, term)] = expected.get(key_of(field, term), 0) + 1
+def _as_dict(counts: TermCounts) -> dict[str, int]:
+    starts = [0, *counts.ends.tolist()[:-1]]
+    keys = [counts.keys[a:b].tobytes().decode() for a, b in zip(starts, counts.ends.tolist(), strict=True)]
+    assert keys == sorted(keys)
+    return dict(zip(keys, counts.dfs.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("merge", [False, True])
+def test_counted_terms(tmp_path: Path, *, merge: bool) -> None:
+    """Only live articles count, whether the others are still there or not, over several segments."""
+    chain = Chain(tmp_path)
+    puts = [Put(one, 1, 0) for one in made_up(240)]
+    chain.write(puts[:150])
+    record = chain.write([*puts[150:], *(Withdraw(put.article.id) for put in puts[3:40])], merge=merge)
+    assert (record.tombstones > 0) is not merge
+    count_partition(chain.reader(), tmp_path / "counts", through_seq=55)
     statistics = Statistics(tmp_path / "counts")
-    assert dict(statistics.items()) == expected
-    assert (statistics.articles, statistics.total_lengths, statistics.through_seq) == (25, lengths, 55)
-    (segment,) = reader.segments
-    names = {key.partition(b"\0")[2].decode() for key in expected if key.startswith(b"body\0")}
-    for prefix in ("", "s", "se", "zz"):
-        assert list(segment.terms_with_prefix("body", prefix)) == sorted(n for n in names if n.startswith(prefix))
+    live = [words_of(put.article) for put in chain.models[-1].values()]
+    assert (statistics.articles, statistics.through_seq) == (len(live), 55) == (203, 55)
+    assert statistics.total_lengths == {field: sum(len(words[field]) for words in live) for field in TEXT_FIELDS}
+    for field in TEXT_FIELDS:
+        df = Counter(term for words in live for term in set(words[field]))
+        assert _as_dict(statistics.counts(field)) == df
+        assert max(df.values()) > 64
 
 
-def test_a_generation_that_is_gone(tmp_path: Path) -> None:
+def test_prefixes(tmp_path: Path) -> None:
+    """The terms that begin with a prefix, in their field only, in the order of their bytes; the empty one has all."""
+    chain = Chain(tmp_path)
+    puts = [Put(one, 1, 0) for one in made_up(40)]
+    chain.write([*puts, Put(article("é", body="sé s\U0010ffff"), 1, 0)])
+    (segment,) = chain.reader().segments
+    for field in ("body", "title", "author"):
+        names = {term for put in chain.models[-1].values() for term in words_of(put.article)[field]}
+        for prefix in ("", "s", "se", "sé", "zz"):
+            terms = [segment.key(term).decode() for term in segment.terms_with_prefix(field, prefix)]
+            assert terms == sorted(name for name in names if name.startswith(prefix))
+
+
+@pytest.mark.parametrize("suffix", [".segment", ".dead", ".dictionary"])
+def test_a_generation_that_is_gone(tmp_path: Path, suffix: str) -> None:
     """A folder that was removed, or is being removed, is missing rather than a crash."""
-    _write(tmp_path, 1, [Put(article("a"), 1, 0)])
-    for toc in (tmp_path / "1").glob("*.toc"):
-        toc.unlink()
-    for folder in (tmp_path / "1", tmp_path / "2"):
-        with pytest.raises(MissingFile, match="the generation is not kept; ask for the newest epoch"):
-            PartitionReader(folder, PostingsCache(0))
+    chain = Chain(tmp_path)
+    with small_dictionaries():
+        chain.write([Put(one, 1, 0) for one in made_up(40)])
+        record = chain.write([Withdraw(made_up(40)[0].id)])
+    (path,) = chain.folder(2).glob(f"*{suffix}")
+    path.unlink()
+    with pytest.raises(MissingFile, match=f"{path}: the file is missing; build the index again from its articles"):
+        chain.reader()
+    with pytest.raises(MissingFile, match="nowhere"):
+        PartitionReader(tmp_path / "nowhere", record)
 
 
-def test_the_cache_of_postings_is_bounded(tmp_path: Path) -> None:
-    """The least recently used postings go first, and no more bytes are kept than allowed."""
-    _write(tmp_path, 1, [Put(article("a", body="storm vote budget"), 1, 0)])
-    (segment,) = PartitionReader(tmp_path / "1", PostingsCache(0)).segments
-    one_bytes = segment.postings("body", "storm").size_bytes
-    cache = PostingsCache(2 * one_bytes)
-    (segment,) = PartitionReader(tmp_path / "1", cache).segments
+def test_the_memory_of_terms_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many terms are looked up, found or not, few are remembered, and all answer as before."""
+    monkeypatch.setattr("partition.segment.MAX_REMEMBERED_TERMS", 3)
+    chain = Chain(tmp_path)
+    chain.write([Put(article("a", body="storm vote budget"), 1, 0)])
+    (segment,) = chain.reader().segments
+    first = segment.term_list("body", b"storm")
+    assert first
+    assert segment.term_list("body", b"storm") is first
+    for _ in range(3):
+        for key in (b"vote", b"budget", b"nothing", b"none"):
+            assert (segment.term_list("body", key) is None) == key.startswith(b"no")
+            assert len(segment._lists) <= 3
+    assert segment.term_list("body", b"storm") == first
 
-    def postings(term: str) -> Postings:
-        return segment.postings("body", term)
 
-    storm, vote = postings("storm"), postings("vote")
-    assert postings("storm") is storm
-    budget = postings("budget")
-    assert postings("storm") is storm
-    assert postings("budget") is budget
-    assert postings("vote") is not vote
-    assert cache._size_bytes == 2 * one_bytes
+def test_a_reader_serves_several_threads(tmp_path: Path) -> None:
+    """Stored articles too, which each thread decompresses for itself."""
+    chain = Chain(tmp_path)
+    with small_dictionaries():
+        chain.write([Put(one, 1, 0) for one in made_up(60)])
+    reader = chain.reader()
+    assert reader.segments[0].file.directory["dictionary"]
+    with ThreadPoolExecutor(4) as threads:
+        for answer in threads.map(lambda _: found(reader), range(8)):
+            assert answer == {one: expected(put) for one, put in chain.models[1].items()}

@@ -14,7 +14,8 @@ from hashlib import blake2b
 from typing import Any
 
 K1, B, ONE = 1.2, 0.75, 2**24
-BOOSTS = {"title": 2.0, "body": 1.0, "author": 1.0}
+BOOSTS = {"text": 1.0, "title": 2.0, "body": 1.0, "author": 1.0}
+TITLE_WEIGHT = 2
 LAST = 2**63 - 1
 
 Analyse = Callable[[str], list[str]]
@@ -46,10 +47,14 @@ class Statistics:
     articles: int = 0
     lengths: dict[str, int] = field(default_factory=lambda: dict.fromkeys(BOOSTS, 0))
     df: dict[tuple[str, str], int] = field(default_factory=dict)
+    damped: frozenset[str] = frozenset()
+    """Terms whose idf counts a tenth."""
 
     def idf(self, name: str, term: str) -> float:
-        """ln(N / (df + 1)) + 1; a term that was not there counts as df = 1."""
-        return math.log(max(self.articles, 1) / (self.df.get((name, term), 1) + 1)) + 1.0
+        """ln(1 + (N - df + 1/2) / (df + 1/2)); a term that was not there counts as df = 1."""
+        df = self.df.get((name, term), 1)
+        idf = math.log(1.0 + (max(self.articles, df) - df + 0.5) / (df + 0.5))
+        return idf * 0.1 if term in self.damped and (name, term) in self.df else idf
 
     def average(self, name: str) -> float:
         """Mean length of a field, 1 when it was always empty."""
@@ -59,11 +64,12 @@ class Statistics:
 class NaiveIndex:
     """All live articles, and the statistics that were frozen last."""
 
-    def __init__(self, analyse: Analyse, exact: Callable[[str], str]) -> None:
+    def __init__(self, analyse: Analyse, exact: Callable[[str], str], damped: frozenset[str]) -> None:
         self._analyse = analyse
         self._exact = exact
+        self._damped = damped
         self.articles: dict[str, dict[str, Any]] = {}
-        self.statistics = Statistics()
+        self.statistics = Statistics(damped=damped)
 
     def put(self, article: dict[str, Any]) -> None:
         """Add an article, in place of the one with the same id."""
@@ -75,7 +81,7 @@ class NaiveIndex:
 
     def freeze(self) -> None:
         """Compute the statistics of the live articles, for all scores from now on."""
-        self.statistics = Statistics(articles=len(self.articles))
+        self.statistics = Statistics(articles=len(self.articles), damped=self._damped)
         for article in self.articles.values():
             for name in BOOSTS:
                 words = self.words(article, name)
@@ -84,7 +90,9 @@ class NaiveIndex:
                     self.statistics.df[name, term] = self.statistics.df.get((name, term), 0) + 1
 
     def words(self, article: dict[str, Any], name: str) -> list[str]:
-        """The terms of one field."""
+        """The terms of one field; in `text`, the title's stand twice, then the body's."""
+        if name == "text":
+            return TITLE_WEIGHT * self.words(article, "title") + self.words(article, "body")
         return self._analyse("\n".join(article["authors"]) if name == "author" else article[name])
 
     def search(self, node: dict[str, Any], filters: dict[str, Any], sort: str) -> list[Hit]:
@@ -148,7 +156,7 @@ class NaiveIndex:
             case _:
                 scores = [self._score(clause, article) for clause in node["clauses"]]
                 found = [score for score in scores if score is not None]
-                return sum(found) if found else None
+                return sum(found) if len(found) >= node["minimum"] else None
 
     def _term(self, name: str, term: str, boost: float, article: dict[str, Any]) -> int | None:
         words = self.words(article, name)
@@ -160,13 +168,17 @@ class NaiveIndex:
         return round(boost * BOOSTS[name] * self.statistics.idf(name, term) * saturation * ONE)
 
     def _phrase(self, node: dict[str, Any], article: dict[str, Any]) -> int | None:
-        words = self.words(article, node["field"])
-        places = [[at for at, word in enumerate(words) if word == term] for term in node["terms"]]
-        longest = len(places) - 1 + node["slop"]
-        if not any(chain[-1] - chain[0] <= longest for chain in _chains(places)):
+        parts = ("title", "body") if node["field"] == "text" else (node["field"],)
+        if not any(self._adjacent(node, self.words(article, part)) for part in parts):
             return None
         terms = dict.fromkeys(node["terms"])
         return sum(self._term(node["field"], term, node["boost"], article) or 0 for term in terms)
+
+    @staticmethod
+    def _adjacent(node: dict[str, Any], words: list[str]) -> bool:
+        places = [[at for at, word in enumerate(words) if word == term] for term in node["terms"]]
+        longest = len(places) - 1 + node["slop"]
+        return any(chain[-1] - chain[0] <= longest for chain in _chains(places))
 
 
 def _chains(places: list[list[int]]) -> Iterator[list[int]]:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from partition.analysis import exact, terms
+from partition.analysis import exact, function_terms, terms
 from partition.scoring import ONE
 from partition.types import Article
 from search.answers import SearchAnswer
@@ -31,7 +31,7 @@ EVER_MS = 2**62
 @pytest.fixture(scope="module")
 def naive(archive: Archive) -> NaiveIndex:
     """The plain index of the same articles."""
-    index = NaiveIndex(terms, exact)
+    index = NaiveIndex(terms, exact, function_terms())
     for article in archive.articles:
         index.put(msgspec.to_builtins(article))
     index.freeze()

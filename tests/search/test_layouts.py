@@ -22,11 +22,12 @@ from indexer.builder import build_inline
 from indexer.log import EventLog, Submission
 from indexer.projection import Projector, log_path
 from indexer.publisher import Retention
-from partition.analysis import exact, terms
+from partition.analysis import exact, function_terms, terms
 from partition.manifest import RootManifest
 from partition.types import Article
-from search.leaf import Match, Slice, search
+from search.leaf import Match, Slice
 from search.order import Position
+from search.plan import plan_of
 from search.query import And, Choice, Every, Filters, Node, Nothing, Or, Phrase, Prefix, Query, Term
 from search.snapshot import Snapshots
 from tests.reference.naive import Hit, NaiveIndex
@@ -89,7 +90,7 @@ class Generator:
 
     def _node(self, depth: int) -> Node:
         boost = self._random.choice((1.0, 1.0, 2.0, 0.5, 3.7))
-        field = self._random.choice(("title", "body", "body", "author"))
+        field = self._random.choice(("text", "text", "title", "body", "author"))
         kind = self._random.choice(
             ("term",) * 4 + ("phrase", "prefix", "every", "nothing") + ("and", "or", "or") * depth
         )
@@ -109,7 +110,8 @@ class Generator:
                 excluded = self._random.choice((0, 0, 1))
                 return And(self._nodes(self._random.choice((1, 2)), depth), self._nodes(excluded, depth))
             case _:
-                return Or(self._nodes(self._random.choice((1, 2, 3)), depth))
+                count = self._random.choice((1, 2, 3))
+                return Or(self._nodes(count, depth), self._random.choice((1, 1, min(2, count))))
 
     def _nodes(self, count: int, depth: int) -> tuple[Node, ...]:
         return tuple(self._node(depth - 1) for _ in range(count))
@@ -134,10 +136,10 @@ class Layout:
         total = 0
         matches: list[Match] = []
         for partition in range(len(manifest.partitions)):
-            reader = snapshot.partition(partition)
-            if reader:
-                deadline_s = time.monotonic() + 60
-                answer = search(reader, snapshot.statistics, partition, query, part, deadline_s)
+            leaf = snapshot.leaf(partition)
+            if leaf:
+                plan = plan_of(query.node, snapshot.statistics)
+                answer = leaf.search(plan, query.filters, query.sort, part, time.monotonic() + 60)
                 total += answer.total
                 matches += answer.matches
         matches.sort(key=lambda match: match.position, reverse=part.backwards)
@@ -152,7 +154,7 @@ class Layouts(RuleBasedStateMachine):
         """Archives with some articles, so that every comparison has something to compare."""
         self.folder = Path(tempfile.mkdtemp(prefix="layouts-"))
         self.layouts = {count: Layout(self.folder / str(count), count) for count in LAYOUTS}
-        self.naive = NaiveIndex(terms, exact)
+        self.naive = NaiveIndex(terms, exact, function_terms())
         self.seed, self.steps = seed, 0
         self.put_some(seed, 60)
         self.freeze()
@@ -212,6 +214,8 @@ class Layouts(RuleBasedStateMachine):
                 total, matches = layout.page(manifests[count], query, Slice(1000))
                 assert total == len(expected)
                 assert [_hit(match) for match in matches] == expected
+                few = layout.page(manifests[count], query, Slice(size, counting=False))[1]
+                assert [_hit(match) for match in few] == expected[:size]
                 if round_ % 4 == 0:
                     self._walk(layout, manifests[count], query, size, expected)
 

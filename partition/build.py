@@ -1,0 +1,316 @@
+"""From articles to one segment: analysed by vocabulary, inverted by counting sort, written once.
+
+Contract: `SegmentBuilder` takes articles in any order and writes a segment sorted as `format.py` says. What it holds
+is about three bytes for each byte of text until `write`, which takes as much again; `size_bytes` says how much it is
+now, so that its owner can write in time. Nothing of it depends on chance or on the order of articles.
+
+Not here: when a segment is written and what it is called (`writer.py`), merging (`merge.py`).
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from partition.documents import SAMPLES, DocumentCodec, encode_article, train
+from partition.format import SegmentWriter
+from partition.kernels.invert import append_tokens, count_terms, encode_terms, scatter
+from partition.manifest import FileRecord
+from partition.schema import (
+    KEYWORD_FIELDS,
+    NO_DATE_MS,
+    PARTS,
+    POSITION_FIELDS,
+    TEXT,
+    TEXT_FIELDS,
+    USABLE,
+    texts_of,
+    values_of,
+)
+from partition.scoring import norms_of
+from partition.types import Article, hash64
+from partition.vocabulary import Vocabulary
+
+_ANALYSE_BYTES = 4 << 20
+"""Text that is collected before it is analysed."""
+_WORDS = 1 << 20
+"""Words of postings that are written at a time, at least."""
+
+
+class FieldLists:
+    """The posting lists of one field, on their way from occurrences into a file.
+
+    A field's `keys` ascend; occurrences are docnum << 32 | position, those of one key together and ascending.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        keys: list[bytes],
+        occurrences: NDArray[np.uint64],
+        starts: NDArray[np.int64],
+        stops: NDArray[np.int64],
+    ) -> None:
+        self.name = name
+        self.keys = keys
+        self.occurrences = occurrences
+        self.starts = starts
+        self.stops = stops
+
+
+class ListsWriter:
+    """Writes the lists of all fields, field after field, and collects what the dictionary says of them."""
+
+    def __init__(self, file: SegmentWriter, articles: int) -> None:
+        self._file = file
+        self._articles = articles
+        self._base = 0
+        self._areas: list[NDArray[np.int64]] = []
+        self._dfs: list[NDArray[np.int64]] = []
+        self._totals: list[NDArray[np.int64]] = []
+        self._keys: list[bytes] = []
+        self.fields: dict[str, dict[str, Any]] = {}
+
+    def begin(self, name: str, *, positions: bool, average: float | None) -> None:
+        """The lists that follow belong to this field."""
+        at = len(self._keys)
+        self.fields[name] = {"terms": [at, at], "positions": positions, "average": average}
+
+    def add(self, lists: FieldLists, norms: NDArray[np.float64]) -> None:
+        """Write lists of the field begun last; `norms` is empty if it is not scored."""
+        field = self.fields[lists.name]
+        terms = len(lists.keys)
+        areas, dfs, totals = (np.zeros(terms, np.int64) for _ in range(3))
+        longest = int((lists.stops - lists.starts).max(initial=0))
+        words = np.zeros(max(_WORDS, 2 * longest + self._articles // 32 + 1024), np.uint64)
+        state = np.zeros(1, np.int64)
+        term = 0
+        while term < terms:
+            term = encode_terms(
+                *(lists.occurrences, lists.starts, lists.stops, term, field["positions"], norms, self._articles),
+                *(words, self._base, areas, dfs, totals, state),
+            )
+            used = int(state[0])
+            self._file.append("postings", words[:used])
+            words[:used] = 0
+            self._base += used
+        self._areas.append(areas)
+        self._dfs.append(dfs)
+        self._totals.append(totals)
+        self._keys += lists.keys
+        field["terms"][1] = len(self._keys)
+
+    def finish(self) -> None:
+        """Write the dictionary."""
+        self._file.append("postings", np.zeros(2, np.uint64))  # a reader of bits looks one word ahead
+        self._file.append("areas", _joined(self._areas, np.uint64))
+        self._file.append("dfs", _joined(self._dfs, np.uint32))
+        self._file.append("totals", _joined(self._totals, np.uint32))
+        self._file.append("key_ends", np.cumsum([len(key) for key in self._keys], dtype=np.uint32))
+        self._file.append("keys", np.frombuffer(b"".join(self._keys), np.uint8))
+
+
+def _joined(parts: list[NDArray[Any]], type_: type[np.unsignedinteger[Any]]) -> NDArray[Any]:
+    return np.concatenate([*parts, np.zeros(0, np.int64)]).astype(type_)
+
+
+class SegmentBuilder:
+    """One segment in the making."""
+
+    def __init__(self, vocabulary: Vocabulary, codec: DocumentCodec | None) -> None:
+        """Args: the words met so far, and how articles are stored; without a codec, one is trained when possible."""
+        self._vocabulary = vocabulary
+        self.codec = codec
+        """How its articles are stored, once it is written."""
+        self._raw: list[bytes] = []
+        self._frames: list[bytes] = []
+        self._ids: list[bytes] = []
+        self._hashes: list[int] = []
+        self._published_ms: list[int] = []
+        self._modified_ms: list[int] = []
+        self._values: tuple[list[list[str]], ...] = tuple([] for _ in KEYWORD_FIELDS)
+        self._pending: tuple[list[bytes], ...] = tuple([] for _ in POSITION_FIELDS)
+        self._pending_bytes = 0
+        self._tokens: tuple[list[NDArray[np.int32]], ...] = tuple([] for _ in POSITION_FIELDS)
+        self._counts: tuple[list[NDArray[np.int64]], ...] = tuple([] for _ in POSITION_FIELDS)
+        self.size_bytes = 0
+        """Of what it holds, roughly, with what writing will take."""
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def add(self, article: Article, *, version: int, indexed_ms: int) -> None:
+        """Take in one article."""
+        raw = encode_article(article, version=version, indexed_ms=indexed_ms)
+        if self.codec:
+            self._frames.append(self.codec.compress(raw))
+        else:
+            self._raw.append(raw)
+        self._ids.append(article.id.encode())
+        self._hashes.append(hash64(article.id))
+        self._published_ms.append(NO_DATE_MS if article.published_ms is None else article.published_ms)
+        self._modified_ms.append(NO_DATE_MS if article.modified_ms is None else article.modified_ms)
+        for column, values in zip(self._values, values_of(article), strict=True):
+            column.append(values)
+        for pending, text in zip(self._pending, texts_of(article), strict=True):
+            encoded = text.encode()
+            pending.append(encoded)
+            self._pending_bytes += len(encoded)
+        self.size_bytes += 3 * len(raw) + 500
+        if self._pending_bytes > _ANALYSE_BYTES:
+            self._analyse()
+
+    def _analyse(self) -> None:
+        for pending, tokens, counts in zip(self._pending, self._tokens, self._counts, strict=True):
+            found, found_counts = self._vocabulary.tokenize(pending)
+            tokens.append(found)
+            counts.append(found_counts)
+            pending.clear()
+        self._pending_bytes = 0
+
+    def prepare(self) -> None:
+        """Settle how articles are stored; `codec` is there afterwards."""
+        if self.codec is None:
+            every = max(1, len(self._raw) // SAMPLES)
+            self.codec = DocumentCodec(train(self._raw[::every]))
+            self._frames = [self.codec.compress(raw) for raw in self._raw]
+            self._raw.clear()
+
+    def write(self, path: Path, dictionary: str | None) -> FileRecord:
+        """Write the segment, after `prepare`; the builder is of no use afterwards.
+
+        Args:
+            path: the new file.
+            dictionary: file name of the dictionary that `codec` uses, `None` if it uses none.
+        """
+        self._analyse()
+        published_ms = np.array(self._published_ms, np.int64)
+        hashes = np.array(self._hashes, np.uint64)
+        order = np.lexsort((~hashes, published_ms))
+        tokens = [np.concatenate(parts) for parts in self._tokens]
+        counts = [np.concatenate(parts) for parts in self._counts]
+        lengths = {name: found[order] for name, found in zip(POSITION_FIELDS, counts, strict=True)}
+        lengths[TEXT] = sum(
+            (weight * lengths[name] for name, weight in PARTS.items()), np.zeros(len(order), np.int64)
+        )
+        with SegmentWriter(path) as file:
+            writer = ListsWriter(file, len(order))
+            by_name = dict(zip(POSITION_FIELDS, zip(tokens, counts, strict=True), strict=True))
+            by_name[TEXT] = _weighted([(*by_name[name], weight) for name, weight in PARTS.items()])
+            for name in TEXT_FIELDS:
+                average = average_of(lengths[name])
+                writer.begin(name, positions=name in POSITION_FIELDS, average=average)
+                writer.add(self._text_lists(name, *by_name.pop(name), order), norms_of(lengths[name], average))
+            values = {}
+            for name, column in zip(KEYWORD_FIELDS, self._values, strict=True):
+                writer.begin(name, positions=False, average=None)
+                lists, values[name] = _keyword_lists(name, [column[at] for at in order.tolist()])
+                writer.add(lists, np.zeros(0))
+            writer.finish()
+            write_values(file, values, {name: writer.fields[name]["terms"] for name in values})
+            columns: dict[str, NDArray[Any]] = {
+                "published_ms": published_ms[order],
+                "modified_ms": np.array(self._modified_ms, np.int64)[order],
+                "hash": hashes[order],
+                "status": np.full(len(order), USABLE, np.uint8),
+                **{f"{name}_length": lengths[name].astype(np.uint32) for name in TEXT_FIELDS},
+            }
+            write_columns(file, columns)
+            write_articles(file, [self._ids[at] for at in order], [self._frames[at] for at in order])
+            file.describe(articles=len(order), dictionary=dictionary, fields=writer.fields)
+        return file.record()
+
+    def _text_lists(
+        self, name: str, tokens: NDArray[np.int32], counts: NDArray[np.int64], order: NDArray[np.int64]
+    ) -> FieldLists:
+        """Invert one text field."""
+        occurring = np.zeros(len(self._vocabulary), np.int64)
+        count_terms(tokens, occurring)
+        terms = self._vocabulary.terms()
+        used = sorted((terms[at].encode(), at) for at in np.flatnonzero(occurring).tolist())
+        ordinals = np.array([at for _key, at in used], np.int64)
+        stops = np.cumsum(occurring[ordinals])
+        starts = stops - occurring[ordinals]
+        places = np.zeros(len(occurring), np.int64)
+        places[ordinals] = starts
+        ends = np.cumsum(counts)
+        occurrences = np.empty(len(tokens), np.uint64)
+        scatter(tokens, ends - counts, ends, order, places, occurrences)
+        return FieldLists(name, [key for key, _at in used], occurrences, starts, stops)
+
+
+def average_of(lengths: NDArray[np.int64]) -> float:
+    """Mean length; 1.0 when all are empty, as in the statistics."""
+    total = int(lengths.sum())
+    return total / len(lengths) if total else 1.0
+
+
+def _weighted(
+    parts: Sequence[tuple[NDArray[np.int32], NDArray[np.int64], int]],
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """The tokens of several fields as one, article after article, each field's as often as it weighs."""
+    repeated = [part for tokens, counts, weight in parts for part in [(tokens, counts)] * weight]
+    counts = np.sum([counts for _tokens, counts in repeated], axis=0)
+    places = np.cumsum(counts) - counts
+    joined = np.empty(int(counts.sum()), np.int32)
+    for tokens, part in repeated:
+        append_tokens(tokens, part, places, joined)
+    return joined, counts
+
+
+def _keyword_lists(name: str, column: list[list[str]]) -> tuple[FieldLists, "Values"]:
+    """Invert one keyword field; positions do not matter."""
+    counts = np.array([len(values) for values in column], np.int64)
+    flat = [value.encode() for value in chain.from_iterable(column)]
+    keys = sorted(set(flat))
+    ordinal_of = {key: at for at, key in enumerate(keys)}
+    ordinals = np.array([ordinal_of[value] for value in flat], np.int64)
+    docs = np.repeat(np.arange(len(column)), counts)
+    occurring = np.bincount(ordinals, minlength=len(keys)).astype(np.int64)
+    stops = np.cumsum(occurring)
+    occurrences = (docs[np.argsort(ordinals, kind="stable")].astype(np.uint64)) << np.uint64(32)
+    return FieldLists(name, keys, occurrences, stops - occurring, stops), (ordinals, counts)
+
+
+Values = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Of a keyword field: ordinals of its terms, article after article, and how many each article has."""
+
+
+def write_values(file: SegmentWriter, values: dict[str, Values], terms: dict[str, list[int]]) -> None:
+    """Write the `value/...` sections."""
+    for name, (ordinals, counts) in values.items():
+        first, last = terms[name]
+        type_ = np.min_scalar_type(last - first)  # its largest number means none
+        if counts.max(initial=0) > 1:
+            file.append(f"value/{name}", ordinals.astype(type_))
+            file.append(f"value_ends/{name}", np.cumsum(counts).astype(np.uint32))
+        else:
+            single = np.full(len(counts), np.iinfo(type_).max, type_)
+            single[counts == 1] = ordinals
+            file.append(f"value/{name}", single)
+
+
+def write_columns(file: SegmentWriter, columns: dict[str, NDArray[Any]]) -> None:
+    """Write the `column/...` sections."""
+    for name, column in columns.items():
+        file.append(f"column/{name}", column)
+    file.append("by_hash", np.argsort(columns["hash"], kind="stable").astype(np.uint32))
+
+
+def write_articles(file: SegmentWriter, ids: list[bytes], frames: list[bytes] | list[memoryview]) -> None:
+    """Write ids and stored articles."""
+    file.append("id_ends", np.cumsum([len(one) for one in ids]).astype(np.uint32))
+    file.append("ids", np.frombuffer(b"".join(ids), np.uint8))
+    file.append("stored_ends", np.cumsum([len(frame) for frame in frames]).astype(np.uint64))
+    for some in _batches(frames, 4096):
+        file.append("stored", np.frombuffer(b"".join(some), np.uint8))
+    if not frames:
+        file.append("stored", np.zeros(0, np.uint8))
+
+
+def _batches(frames: list[bytes] | list[memoryview], size: int) -> Iterator[list[bytes] | list[memoryview]]:
+    for at in range(0, len(frames), size):
+        yield frames[at : at + size]

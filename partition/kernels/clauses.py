@@ -1,0 +1,343 @@
+"""Clauses of words, phrases and sets: which articles of a window match them, and what one article scores.
+
+A query is clauses: articles must match at least `minimum` of the first `optional`, and none of the others. A clause
+is atoms, of which one is enough: a word (a posting list), a phrase (lists that must all hold the article, in some
+field one after the other), or a set (a bitmap, with a score for each article or one for all).
+
+Contract: `window_matches` is exact but for phrases that are not excluded, which it takes for sets of words;
+`score_of` decides.
+
+Not here: the walk over windows, and which articles are the best (`matching.py`).
+"""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numba import types
+
+from partition.kernels.bits import ONE, get, popcount
+from partition.kernels.jit import allocating, f64w, f64w2, i64, i64w, i64w2, inlined, u64w2
+from partition.kernels.postings import AREA, BITMAP, BLOCK, BLOCKS, DF, NORMS, block_gaps, find, seek, tf_at
+from partition.kernels.ranking import WINDOW, WORDS, contribution, restrict, set_bits
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from partition.kernels.views import Lists, Range, SegmentView
+
+WORD, PHRASE, SET = range(3)
+KIND, FIRST, COUNT, SLOP, PARTS, PLACES, SPAN = range(7)
+"""An atom: its kind; the first of its lists, and how many (a set: its bitmap, and its row of scores or -1). A phrase
+also: slop, in how many fields it may stand, the first of the lists to look for positions in, and words in it; for
+each field, the lists of the phrase's words in order."""
+
+FEW = 48
+"""Articles of a window up to which each is looked up in a list, rather than the list read."""
+
+
+class Clauses(NamedTuple):
+    """The structure of a query; the clauses that may match come ordered by cost, cheapest first."""
+
+    atoms: "NDArray[np.int64]"
+    """Shape (atoms, 7), clause after clause."""
+    starts: "NDArray[np.int64]"
+    """Shape (clauses + 1,): the atoms of each clause."""
+    optional: int
+    """How many clauses may match; any of the others excludes an article."""
+    minimum: int
+    """How many of them must match; 0 for all articles, when there are none."""
+    bitmaps: "NDArray[np.uint64]"
+    """Shape (sets, words of whole windows)."""
+    constants: "NDArray[np.float64]"
+    """Shape (sets,): the score of a set's articles, where it has no row in `scores`."""
+    scores: "NDArray[np.float64]"
+    """Shape (rows, n)."""
+
+
+clauses_view = types.NamedTuple((i64w2, i64w, i64, i64, u64w2, f64w, f64w2), Clauses)
+
+
+class Room(NamedTuple):
+    """Room that a query works in, kept from article to article."""
+
+    blocks: "NDArray[np.int64]"
+    """Shape (lists,): the block a window begins with."""
+    cursors: "NDArray[np.int64]"
+    """Shape (lists, 2), as `postings.find` wants it."""
+    buffer: "NDArray[np.int32]"
+    """Shape (lists, BLOCK), as `postings.find` wants it."""
+    before: "NDArray[np.int32]"
+    """Shape (lists, BLOCK + 1), as `postings.block_gaps` wants it."""
+    gaps: "NDArray[np.int64]"
+    """Shape (lists, 3): the block that `before` holds, where its gaps begin, their width."""
+    chain: "NDArray[np.int64]"
+    """Shape (3, lists): of each word of a phrase: the next bit to read, gaps left, its place."""
+    atoms: "NDArray[np.float64]"
+    """Shape (atoms,): what each adds to an article."""
+    bits: "NDArray[np.uint64]"
+    """Shape (5, words of a window): what matches, and what a clause, an atom, a list and a union match."""
+    counts: "NDArray[np.uint8]"
+    """Shape (articles of a window,): clauses that match."""
+
+
+MATCHES, CLAUSE, ATOM, LIST, UNION = range(5)
+
+
+@allocating
+def room_for(lists: "Lists", clauses: "Clauses") -> Room:
+    """Room for one query."""
+    size = len(lists.rows)
+    cursors = np.full((size, 2), -1, np.int64)
+    cursors[:, 0] = 0
+    return Room(
+        np.zeros(size, np.int64),
+        cursors,
+        np.empty((size, BLOCK), np.int32),
+        np.empty((size, BLOCK + 1), np.int32),
+        np.full((size, 3), -1, np.int64),
+        np.empty((3, size), np.int64),
+        np.empty(len(clauses.atoms), np.float64),
+        np.empty((5, WORDS), np.uint64),
+        np.empty(WINDOW, np.uint8),
+    )
+
+
+@inlined
+def count_bits(bits: "NDArray[np.uint64]") -> int:
+    """How many are set."""
+    found = 0
+    for word in range(len(bits)):
+        found += np.int64(popcount(bits[word]))
+    return found
+
+
+@inlined
+def _list_bits(
+    segment: "SegmentView", lists: "Lists", n: int, start: int, among: int, few: bool, into: int, room: Room
+) -> None:
+    """Set the bits of a window's articles that are on a list; only those in row `among` matter, which may be few."""
+    rows = lists.rows
+    if few and rows[n, BITMAP] < 0:
+        for word in range(WORDS):
+            left = room.bits[among, word]
+            while left:
+                lowest = left & (~left + ONE)
+                left ^= lowest
+                doc = start + 64 * word + np.int64(popcount(lowest - ONE))
+                if find(segment.words, rows, n, doc, room.cursors, room.buffer) >= 0:
+                    room.bits[into, word] |= lowest
+        return
+    block = seek(segment.words, rows[n, AREA], rows[n, BLOCKS], room.blocks[n], start)
+    room.blocks[n] = block
+    set_bits(segment, lists, n, block, start, room.bits[into], room.cursors, room.buffer)
+
+
+@inlined
+def _clause_bits(
+    segment: "SegmentView", lists: "Lists", clauses: Clauses, clause: int, start: int, few: bool, room: Room
+) -> None:
+    """Row CLAUSE becomes the window's articles that match, those in MATCHES at least; phrases as sets of words."""
+    bits = room.bits
+    bits[CLAUSE, :] = 0
+    for atom in range(clauses.starts[clause], clauses.starts[clause + 1]):
+        first, count = clauses.atoms[atom, FIRST], clauses.atoms[atom, COUNT]
+        if clauses.atoms[atom, KIND] == SET:
+            base = start >> 6
+            for word in range(WORDS):
+                bits[CLAUSE, word] |= clauses.bitmaps[first, base + word]
+        elif clauses.atoms[atom, KIND] == WORD:
+            _list_bits(segment, lists, first, start, MATCHES, few, CLAUSE, room)
+        else:
+            for word in range(WORDS):
+                bits[ATOM, word] = bits[MATCHES, word]
+            left = few
+            for n in range(first, first + count):
+                bits[LIST, :] = 0
+                _list_bits(segment, lists, n, start, ATOM, left, LIST, room)
+                found = 0
+                for word in range(WORDS):
+                    bits[ATOM, word] &= bits[LIST, word]
+                    found += np.int64(popcount(bits[ATOM, word]))
+                left = found < FEW
+                if found == 0:
+                    break
+            for word in range(WORDS):
+                bits[CLAUSE, word] |= bits[ATOM, word]
+
+
+@inlined
+def _in_order(segment: "SegmentView", lists: "Lists", first: int, span: int, slop: int, doc: int, room: Room) -> bool:
+    """Whether an article holds the lists from `first` on one after the other, with at most `slop` words between."""
+    rows, words = lists.rows, segment.words
+    gaps, chain = room.gaps, room.chain
+    for nth in range(span):
+        n = first + nth
+        ordinal = find(words, rows, n, doc, room.cursors, room.buffer)
+        if ordinal < 0:
+            return False
+        block = ordinal >> 7
+        if gaps[n, 0] != block:
+            gaps[n, 0] = block
+            gaps[n, 1], gaps[n, 2] = block_gaps(words, rows, n, block, room.before)
+        start = np.int64(room.before[n, ordinal & 127])
+        chain[0, nth] = gaps[n, 1] + gaps[n, 2] * start
+        chain[1, nth] = room.before[n, (ordinal & 127) + 1] - start
+        chain[2, nth] = -1
+    # From each place of the first word, the earliest chain of places; all only move on, so nothing is read twice.
+    while chain[1, 0]:
+        chain[2, 0] += get(words, chain[0, 0], gaps[first, 2]) + 1
+        chain[0, 0] += gaps[first, 2]
+        chain[1, 0] -= 1
+        for nth in range(1, span):
+            width = gaps[first + nth, 2]
+            while chain[2, nth] <= chain[2, nth - 1]:
+                if chain[1, nth] == 0:
+                    return False
+                chain[2, nth] += get(words, chain[0, nth], width) + 1
+                chain[0, nth] += width
+                chain[1, nth] -= 1
+        if chain[2, span - 1] - chain[2, 0] <= span - 1 + slop:
+            return True
+    return False
+
+
+@inlined
+def _phrase_holds(segment: "SegmentView", lists: "Lists", clauses: Clauses, atom: int, doc: int, room: Room) -> bool:
+    span, slop = clauses.atoms[atom, SPAN], clauses.atoms[atom, SLOP]
+    for part in range(clauses.atoms[atom, PARTS]):
+        if _in_order(segment, lists, clauses.atoms[atom, PLACES] + part * span, span, slop, doc, room):
+            return True
+    return False
+
+
+@inlined
+def _atom_score(segment: "SegmentView", lists: "Lists", clauses: Clauses, atom: int, doc: int, room: Room) -> float:
+    """What an atom adds to an article, -1 if it does not match; a phrase as if its words stood in order."""
+    first, count = clauses.atoms[atom, FIRST], clauses.atoms[atom, COUNT]
+    if clauses.atoms[atom, KIND] == SET:
+        if not (clauses.bitmaps[first, doc >> 6] >> np.uint64(doc & 63)) & ONE:
+            return -1.0
+        return clauses.scores[count, doc] if count >= 0 else clauses.constants[first]
+    score = 0.0
+    for n in range(first, first + count):
+        ordinal = find(segment.words, lists.rows, n, doc, room.cursors, room.buffer)
+        if ordinal < 0:
+            return -1.0
+        tf = np.float64(tf_at(segment.words, lists.rows, n, ordinal))
+        score += contribution(lists.weights[n], tf, segment.norms[lists.rows[n, NORMS], doc])
+    return score
+
+
+@inlined
+def score_of(
+    segment: "SegmentView", lists: "Lists", clauses: Clauses, doc: int, threshold: float, room: Room
+) -> float:
+    """The score of an article, -1 if it does not match; also -1 if it would be less than `threshold`."""
+    most = 0.0
+    for atom in range(clauses.starts[clauses.optional]):
+        room.atoms[atom] = _atom_score(segment, lists, clauses, atom, doc, room)
+        most += max(0.0, room.atoms[atom])
+    if most < threshold:
+        return -1.0
+    score = 0.0
+    matched = 0
+    for clause in range(clauses.optional):
+        matches = False
+        for atom in range(clauses.starts[clause], clauses.starts[clause + 1]):
+            if room.atoms[atom] >= 0.0 and (
+                clauses.atoms[atom, KIND] != PHRASE or _phrase_holds(segment, lists, clauses, atom, doc, room)
+            ):
+                score += room.atoms[atom]
+                matches = True
+        matched += matches
+    return score if matched >= clauses.minimum and score >= threshold else -1.0
+
+
+@inlined
+def window_matches(
+    segment: "SegmentView", lists: "Lists", clauses: Clauses, range_: "Range", start: int, room: Room
+) -> int:
+    """Row MATCHES becomes the window's articles that match; returns how many."""
+    optional, minimum = clauses.optional, clauses.minimum
+    bits = room.bits
+    bits[MATCHES, :] = ~np.uint64(0)
+    restrict(bits[MATCHES], start, range_)
+    if minimum == 1:
+        bits[UNION, :] = 0
+        for clause in range(optional):
+            _clause_bits(segment, lists, clauses, clause, start, False, room)
+            for word in range(WORDS):
+                bits[UNION, word] |= bits[CLAUSE, word]
+        for word in range(WORDS):
+            bits[MATCHES, word] &= bits[UNION, word]
+    elif minimum == optional:
+        for clause in range(optional):
+            few = clause > 0 and count_bits(bits[MATCHES]) < FEW
+            _clause_bits(segment, lists, clauses, clause, start, few, room)
+            left = np.uint64(0)
+            for word in range(WORDS):
+                bits[MATCHES, word] &= bits[CLAUSE, word]
+                left |= bits[MATCHES, word]
+            if left == 0:
+                return 0
+    else:
+        _match_some(segment, lists, clauses, start, room)
+    for clause in range(optional, len(clauses.starts) - 1):
+        found = count_bits(bits[MATCHES])
+        if found == 0:
+            return 0
+        _clause_bits(segment, lists, clauses, clause, start, found < FEW, room)
+        _exclude(segment, lists, clauses, clause, start, room)
+    return count_bits(bits[MATCHES])
+
+
+@inlined
+def _match_some(segment: "SegmentView", lists: "Lists", clauses: Clauses, start: int, room: Room) -> None:
+    """Clear the bits in MATCHES of articles that match too few clauses."""
+    bits = room.bits
+    room.counts[:] = 0
+    for clause in range(clauses.optional):
+        _clause_bits(segment, lists, clauses, clause, start, False, room)
+        for word in range(WORDS):
+            left = bits[CLAUSE, word] & bits[MATCHES, word]
+            while left:
+                lowest = left & (~left + ONE)
+                left ^= lowest
+                room.counts[64 * word + np.int64(popcount(lowest - ONE))] += 1
+    for offset in range(WINDOW):
+        if room.counts[offset] < clauses.minimum:
+            bits[MATCHES, offset >> 6] &= ~(ONE << np.uint64(offset & 63))
+
+
+@inlined
+def _exclude(segment: "SegmentView", lists: "Lists", clauses: Clauses, clause: int, start: int, room: Room) -> None:
+    """Clear the bits in MATCHES of articles that match the clause in CLAUSE, its phrases too."""
+    bits = room.bits
+    certain = True
+    for atom in range(clauses.starts[clause], clauses.starts[clause + 1]):
+        certain &= clauses.atoms[atom, KIND] != PHRASE
+    for word in range(WORDS):
+        left = bits[CLAUSE, word] & bits[MATCHES, word]
+        if certain:
+            bits[MATCHES, word] &= ~left
+            continue
+        while left:
+            lowest = left & (~left + ONE)
+            left ^= lowest
+            doc = start + 64 * word + np.int64(popcount(lowest - ONE))
+            for atom in range(clauses.starts[clause], clauses.starts[clause + 1]):
+                if _atom_score(segment, lists, clauses, atom, doc, room) >= 0.0 and (
+                    clauses.atoms[atom, KIND] != PHRASE or _phrase_holds(segment, lists, clauses, atom, doc, room)
+                ):
+                    bits[MATCHES, word] &= ~lowest
+                    break
+
+
+@inlined
+def postings_in_window(segment: "SegmentView", lists: "Lists") -> int:
+    """How many scored postings a window has on average."""
+    postings = 0
+    for n in range(len(lists.rows)):
+        if lists.weights[n] > 0.0:
+            postings += lists.rows[n, DF]
+    return postings * WINDOW // max(WINDOW, len(segment.hashes))

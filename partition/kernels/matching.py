@@ -1,0 +1,252 @@
+"""The best articles that match any combination of clauses, by score or by time; and all that match.
+
+Articles are walked in windows, by time from the end that comes first. Clauses become bitmaps, the cheapest first and
+the others only where it left something; articles that match are scored one by one, or, when they are many, by adding
+up lists; phrases are looked at last, in articles that match otherwise and are good enough.
+
+Contract: as `ranking.py`, with which it shares scores and order.
+
+Source: intersection by the shortest list first with skips: A. Moffat and J. Zobel, "Self-Indexing Inverted Files for
+Fast Text Retrieval", 1996.
+
+Not here: what matches (`clauses.py`), the quicker way for words of which any will do (`ranking.py`).
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from partition.kernels.bits import ONE, popcount
+from partition.kernels.clauses import (
+    COUNT,
+    FIRST,
+    KIND,
+    MATCHES,
+    PHRASE,
+    SET,
+    clauses_view,
+    postings_in_window,
+    room_for,
+    score_of,
+    window_matches,
+)
+from partition.kernels.clock import passed
+from partition.kernels.jit import f64w, i64, i64w, inlined, kernel, u64w, void
+from partition.kernels.postings import AREA, BLOCK, BLOCKS, DF, NORMS, block_docs, last_doc, seek, tf_at
+from partition.kernels.ranking import WINDOW, WORDS, contribution, window_bound
+from partition.kernels.top import offer
+from partition.kernels.views import (
+    HELD,
+    LATE,
+    LOOKED,
+    SKIPPED,
+    TOTAL,
+    Range,
+    lists_view,
+    page_view,
+    range_view,
+    segment_view,
+    top_view,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from partition.kernels.clauses import Clauses, Room
+    from partition.kernels.views import Lists, Page, SegmentView, Top
+
+RELEVANCE, NEWEST, OLDEST = range(3)
+LAST = 2**63 - 1
+NO_DATE = -(2**63)
+LOOK_UP = 48
+"""Looking an article up in a list costs about as much as adding up so many postings."""
+
+
+@inlined
+def _key(sort: int, published_ms: int) -> int:
+    if published_ms == NO_DATE:
+        return LAST
+    return -published_ms if sort == NEWEST else published_ms
+
+
+@inlined
+def _bound(segment: "SegmentView", lists: "Lists", clauses: "Clauses", start: int, room: "Room") -> float:
+    """What a window's articles can score at most."""
+    most = 0.0
+    for atom in range(clauses.starts[clauses.optional]):
+        first, count = clauses.atoms[atom, FIRST], clauses.atoms[atom, COUNT]
+        if clauses.atoms[atom, KIND] == SET:
+            if count >= 0:
+                return np.inf
+            most += clauses.constants[first]
+            continue
+        for n in range(first, first + count):
+            block = seek(segment.words, lists.rows[n, AREA], lists.rows[n, BLOCKS], room.blocks[n], start)
+            room.blocks[n] = block
+            most += window_bound(segment, lists, n, block, start + WINDOW)
+    return most
+
+
+@inlined
+def _add_up(segment: "SegmentView", lists: "Lists", start: int, scores: "NDArray[np.float64]", room: "Room") -> None:
+    """Add up all scored lists for the window's articles in MATCHES."""
+    rows, words = lists.rows, segment.words
+    for n in range(len(rows)):
+        if not lists.weights[n] > 0.0:
+            continue
+        block = seek(words, rows[n, AREA], rows[n, BLOCKS], room.blocks[n], start)
+        room.blocks[n] = block
+        while block < rows[n, BLOCKS]:
+            if block and last_doc(words, rows[n, AREA], block - 1) + 1 >= start + WINDOW:
+                break
+            if room.cursors[n, 1] != block:
+                block_docs(words, rows, n, block, room.buffer, n)
+                room.cursors[n, 1] = block
+            for at in range(min(BLOCK, rows[n, DF] - block * BLOCK)):
+                offset = np.int64(room.buffer[n, at]) - start
+                if 0 <= offset < WINDOW and (room.bits[MATCHES, offset >> 6] >> np.uint64(offset & 63)) & ONE:
+                    tf = np.float64(tf_at(words, rows, n, block * BLOCK + at))
+                    norm = segment.norms[rows[n, NORMS], start + offset]
+                    scores[offset] += contribution(lists.weights[n], tf, norm)
+            if last_doc(words, rows[n, AREA], block) >= start + WINDOW:
+                break
+            block += 1
+
+
+@kernel(void(segment_view, lists_view, clauses_view, range_view, page_view, i64, top_view, f64w, i64w))
+def rank_matches(
+    segment: "SegmentView",
+    lists: "Lists",
+    clauses: "Clauses",
+    range_: "Range",
+    page: "Page",
+    sort: int,
+    top: "Top",
+    top_scores: "NDArray[np.float64]",
+    report: "NDArray[np.int64]",
+) -> None:
+    """The best articles that match, by score or by time; `top_scores` receives the scores of those in `top`."""
+    room = room_for(lists, clauses)
+    scores = np.zeros(WINDOW, np.float64)
+    timespec = np.empty(2, np.int64)
+    phrases, sets = False, False
+    for atom in range(clauses.starts[clauses.optional]):
+        phrases |= clauses.atoms[atom, KIND] == PHRASE
+        sets |= clauses.atoms[atom, KIND] == SET
+    backwards = page.after[3] != 0
+    relevance = sort == RELEVANCE
+    pruning = relevance and not backwards
+    threshold = page.floor if pruning else 0.0
+    descending = (sort == NEWEST) != backwards and not relevance
+    many = max(16, postings_in_window(segment, lists) // LOOK_UP)
+    held, total = 0, 0
+    # Articles without a date come last by time, though their docnums are the first; backwards they come first.
+    middle = range_.high if relevance else min(max(segment.dated, range_.low), range_.high)
+    for half in range(2):
+        undated = (half == 0) == (backwards or relevance)
+        low, high = (range_.low, middle) if undated else (middle, range_.high)
+        half_range = Range(range_.mask, low, high)
+        first, last = low // WINDOW, (high + WINDOW - 1) // WINDOW
+        for nth in range(last - first if high > low else 0):
+            start = WINDOW * (last - 1 - nth if descending else first + nth)
+            if passed(page.deadline_ns, timespec):
+                report[LATE] = 1
+                break
+            if not relevance and held == len(top.keys) and not page.counting:
+                edge = min(start + WINDOW, high) - 1 if descending else max(start, low)
+                key = _key(sort, segment.published_ms[edge])
+                if held == 0 or (~key if backwards else key) > top.keys[held - 1]:
+                    break
+            worthless = threshold > 0.0 and _bound(segment, lists, clauses, start, room) < threshold
+            if worthless and not page.counting:
+                report[SKIPPED] += 1
+                continue
+            report[LOOKED] += 1
+            found = window_matches(segment, lists, clauses, half_range, start, room)
+            if found == 0:
+                continue
+            if not phrases:
+                total += found
+                if worthless:
+                    continue
+            # A sum over all lists is the score, or with phrases no less than it.
+            summed = relevance and found > many and not sets
+            if summed:
+                scores[:] = 0.0
+                _add_up(segment, lists, start, scores, room)
+            # What is not good enough must be decided only to be counted.
+            least = 0.0 if phrases and page.counting else threshold
+            for nth_word in range(WORDS):
+                word = WORDS - 1 - nth_word if descending else nth_word
+                left = room.bits[MATCHES, word]
+                while left:
+                    lowest = left & (~left + ONE)
+                    left ^= lowest
+                    offset = 64 * word + np.int64(popcount(lowest - ONE))
+                    doc = start + offset
+                    score = 0.0
+                    if summed:
+                        score = scores[offset]
+                        if score < least:
+                            continue
+                    if phrases or (relevance and not summed):
+                        score = score_of(segment, lists, clauses, doc, least, room)
+                        if score < 0.0:
+                            continue
+                        total += phrases
+                    if pruning and score < threshold:
+                        continue
+                    key = -np.int64(score) if relevance else _key(sort, segment.published_ms[doc])
+                    held = offer(top, held, key, doc, segment, page)
+                    if pruning and held and held == len(top.keys):
+                        threshold = max(threshold, -np.float64(top.keys[held - 1]))
+                        least = 0.0 if phrases and page.counting else threshold
+        if report[LATE]:
+            break
+    for at in range(held):
+        top_scores[at] = score_of(segment, lists, clauses, top.docs[at], 0.0, room)
+    report[HELD], report[TOTAL] = held, total
+
+
+@kernel(void(segment_view, lists_view, clauses_view, range_view, i64, u64w, f64w, i64w))
+def collect(
+    segment: "SegmentView",
+    lists: "Lists",
+    clauses: "Clauses",
+    range_: "Range",
+    deadline_ns: int,
+    bitmap: "NDArray[np.uint64]",
+    scores: "NDArray[np.float64]",
+    report: "NDArray[np.int64]",
+) -> None:
+    """All articles that match.
+
+    `bitmap`, shape (words of whole windows,), receives a bit for each; `scores`, shape (n,), their scores, unless it
+    is empty.
+    """
+    room = room_for(lists, clauses)
+    timespec = np.empty(2, np.int64)
+    phrases = False
+    for atom in range(clauses.starts[clauses.optional]):
+        phrases |= clauses.atoms[atom, KIND] == PHRASE
+    for start in range(range_.low & ~(WINDOW - 1), range_.high, WINDOW):
+        if passed(deadline_ns, timespec):
+            report[LATE] = 1
+            break
+        found = window_matches(segment, lists, clauses, range_, start, room)
+        if found == 0:
+            continue
+        for word in range(WORDS):
+            left = room.bits[MATCHES, word]
+            while (phrases or len(scores)) and left:
+                lowest = left & (~left + ONE)
+                left ^= lowest
+                doc = start + 64 * word + np.int64(popcount(lowest - ONE))
+                score = score_of(segment, lists, clauses, doc, 0.0, room)
+                if score < 0.0:
+                    room.bits[MATCHES, word] &= ~lowest
+                    found -= 1
+                elif len(scores):
+                    scores[doc] = score
+            bitmap[(start >> 6) + word] = room.bits[MATCHES, word]
+        report[TOTAL] += found

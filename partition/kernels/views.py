@@ -1,0 +1,86 @@
+"""What kernels see of a segment, of a query and of the page that is asked for, each as one argument.
+
+Contract: plain tuples of arrays and numbers; `search/plan.py` makes them.
+
+Not here: what is done with them (`ranking.py`, `matching.py`).
+"""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from numba import types
+
+from partition.kernels.jit import f64w, f64w2, i64s, i64w, i64w2, u8s, u32s, u64s, u64w
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class SegmentView(NamedTuple):
+    """A segment of n articles."""
+
+    words: "NDArray[np.uint64]"
+    """The section `postings` (`partition/format.py`)."""
+    norms: "NDArray[np.float64]"
+    """Shape (text fields, n): K1 * (1 - B + B * length / average), under the statistics of the epoch."""
+    published_ms: "NDArray[np.int64]"
+    hashes: "NDArray[np.uint64]"
+    ids: "NDArray[np.uint8]"
+    id_ends: "NDArray[np.uint32]"
+    dated: int
+    """The first docnum with a date."""
+
+
+class Lists(NamedTuple):
+    """The posting lists of a query."""
+
+    rows: "NDArray[np.int64]"
+    """Shape (lists, 8), as `postings.py` says."""
+    weights: "NDArray[np.float64]"
+    """Shape (lists,): boosts times idf."""
+    units: "NDArray[np.float64]"
+    """Shape (lists,): what a bound of one step adds to a score at most."""
+
+
+class Range(NamedTuple):
+    """Which articles may match at all."""
+
+    mask: "NDArray[np.uint64]"
+    """A bit for each docnum, zeros up to a whole window."""
+    low: int
+    high: int
+    """Half open."""
+
+
+class Page(NamedTuple):
+    """Which part of the result is wanted."""
+
+    after: "NDArray[np.int64]"
+    """Shape (4,): whether there is a position to come after, its key, its hash's bits, whether to go backwards.
+    Backwards, key and hash are complements."""
+    after_id: "NDArray[np.uint8]"
+    counting: bool
+    """Whether the exact total is wanted."""
+    floor: float
+    """A score that others have reached: less is not wanted."""
+    deadline_ns: int
+    """On the monotonic clock."""
+
+
+class Top(NamedTuple):
+    """The best k articles, best first, under `top.offer`'s order."""
+
+    keys: "NDArray[np.int64]"
+    hashes: "NDArray[np.uint64]"
+    docs: "NDArray[np.int64]"
+
+
+HELD, TOTAL, LATE, LOOKED, SKIPPED = range(5)
+"""What a kernel reports: articles in `Top`, matches, whether the deadline passed, windows looked into, skipped."""
+
+# A tuple's arrays must be exactly of these types: what is read from a file is read-only, what is made is not.
+segment_view = types.NamedTuple((u64s, f64w2, i64s, u64s, u8s, u32s, types.int64), SegmentView)
+lists_view = types.NamedTuple((i64w2, f64w, f64w), Lists)
+range_view = types.NamedTuple((u64w, types.int64, types.int64), Range)
+page_view = types.NamedTuple((i64w, u8s, types.boolean, types.float64, types.int64), Page)
+top_view = types.NamedTuple((i64w, u64w, i64w), Top)

@@ -1,0 +1,235 @@
+"""One segment, opened: its dictionary, its posting lists, its columns, its articles.
+
+Contract: what is returned was verified on the way and must not be written to. Docnums run over [0, size), deleted
+articles included; `live` says which are not. A segment may be used by several threads at once, but for its stored
+articles, which each thread reads through a `DocumentCodec` of its own.
+
+Not here: queries (`search/`), the bytes (`format.py`).
+"""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from partition.format import SegmentFile
+from partition.kernels.postings import BOUND_STEPS
+from partition.kernels.reading import fill_row, read_list, read_positions
+from partition.kernels.terms import lower_bound
+from partition.manifest import FileRecord
+from partition.tombstones import SUFFIX, read_tombstones
+from partition.types import hash64
+
+_AREA = (1 << 48) - 1
+MAX_REMEMBERED_TERMS = 100_000
+
+
+class TermList(NamedTuple):
+    """Where a term's list is, and what is known of it without reading it."""
+
+    row: tuple[int, ...]
+    """Shape (8,), for kernels (`kernels/postings.py`)."""
+    df: int
+    """Articles on it, deleted ones included."""
+    bound: float
+    """The largest tf / (tf + norm), rounded up, under the segment's own average length."""
+
+
+class Postings(NamedTuple):
+    """The live articles of one segment that hold a term."""
+
+    docnums: NDArray[np.int64]
+    """Shape (n,), ascending."""
+    tf: NDArray[np.float64]
+    """Shape (n,), how often each holds it."""
+
+
+_NO_POSTINGS = Postings(np.empty(0, np.int64), np.empty(0, np.float64))
+
+
+class Segment:
+    """One segment of one generation."""
+
+    def __init__(self, path: Path, dead: NDArray[np.int64], *, seal: str | None = None) -> None:
+        """Open the file and verify what every query needs.
+
+        Args:
+            path: of the segment.
+            dead: docnums of its deleted articles, ascending.
+            seal: what the manifest says of the file.
+
+        Raises:
+            IndexFileError
+        """
+        self.file = SegmentFile(path, seal=seal)
+        self.dead = dead
+        self.size = self.file.articles
+        self.fields: dict[str, dict[str, Any]] = self.file.directory["fields"]
+        self.words: NDArray[np.uint64] = self.file.section("postings")
+        """Every list; only what `term_list` has returned may be read."""
+        self.keys: NDArray[np.uint8] = self.file.section("keys")
+        self.key_ends: NDArray[np.uint32] = self.file.section("key_ends")
+        self.areas: NDArray[np.uint64] = self.file.section("areas")
+        self.dfs: NDArray[np.uint32] = self.file.section("dfs")
+        self.ids: NDArray[np.uint8] = self.file.section("ids")
+        self.id_ends: NDArray[np.uint32] = self.file.section("id_ends")
+        self.hashes = self.column("hash")
+        """Shape (size,): `types.hash64` of each article's id."""
+        # Single entries are read through memory views, ten times as fast as through arrays.
+        self.hash_of, self._id_ends, self._ids = self.hashes.data, self.id_ends.data, self.ids.data
+        self.published_ms = self.column("published_ms")
+        """Shape (size,): publication times, ascending, `schema.NO_DATE_MS` where unknown."""
+        self._lists: dict[tuple[str, bytes], TermList | None] = {}
+
+    def column(self, name: str) -> NDArray[Any]:
+        """Shape (size,): one of `schema.COLUMNS`."""
+        return self.file.section(f"column/{name}")
+
+    @cached_property
+    def live_words(self) -> NDArray[np.uint64]:
+        """A bit for each docnum, set for those that are not deleted, and zeros up to a whole window of kernels."""
+        bits = np.zeros((self.size + 4095) // 4096 * 4096, np.bool_)
+        bits[: self.size] = True
+        bits[self.dead] = False
+        return np.packbits(bits, bitorder="little").view(np.uint64)
+
+    @cached_property
+    def live(self) -> NDArray[np.bool_]:
+        """Shape (size,): which articles are not deleted."""
+        mask = np.ones(self.size, np.bool_)
+        mask[self.dead] = False
+        return mask
+
+    def values(self, field: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The values of a keyword field: ordinals of its terms, article after article, and how many each has."""
+        ordinals = self.file.section(f"value/{field}")
+        if f"value_ends/{field}" in self.file:
+            ends = self.file.section(f"value_ends/{field}").astype(np.int64)
+            return ordinals.astype(np.int64), np.diff(ends, prepend=0)
+        has = ordinals != np.iinfo(ordinals.dtype).max
+        return ordinals[has].astype(np.int64), has.astype(np.int64)
+
+    def length(self, field: str) -> NDArray[np.uint32]:
+        """Shape (size,): words of a text field."""
+        return self.column(f"{field}_length")
+
+    def article_id(self, docnum: int) -> str:
+        """The id of one article."""
+        start = self._id_ends[docnum - 1] if docnum else 0
+        return str(self._ids[start : self._id_ends[docnum]], "utf-8")
+
+    def find(self, article_id: str) -> int | None:
+        """The docnum of the live article with this id."""
+        wanted = np.uint64(hash64(article_id))
+        by_hash = self._by_hash
+        low, high = 0, len(by_hash)
+        while low < high:
+            middle = (low + high) // 2
+            if self.hashes[by_hash[middle]] < wanted:
+                low = middle + 1
+            else:
+                high = middle
+        while low < len(by_hash) and self.hashes[by_hash[low]] == wanted:
+            docnum = int(by_hash[low])
+            if self.article_id(docnum) == article_id and self.live[docnum]:
+                return docnum
+            low += 1
+        return None
+
+    @cached_property
+    def _by_hash(self) -> NDArray[np.uint32]:
+        return self.file.section("by_hash")
+
+    @cached_property
+    def _stored_ends(self) -> NDArray[np.uint64]:
+        return self.file.section("stored_ends")
+
+    def frame(self, docnum: int) -> memoryview:
+        """The stored article, compressed."""
+        start = int(self._stored_ends[docnum - 1]) if docnum else 0
+        return self.file.stored(start, int(self._stored_ends[docnum]))
+
+    def term_list(self, field: str, key: bytes) -> TermList | None:
+        """The list of a term, verified; `None` if no article holds it."""
+        try:
+            return self._lists[field, key]
+        except KeyError:
+            found = self._find_list(field, key)
+            if len(self._lists) >= MAX_REMEMBERED_TERMS:
+                self._lists.clear()
+            self._lists[field, key] = found
+            return found
+
+    def _find_list(self, field: str, key: bytes) -> TermList | None:
+        first, last = self.fields[field]["terms"]
+        term = lower_bound(self.keys, self.key_ends, first, last, np.frombuffer(key, np.uint8))
+        if term == last or self.key(term) != key:
+            return None
+        return self.list_at(term)
+
+    def list_at(self, term: int) -> TermList:
+        """The list of the term with this ordinal in the whole dictionary, verified."""
+        area = int(self.areas[term]) & _AREA
+        stop = int(self.areas[term + 1]) & _AREA if term + 1 < len(self.areas) else len(self.words)
+        # Readers of bits look one word ahead.
+        self.file.verify_words(area, min(stop + 1, len(self.words)))
+        row = np.zeros((1, 8), np.int64)
+        df = int(self.dfs[term])
+        fill_row(area, df, self.size, row)
+        return TermList(tuple(row[0].tolist()), df, (int(self.areas[term]) >> 48) / BOUND_STEPS)
+
+    def key(self, term: int) -> bytes:
+        """The text of the term with this ordinal in the whole dictionary."""
+        start = int(self.key_ends[term - 1]) if term else 0
+        return self.keys[start : int(self.key_ends[term])].tobytes()
+
+    def terms_with_prefix(self, field: str, prefix: str) -> range:
+        """Ordinals of the terms of `field` that begin with `prefix`."""
+        first, last = self.fields[field]["terms"]
+        key = prefix.encode()
+        start = lower_bound(self.keys, self.key_ends, first, last, np.frombuffer(key, np.uint8))
+        # No byte of UTF-8 is 0xFF.
+        return range(
+            start, lower_bound(self.keys, self.key_ends, start, last, np.frombuffer(key + b"\xff", np.uint8))
+        )
+
+    def read(self, found: TermList) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """All docnums and frequencies of a list, deleted articles included."""
+        docs, tfs = np.empty(found.df, np.int32), np.empty(found.df, np.int32)
+        read_list(self.words, np.array([found.row], np.int64), docs, tfs)
+        return docs, tfs
+
+    def postings(self, field: str, term: str) -> Postings:
+        """The live articles that hold `term` in `field`."""
+        found = self.term_list(field, term.encode())
+        if found is None:
+            return _NO_POSTINGS
+        docs, tfs = self.read(found)
+        alive = self.live[docs]
+        return Postings(docs[alive].astype(np.int64), tfs[alive].astype(np.float64))
+
+    def positions(self, field: str, term: str, docnums: list[int]) -> list[list[int]]:
+        """The ascending positions of `term` in each of `docnums`, which ascend and all hold it."""
+        found = self.term_list(field, term.encode())
+        assert found, "the articles hold it"
+        rows = np.array([found.row], np.int64)
+        docs, ends = np.array(docnums, np.int64), np.zeros(len(docnums), np.int64)
+        room = np.empty(0, np.int64)
+        while (needed := read_positions(self.words, rows, docs, ends, room)) > len(room):
+            room = np.empty(needed, np.int64)
+        return [part.tolist() for part in np.split(room[:needed], ends[:-1])] if docnums else []
+
+
+def open_segment(folder: Path, name: str, records: dict[str, FileRecord]) -> Segment:
+    """The segment called `name` in a generation's folder, with its tombstones.
+
+    Raises:
+        IndexFileError
+    """
+    dead_name = Path(name).with_suffix(SUFFIX).name
+    dead = np.empty(0, np.int64)
+    if dead_name in records:
+        dead = read_tombstones(folder / dead_name, seal=records[dead_name].seal)
+    return Segment(folder / name, dead, seal=records[name].seal)

@@ -1,0 +1,358 @@
+"""The executor: a plan on one segment, by the kernel that is cheapest for it.
+
+    words of which any will do, by score     `rank_few` if they have few postings, else `rank_any`
+    everything else                          `rank_matches`, with sets for beginnings and nested plans by `collect`
+
+Contract: exact; looks at the deadline between windows of articles. A segment may be searched by several threads.
+
+Not here: the kernels (`partition/kernels/`), what a plan means (`plan.py`), the plain way (`exhaustive.py`).
+"""
+
+import threading
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from partition.analysis import exact
+from partition.kernels import clauses, matching
+from partition.kernels.clauses import Clauses
+from partition.kernels.matching import collect, rank_matches
+from partition.kernels.postings import BOUND_STEPS, CLAUSE, NORMS
+from partition.kernels.ranking import rank_any, rank_few
+from partition.kernels.views import HELD, LATE, LOOKED, SKIPPED, TOTAL, Lists, Page, Range, SegmentView, Top
+from partition.schema import NO_DATE_MS, TEXT_FIELDS
+from partition.scoring import K1, ONE, norms_of
+from partition.segment import Segment, TermList
+from partition.statistics import Statistics
+from search.exhaustive import DeadlineError
+from search.plan import Atom, Beginning, PhraseWords, Plan, Word
+from search.query import Choice, Filters, Sort
+
+_SORTS: dict[Sort, int] = {
+    "relevance": matching.RELEVANCE,
+    "newest": matching.NEWEST,
+    "oldest": matching.OLDEST,
+}
+FEW = 6
+"""Lists have few postings when there are not more than a FEW-th of the segment's articles."""
+_MAX_MASKS = 64
+_NO_LIST = (0,) * 8
+_ABOVE = 1.0 + 1e-9
+"""Bounds are rounded up by more than doubles can be wrong."""
+
+
+class Found(NamedTuple):
+    """The best articles of one segment, best first in the direction asked for."""
+
+    docnums: list[int]
+    keys: list[int]
+    scores: list[int]
+    total: int
+    """All matches; meaningless unless it was asked for."""
+    algorithm: str
+    looked: int
+    """Windows of articles that were looked into."""
+    skipped: int
+    """Windows that could not hold a better article."""
+
+
+class _Scratch(threading.local):
+    """Zeros for `rank_few`, one set a thread."""
+
+    scores: NDArray[np.float64] = np.zeros(0)
+    seen: NDArray[np.uint64] = np.zeros(0, np.uint64)
+
+    def of(self, articles: int) -> tuple[NDArray[np.float64], NDArray[np.uint64]]:
+        if len(self.scores) < articles:
+            self.scores = np.zeros(articles)
+            self.seen = np.zeros((articles + 63) // 64, np.uint64)
+        return self.scores[:articles], self.seen[: (articles + 63) // 64]
+
+
+_scratch = _Scratch()
+
+
+class SegmentExecutor:
+    """One segment under the statistics of an epoch."""
+
+    def __init__(self, segment: Segment, statistics: Statistics) -> None:
+        self.segment = segment
+        averages = [statistics.average_length(field) for field in TEXT_FIELDS]
+        norms = [norms_of(segment.length(field), mean) for field, mean in zip(TEXT_FIELDS, averages, strict=True)]
+        dated = int(np.searchsorted(segment.published_ms, NO_DATE_MS, side="right"))
+        self.view = SegmentView(
+            words=segment.words,
+            norms=np.stack(norms),
+            published_ms=segment.published_ms,
+            hashes=segment.hashes,
+            ids=segment.ids,
+            id_ends=segment.id_ends,
+            dated=dated,
+        )
+        # Bounds were computed under the segment's own average; a longer one makes norms smaller, by that at most.
+        self._units: dict[str, float] = {
+            field: (K1 + 1.0) * ONE * _ABOVE * max(1.0, mean / segment.fields[field]["average"]) / BOUND_STEPS
+            for field, mean in zip(TEXT_FIELDS, averages, strict=True)
+        }
+        self._masks: dict[tuple[Choice, ...], NDArray[np.uint64]] = {}
+
+    def search(self, plan: Plan, filters: Filters, sort: Sort, size: int, page: Page) -> Found:
+        """The best `size` articles of a page.
+
+        Raises:
+            DeadlineError: it took too long.
+        """
+        range_ = self._range(filters)
+        report = np.zeros(5, np.int64)
+        top = Top(np.empty(size, np.int64), np.empty(size, np.uint64), np.empty(size, np.int64))
+        bound = _Bound(self, plan, page.deadline_ns)
+        if bound.impossible or range_.low >= range_.high:
+            return Found([], [], [], 0, "none", 0, 0)
+        backwards = bool(page.after[3])
+        if bound.any_words and sort == "relevance" and not backwards:
+            lists = bound.lists()
+            if bound.postings * FEW <= self.segment.size:
+                algorithm = "rank_few"
+                rank_few(self.view, lists, range_, page, top, *_scratch.of(self.segment.size), report)
+            else:
+                algorithm = "rank_any"
+                rank_any(self.view, lists, range_, page, top, report)
+            held = int(report[HELD])
+            keys = top.keys[:held].tolist()
+            scores = [-key for key in keys]
+        else:
+            algorithm = "rank_matches"
+            top_scores = np.empty(size, np.float64)
+            rank_matches(
+                self.view, bound.lists(), bound.clauses(), range_, page, _SORTS[sort], top, top_scores, report
+            )
+            held = int(report[HELD])
+            keys = [~key for key in top.keys[:held].tolist()] if backwards else top.keys[:held].tolist()
+            scores = [int(score) for score in top_scores[:held].tolist()]
+        if report[LATE]:
+            raise DeadlineError
+        total, looked, skipped = (int(report[at]) for at in (TOTAL, LOOKED, SKIPPED))
+        return Found(top.docs[:held].tolist(), keys, scores, total, algorithm, looked, skipped)
+
+    def matches(self, plan: Plan, filters: Filters, deadline_ns: int) -> NDArray[np.uint64]:
+        """A bit for each docnum: which articles match.
+
+        Raises:
+            DeadlineError: it took too long.
+        """
+        bitmap, _scores = self._collect(plan, self._range(filters), deadline_ns, scored=False)
+        return bitmap
+
+    def _collect(
+        self, plan: Plan, range_: Range, deadline_ns: int, *, scored: bool
+    ) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
+        bitmap = np.zeros(len(range_.mask), np.uint64)
+        scores = np.zeros(self.segment.size if scored else 0)
+        bound = _Bound(self, plan, deadline_ns)
+        if not bound.impossible and range_.low < range_.high:
+            report = np.zeros(5, np.int64)
+            collect(self.view, bound.lists(), bound.clauses(), range_, deadline_ns, bitmap, scores, report)
+            if report[LATE]:
+                raise DeadlineError
+        return bitmap, scores
+
+    def everything(self) -> Range:
+        """All live articles."""
+        return Range(self.segment.live_words, 0, self.segment.size)
+
+    def union(self, lists: Iterable[TermList], deadline_ns: int) -> NDArray[np.uint64]:
+        """A bit for each docnum: which live articles are on any of the lists."""
+        bound = _Bound(self, Plan((), 1), deadline_ns)
+        bound.add_union(lists)
+        bitmap = np.zeros(len(self.segment.live_words), np.uint64)
+        report = np.zeros(5, np.int64)
+        if bound.starts[-1]:
+            nothing = np.zeros(0)
+            collect(
+                self.view, bound.lists(), bound.clauses(), self.everything(), deadline_ns, bitmap, nothing, report
+            )
+        if report[LATE]:
+            raise DeadlineError
+        return bitmap
+
+    def unit(self, field: str) -> float:
+        """What a bound of one step adds at most, for a weight of 1."""
+        return self._units[field]
+
+    def _range(self, filters: Filters) -> Range:
+        low, high = 0, self.segment.size
+        published_ms = self.segment.published_ms
+        if (filters.published_from_ms, filters.published_to_ms) != (None, None):
+            low = self.view.dated
+        if filters.published_from_ms is not None:
+            low = max(low, int(np.searchsorted(published_ms, filters.published_from_ms)))
+        if filters.published_to_ms is not None:
+            high = int(np.searchsorted(published_ms, filters.published_to_ms))
+        return Range(self._mask(filters.choices), low, high)
+
+    def _mask(self, choices: tuple[Choice, ...]) -> NDArray[np.uint64]:
+        if not choices:
+            return self.segment.live_words
+        mask = self._masks.get(choices)
+        if mask is None:
+            mask = self.segment.live_words.copy()
+            for choice in choices:
+                if choice.allowed:
+                    mask &= self._holders(choice.field, choice.allowed)
+                mask &= ~self._holders(choice.field, choice.denied)
+            if len(self._masks) >= _MAX_MASKS:
+                self._masks.clear()
+            self._masks[choices] = mask
+        return mask
+
+    def _holders(self, field: str, values: tuple[str, ...]) -> NDArray[np.uint64]:
+        bits = np.zeros(64 * len(self.segment.live_words), np.bool_)
+        for value in values:
+            found = self.segment.term_list(field, exact(value).encode())
+            if found:
+                bits[self.segment.read(found)[0]] = True
+        return np.packbits(bits, bitorder="little").view(np.uint64)
+
+
+class _Bound:
+    """A plan bound to a segment: the rows of its lists, its atoms, its sets."""
+
+    def __init__(self, executor: SegmentExecutor, plan: Plan, deadline_ns: int) -> None:
+        self._executor = executor
+        self._segment = executor.segment
+        self._deadline_ns = deadline_ns
+        self._rows: list[tuple[int, ...]] = []
+        self._weights: list[float] = []
+        self._units: list[float] = []
+        self._atoms: list[tuple[int, ...]] = []
+        self.starts = [0]
+        self._bitmaps: list[NDArray[np.uint64]] = []
+        self._constants: list[float] = []
+        self._scores: list[NDArray[np.float64]] = []
+        self.postings = 0
+        """Of all words, phrases not counted."""
+        self.any_words = plan.minimum == 1 and not plan.excluded
+        """Whether any of some words will do."""
+        self.impossible = False
+        self._minimum = plan.minimum
+        self._optional = 0
+        self._bind(plan)
+
+    def _bind(self, plan: Plan) -> None:
+        bound = [[found for atom in clause if (found := self._found(atom))] for clause in plan.clauses]
+        possible = [clause for clause in bound if clause]
+        if len(possible) < plan.minimum:
+            self.impossible = True
+            return
+        # The cheapest clause first: what it leaves is all that the others are asked about.
+        possible.sort(key=lambda clause: sum(cost for cost, _atom, _lists in clause))
+        for clause in possible:
+            self._add_clause(clause, scored=True)
+        self._optional = len(possible)
+        for excluded in plan.excluded:
+            clause = [found for atom in excluded if (found := self._found(atom))]
+            if clause:
+                self._add_clause(clause, scored=False)
+
+    def _found(self, atom: Atom) -> "_FoundAtom | None":
+        """The atom's lists in this segment and what they cost; `None` if nothing matches it here."""
+        match atom:
+            case Word():
+                found = self._segment.term_list(atom.field, atom.key)
+                return (found.df, atom, (found,)) if found else None
+            case PhraseWords():
+                lists = [self._segment.term_list(word.field, word.key) for word in atom.words]
+                if not all(lists):
+                    return None
+                return min(one.df for one in lists if one), atom, tuple(one for one in lists if one)
+            case Beginning():
+                terms = self._segment.terms_with_prefix(atom.field, atom.text)
+                return (self._segment.size, atom, tuple(map(self._segment.list_at, terms))) if terms else None
+            case Plan():
+                return self._segment.size, atom, ()
+
+    def _add_clause(self, clause: "list[_FoundAtom]", *, scored: bool) -> None:
+        for _cost, atom, lists in clause:
+            match atom:
+                case Word():
+                    self.postings += lists[0].df
+                    self._atoms.append((clauses.WORD, self._add(atom, lists[0], scored=scored), 1, 0, 0, 0, 0))
+                case PhraseWords():
+                    self._add_phrase(atom, lists, scored=scored)
+                case Beginning():
+                    bitmap = self._executor.union(lists, self._deadline_ns)
+                    self._add_set(bitmap, float(atom.score), -1)
+                case Plan():
+                    everything = self._executor.everything()
+                    bitmap, scores = self._executor._collect(  # noqa: SLF001 - two halves of one thing
+                        atom, everything, self._deadline_ns, scored=True
+                    )
+                    self._scores.append(scores)
+                    self._add_set(bitmap, 0.0, len(self._scores) - 1)
+        self.starts.append(len(self._atoms))
+
+    def _add(self, word: Word, found: TermList, *, scored: bool) -> int:
+        row = list(found.row)
+        row[NORMS] = TEXT_FIELDS.index(word.field)
+        self._rows.append(tuple(row))
+        self._weights.append(word.weight if scored else 0.0)
+        self._units.append(word.weight * self._executor.unit(word.field))
+        return len(self._rows) - 1
+
+    def _add_phrase(self, phrase: PhraseWords, lists: tuple[TermList, ...], *, scored: bool) -> None:
+        self.any_words = False
+        first = len(self._rows)
+        for word, found in zip(phrase.words, lists, strict=True):
+            self._add(word, found, scored=scored)
+        places = len(self._rows)
+        parts = 0
+        for part in phrase.parts:
+            found_part = [self._segment.term_list(part, key) for key in phrase.keys]
+            if all(found_part):
+                parts += 1
+                for one in found_part:
+                    assert one
+                    self._rows.append(one.row)
+                    self._weights.append(0.0)
+                    self._units.append(0.0)
+        span = len(phrase.keys)
+        self._atoms.append((clauses.PHRASE, first, len(lists), phrase.slop, parts, places, span))
+
+    def _add_set(self, bitmap: NDArray[np.uint64], constant: float, row: int) -> None:
+        self.any_words = False
+        self._atoms.append((clauses.SET, len(self._bitmaps), row, 0, 0, 0, 0))
+        self._bitmaps.append(bitmap)
+        self._constants.append(constant)
+
+    def add_union(self, lists: Iterable[TermList]) -> None:
+        """One clause of lists that are not scored."""
+        for found in lists:
+            self._rows.append(found.row)
+            self._weights.append(0.0)
+            self._units.append(0.0)
+            self._atoms.append((clauses.WORD, len(self._rows) - 1, 1, 0, 0, 0, 0))
+        self.starts.append(len(self._atoms))
+        self._optional = 1
+
+    def lists(self) -> Lists:
+        """For kernels."""
+        rows = np.array(self._rows, np.int64).reshape(-1, CLAUSE + 2)
+        return Lists(rows, np.array(self._weights, np.float64), np.array(self._units, np.float64))
+
+    def clauses(self) -> Clauses:
+        """For kernels."""
+        words = len(self._segment.live_words)
+        return Clauses(
+            atoms=np.array(self._atoms, np.int64).reshape(-1, 7),
+            starts=np.array(self.starts, np.int64),
+            optional=self._optional,
+            minimum=self._minimum,
+            bitmaps=np.stack(self._bitmaps) if self._bitmaps else np.zeros((0, words), np.uint64),
+            constants=np.array(self._constants, np.float64),
+            scores=np.stack(self._scores) if self._scores else np.zeros((0, 0)),
+        )
+
+
+_FoundAtom = tuple[int, Atom, tuple[TermList, ...]]

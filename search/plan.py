@@ -1,0 +1,96 @@
+"""The plan of a query: its tree flattened into clauses of atoms, as kernels walk them.
+
+Contract: a plan depends on the query and on the statistics, not on a segment; it is immutable and may be kept. What
+matches a plan, and with which score, is what `exhaustive.py` says of the tree.
+Clauses keep the order of the tree: which is cheapest differs from segment to segment.
+
+Not here: segments and kernels (`executor.py`), syntax (`parsing.py`).
+"""
+
+import msgspec
+
+from partition.schema import FIELD_BOOSTS, PARTS, TEXT
+from partition.scoring import constant
+from partition.statistics import Statistics
+from search.query import And, Every, Node, Nothing, Or, Phrase, Prefix, Term
+
+
+class Word(msgspec.Struct, frozen=True):
+    """The articles on one posting list."""
+
+    field: str
+    key: bytes
+    weight: float
+    """Boosts times idf."""
+
+
+class PhraseWords(msgspec.Struct, frozen=True):
+    """The articles that are on all lists of `words` and hold `keys` in order in one of `parts`."""
+
+    words: tuple[Word, ...]
+    """Its distinct words: what it scores."""
+    parts: tuple[str, ...]
+    keys: tuple[bytes, ...]
+    slop: int
+
+
+class Beginning(msgspec.Struct, frozen=True):
+    """The articles that hold any term with this beginning, all with one score."""
+
+    field: str
+    text: str
+    score: int
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """Articles match that match `minimum` of `clauses` and none of `excluded`; of a clause, one atom is enough."""
+
+    clauses: tuple[tuple["Atom", ...], ...]
+    minimum: int
+    excluded: tuple[tuple["Atom", ...], ...] = ()
+
+
+Atom = Word | PhraseWords | Beginning | Plan
+
+
+def plan_of(node: Node, statistics: Statistics) -> Plan:
+    """The plan of a tree under these statistics."""
+    match node:
+        case Every():
+            return Plan((), 0)
+        case Nothing():
+            return Plan((), 1)
+        case And(required=required, excluded=excluded):
+            clauses = tuple(_clause(child, statistics) for child in required if child != Every())
+            return Plan(clauses, len(clauses), tuple(_clause(child, statistics) for child in excluded))
+        case Or(clauses=children, minimum=minimum):
+            return Plan(tuple((_atom(child, statistics),) for child in children), minimum)
+        case _:
+            return Plan(((_atom(node, statistics),),), 1)
+
+
+def _clause(node: Node, statistics: Statistics) -> tuple[Atom, ...]:
+    if isinstance(node, Or) and node.minimum == 1:
+        return tuple(_atom(child, statistics) for child in node.clauses)
+    return (_atom(node, statistics),)
+
+
+def _atom(node: Node, statistics: Statistics) -> Atom:
+    match node:
+        case Term(field=field, text=text, boost=boost):
+            return _word(field, text, boost, statistics)
+        case Phrase(field=field, terms=terms, slop=slop, boost=boost):
+            return PhraseWords(
+                words=tuple(_word(field, term, boost, statistics) for term in dict.fromkeys(terms)),
+                parts=tuple(PARTS) if field == TEXT else (field,),
+                keys=tuple(term.encode() for term in terms),
+                slop=slop,
+            )
+        case Prefix(field=field, text=text, boost=boost):
+            return Beginning(field, text, constant(boost * FIELD_BOOSTS[field]))
+        case _:
+            return plan_of(node, statistics)
+
+
+def _word(field: str, text: str, boost: float, statistics: Statistics) -> Word:
+    return Word(field, text.encode(), boost * FIELD_BOOSTS[field] * statistics.idf(field, text))
