@@ -71,7 +71,7 @@ def broadsheet(documents: Mapping[str, Document], folder: Path) -> Ranking:
     def rank(text: str) -> list[str]:
         plan = plan_of(any_word(text), snapshot.statistics)
         answer = leaf.search(plan, Filters(), "relevance", Slice(DEPTH), time.monotonic() + _QUERY_LIMIT_S)
-        return [match.position.article_id for match in answer.matches]
+        return [match.article_id for match in answer.matches]
 
     return rank
 

@@ -204,8 +204,6 @@ def _main() -> None:
     threading.Thread(target=listen, daemon=True).start()
     vocabulary = Vocabulary()
     while True:
-        if vocabulary.full:
-            vocabulary = Vocabulary()
         fields = json.loads(lines.get())
         job = BuildJob(**{**fields, "base": _decode_generation(fields["base"])})
         try:

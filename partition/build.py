@@ -221,6 +221,7 @@ class SegmentBuilder:
             write_columns(file, columns)
             write_articles(file, [self._ids[at] for at in order], [self._frames[at] for at in order])
             file.describe(articles=len(order), dictionary=dictionary, fields=writer.fields)
+        self._vocabulary.trim()
         return file.record()
 
     def _text_lists(

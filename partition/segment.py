@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partition.format import SegmentFile
-from partition.kernels.postings import BOUND_STEPS
+from partition.kernels.postings import BOUND_STEPS, NORMS
 from partition.kernels.reading import fill_row, read_list, read_positions
 from partition.kernels.terms import lower_bound
 from partition.manifest import FileRecord
+from partition.schema import TEXT_FIELDS
 from partition.tombstones import SUFFIX, read_tombstones
 from partition.types import hash64
 
@@ -31,6 +32,8 @@ class TermList(NamedTuple):
 
     row: tuple[int, ...]
     """Shape (8,), for kernels (`kernels/postings.py`)."""
+    packed: bytes
+    """The same as 64-bit integers."""
     df: int
     """Articles on it, deleted ones included."""
     bound: float
@@ -167,10 +170,15 @@ class Segment:
         term = lower_bound(self.keys, self.key_ends, first, last, np.frombuffer(key, np.uint8))
         if term == last or self.key(term) != key:
             return None
-        return self.list_at(term)
+        return self.list_at(term, norms=TEXT_FIELDS.index(field) if field in TEXT_FIELDS else 0)
 
-    def list_at(self, term: int) -> TermList:
-        """The list of the term with this ordinal in the whole dictionary, verified."""
+    def list_at(self, term: int, *, norms: int = 0) -> TermList:
+        """The list of the term with this ordinal in the whole dictionary, verified.
+
+        Args:
+            term: its ordinal.
+            norms: the row of the field's norms that scores are computed with (`kernels/views.py`).
+        """
         area = int(self.areas[term]) & _AREA
         stop = int(self.areas[term + 1]) & _AREA if term + 1 < len(self.areas) else len(self.words)
         # Readers of bits look one word ahead.
@@ -178,7 +186,8 @@ class Segment:
         row = np.zeros((1, 8), np.int64)
         df = int(self.dfs[term])
         fill_row(area, df, self.size, row)
-        return TermList(tuple(row[0].tolist()), df, (int(self.areas[term]) >> 48) / BOUND_STEPS)
+        row[0, NORMS] = norms
+        return TermList(tuple(row[0].tolist()), row.tobytes(), df, (int(self.areas[term]) >> 48) / BOUND_STEPS)
 
     def key(self, term: int) -> bytes:
         """The text of the term with this ordinal in the whole dictionary."""

@@ -2,8 +2,8 @@
 
 Contract: `tokenize` turns texts into the ordinals of terms, exactly as `analysis.terms` would; what is dear happens
 once for each distinct form of a word. A vocabulary grows with the language, not with the archive (some 135,000 forms
-in 54 million words), and serves any number of segments, one after the other; it is dropped when it holds more than
-`MAX_FORMS`.
+in 54 million words), and serves any number of segments, one after the other; between them it forgets everything when
+it holds more than `MAX_FORMS`.
 
 Not here: the loop over bytes (`kernels/tokens.py`).
 """
@@ -63,10 +63,10 @@ class Vocabulary:
     def _most_forms(self) -> int:
         return len(self._keys) // 2
 
-    @property
-    def full(self) -> bool:
-        """Whether it should be dropped when the segment is done."""
-        return self._used > MAX_FORMS
+    def trim(self) -> None:
+        """Forget everything if it is more than `MAX_FORMS`; ordinals that were given out mean nothing then."""
+        if self._used > MAX_FORMS:
+            self._clear()
 
     def __len__(self) -> int:
         return len(self._ordinals)

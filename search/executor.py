@@ -19,7 +19,7 @@ from partition.analysis import exact
 from partition.kernels import clauses, matching
 from partition.kernels.clauses import Clauses
 from partition.kernels.matching import collect, rank_matches
-from partition.kernels.postings import BOUND_STEPS, CLAUSE, NORMS
+from partition.kernels.postings import BOUND_STEPS
 from partition.kernels.ranking import rank_any, rank_few
 from partition.kernels.views import HELD, LATE, LOOKED, SKIPPED, TOTAL, Lists, Page, Range, SegmentView, Top
 from partition.schema import NO_DATE_MS, TEXT_FIELDS
@@ -38,7 +38,6 @@ _SORTS: dict[Sort, int] = {
 FEW = 6
 """Lists have few postings when there are not more than a FEW-th of the segment's articles."""
 _MAX_MASKS = 64
-_NO_LIST = (0,) * 8
 _ABOVE = 1.0 + 1e-9
 """Bounds are rounded up by more than doubles can be wrong."""
 
@@ -223,7 +222,7 @@ class _Bound:
         self._executor = executor
         self._segment = executor.segment
         self._deadline_ns = deadline_ns
-        self._rows: list[tuple[int, ...]] = []
+        self._rows: list[bytes] = []
         self._weights: list[float] = []
         self._units: list[float] = []
         self._atoms: list[tuple[int, ...]] = []
@@ -294,9 +293,7 @@ class _Bound:
         self.starts.append(len(self._atoms))
 
     def _add(self, word: Word, found: TermList, *, scored: bool) -> int:
-        row = list(found.row)
-        row[NORMS] = TEXT_FIELDS.index(word.field)
-        self._rows.append(tuple(row))
+        self._rows.append(found.packed)
         self._weights.append(word.weight if scored else 0.0)
         self._units.append(word.weight * self._executor.unit(word.field))
         return len(self._rows) - 1
@@ -314,7 +311,7 @@ class _Bound:
                 parts += 1
                 for one in found_part:
                     assert one
-                    self._rows.append(one.row)
+                    self._rows.append(one.packed)
                     self._weights.append(0.0)
                     self._units.append(0.0)
         span = len(phrase.keys)
@@ -329,7 +326,7 @@ class _Bound:
     def add_union(self, lists: Iterable[TermList]) -> None:
         """One clause of lists that are not scored."""
         for found in lists:
-            self._rows.append(found.row)
+            self._rows.append(found.packed)
             self._weights.append(0.0)
             self._units.append(0.0)
             self._atoms.append((clauses.WORD, len(self._rows) - 1, 1, 0, 0, 0, 0))
@@ -338,7 +335,7 @@ class _Bound:
 
     def lists(self) -> Lists:
         """For kernels."""
-        rows = np.array(self._rows, np.int64).reshape(-1, CLAUSE + 2)
+        rows = np.frombuffer(b"".join(self._rows), np.int64).reshape(-1, 8)
         return Lists(rows, np.array(self._weights, np.float64), np.array(self._units, np.float64))
 
     def clauses(self) -> Clauses:

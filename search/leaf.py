@@ -7,7 +7,7 @@ Not here: how a segment is searched (`executor.py`), other partitions (`broker.p
 """
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -37,13 +37,27 @@ class Slice(msgspec.Struct, frozen=True):
     """Whether the exact total is wanted."""
 
 
-class Match(NamedTuple):
+class Match(msgspec.Struct, frozen=True, array_like=True):
     """One article of a result."""
 
-    position: Position
+    key: int
+    hash: int
+    article_id: str
     score: int
     """Fixed point (`partition/scoring.py`)."""
-    address: DocAddress
+    partition: int
+    segment: int
+    docnum: int
+
+    @property
+    def position(self) -> Position:
+        """Its place in the total order."""
+        return Position(self.key, self.hash, self.article_id)
+
+    @property
+    def address(self) -> DocAddress:
+        """Where it lies."""
+        return DocAddress(self.partition, self.segment, self.docnum)
 
 
 class LeafAnswer(msgspec.Struct, frozen=True):
@@ -95,7 +109,7 @@ class Leaf:
         segment, partition = self.executors[ordinal].segment, self.partition
         hash_of, id_of = segment.hash_of, segment.article_id
         return [
-            Match(Position(key, hash_of[docnum], id_of(docnum)), score, DocAddress(partition, ordinal, docnum))
+            Match(key, hash_of[docnum], id_of(docnum), score, partition, ordinal, docnum)
             for key, docnum, score in zip(found.keys, found.docnums, found.scores, strict=True)
         ]
 
@@ -125,15 +139,15 @@ def search_leaves(
     return total, matches
 
 
-def _position(match: Match) -> Position:
-    return match.position
+def _position(match: Match) -> tuple[int, int, str]:
+    return match.key, match.hash, match.article_id
 
 
 def floor_of(matches: list[Match], sort: Sort, part: Slice) -> float:
     """The score that an article needs to be among the best, when these are the best so far."""
     if sort != "relevance" or part.backwards or len(matches) < part.size or not matches:
         return 0.0
-    return float(-matches[part.size - 1].position.key)
+    return float(-matches[part.size - 1].key)
 
 
 def page_of(part: Slice, deadline_s: float, floor: float) -> Page:

@@ -1,8 +1,8 @@
-"""Broadsheet: its log, its build and its leaf, with all partitions in the calling thread.
+"""Broadsheet: its segments, its statistics and its leaf, with all partitions in the calling thread.
 
-The build does what production does: events are appended to the log, the index is projected from it, with
-statistics, checksums and fsync; fields that the peers lack (authors, sections, tags and others) are indexed and
-stored too. `size_bytes` leaves the event log out: it is the archive's history, not its index.
+The build does what production does with articles that are in the log: fields that the peers lack (authors, sections,
+tags and others) are indexed and stored too, everything is checksummed and fsynced, statistics are counted and an
+epoch is published. The log itself is the archive's history, not its index, and is left out.
 
 Contract: everything that this package knows of the engine underneath is in this file. Each question is parsed and
 planned from its text; nothing that a kept plan could answer is skipped.
@@ -16,14 +16,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.peers.engine import TOP, Answer, Ask, QueryClass, Question, folder_bytes
-from indexer.builder import build_inline
-from indexer.log import EventLog, Submission
-from indexer.projection import Projector, advance_statistics, log_path
-from indexer.publisher import Retention
-from partition.manifest import Layout
+from indexer.publisher import publish
+from indexer.routing import ROUTING_VERSION, partition_of
+from partition.counting import count_partition, merge_counts
+from partition.manifest import FileRecord, Layout, RootManifest
+from partition.reader import PartitionReader
+from partition.schema import SCHEMA_VERSION
 from partition.segment import Segment
 from partition.statistics import Statistics
 from partition.types import Article
+from partition.vocabulary import Vocabulary
+from partition.writer import Put, write_generation
 from search.exhaustive import Executor, Matches
 from search.leaf import Leaf, Slice, search_leaves
 from search.parsing import parse_query
@@ -45,10 +48,39 @@ class Broadsheet:
 
     def build(self, articles: Sequence[Article], folder: Path) -> None:
         """As `Engine` says."""
-        with EventLog(log_path(folder), partitions=self._partitions) as log:
-            log.append([Submission(article.id, article, b"") for article in articles])
-            advance_statistics(log)
-            Projector(folder, log, build_inline, retention=Retention()).project()
+        layout = Layout(folder)
+        vocabulary = Vocabulary()
+        shares: list[list[Article]] = [[] for _ in range(self._partitions)]
+        for article in articles:
+            shares[partition_of(article.id, self._partitions)].append(article)
+        records, counts = [], []
+        for partition, share in enumerate(shares):
+            generation = layout.generation(partition, 1)
+            changes = (Put(article, version=1, indexed_ms=0) for article in share)
+            record = write_generation(generation, number=1, base=None, changes=changes, vocabulary=vocabulary)
+            counts.append(generation.with_suffix(".counts"))
+            count_partition(PartitionReader(generation, record), counts[-1], through_seq=1)
+            records.append(record)
+        layout.statistics.mkdir(parents=True)
+        statistics = layout.statistics / "1.stat"
+        seal = merge_counts(statistics, shares=counts, through_seq=1)
+        for share_path in counts:
+            share_path.unlink()
+        publish(
+            layout,
+            RootManifest(
+                epoch=1,
+                published_ms=0,
+                routing_version=ROUTING_VERSION,
+                applied_seq=1,
+                indexed_through_ms=0,
+                parked=(),
+                schema_version=SCHEMA_VERSION,
+                statistics_epoch=1,
+                statistics_file=FileRecord(statistics.name, statistics.stat().st_size, seal),
+                partitions=tuple(records),
+            ),
+        )
 
     @contextmanager
     def open(self, folder: Path) -> Iterator[Mapping[QueryClass, Ask]]:
@@ -65,7 +97,7 @@ class Broadsheet:
                 deadline_s = time.monotonic() + PATIENCE_S
                 plan = plan_of(query.node, statistics)
                 total, matches = search_leaves(leaves, plan, query, Slice(TOP, counting=counting), deadline_s)
-                return Answer([match.position.article_id for match in matches], total if counting else None)
+                return Answer([match.article_id for match in matches], total if counting else None)
 
             return ask
 
@@ -81,11 +113,9 @@ class Broadsheet:
         yield asks
 
     def footprint(self, folder: Path) -> dict[str, int]:
-        """As `Engine` says; `segments` of all partitions, and `log_bytes`."""
-        log = log_path(folder)
-        log_bytes = sum(path.stat().st_size for path in folder.glob(f"{log.name}*"))
+        """As `Engine` says; `segments` of all partitions."""
         segments = sum(len(leaf.executors) for leaf in _leaves(_newest(folder)))
-        return {"size_bytes": folder_bytes(folder) - log_bytes, "segments": segments, "log_bytes": log_bytes}
+        return {"size_bytes": folder_bytes(folder), "segments": segments}
 
 
 def query_of(kind: QueryClass, question: Question, statistics: Statistics) -> Query:

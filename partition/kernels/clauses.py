@@ -211,6 +211,15 @@ def _phrase_holds(segment: "SegmentView", lists: "Lists", clauses: Clauses, atom
 
 
 @inlined
+def phrases_hold(segment: "SegmentView", lists: "Lists", clauses: Clauses, doc: int, room: Room) -> bool:
+    """Whether an article that holds all words of all phrases has them in order."""
+    for atom in range(clauses.starts[clauses.optional]):
+        if clauses.atoms[atom, KIND] == PHRASE and not _phrase_holds(segment, lists, clauses, atom, doc, room):
+            return False
+    return True
+
+
+@inlined
 def _atom_score(segment: "SegmentView", lists: "Lists", clauses: Clauses, atom: int, doc: int, room: Room) -> float:
     """What an atom adds to an article, -1 if it does not match; a phrase as if its words stood in order."""
     first, count = clauses.atoms[atom, FIRST], clauses.atoms[atom, COUNT]

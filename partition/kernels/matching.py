@@ -25,6 +25,7 @@ from partition.kernels.clauses import (
     PHRASE,
     SET,
     clauses_view,
+    phrases_hold,
     postings_in_window,
     room_for,
     score_of,
@@ -130,6 +131,8 @@ def rank_matches(
     scores = np.zeros(WINDOW, np.float64)
     timespec = np.empty(2, np.int64)
     phrases, sets = False, False
+    # Whether an article that holds all lists of a query matches it as soon as its phrases do.
+    plain = clauses.minimum == clauses.optional == clauses.starts[clauses.optional]
     for atom in range(clauses.starts[clauses.optional]):
         phrases |= clauses.atoms[atom, KIND] == PHRASE
         sets |= clauses.atoms[atom, KIND] == SET
@@ -189,7 +192,11 @@ def rank_matches(
                         score = scores[offset]
                         if score < least:
                             continue
-                    if phrases or (relevance and not summed):
+                    if summed and phrases and plain:
+                        if not phrases_hold(segment, lists, clauses, doc, room):
+                            continue
+                        total += 1
+                    elif phrases or (relevance and not summed):
                         score = score_of(segment, lists, clauses, doc, least, room)
                         if score < 0.0:
                             continue

@@ -26,9 +26,9 @@ DENSE_SHARE = 16
 BOUND_STEPS = 255
 """Block maxima of tf / (tf + norm) are kept in so many steps, rounded up."""
 
-AREA, DF, BLOCKS, BITMAP, RANKS, DATA, CLAUSE, NORMS = range(8)
+AREA, DF, BLOCKS, BITMAP, RANKS, DATA, _SPARE, NORMS = range(8)
 """A row: first word of the list, articles on it, blocks, first word of the bitmap (-1 unless dense) and of its ranks,
-first word of the blocks' data; then for the query: ordinal of the clause, row of the field's norms."""
+first word of the blocks' data, nothing, row of the field's norms."""
 
 _LOW = np.uint64(0xFFFF_FFFF)
 _PLACE = np.uint64((1 << 40) - 1)
@@ -104,7 +104,8 @@ def encode(
         widest, most, bound = 0, 0, 0.0
         before = previous
         for at in range(first, stop):
-            widest = max(widest, docs[at] - before - 1)
+            if at < stop - 1:  # the last one is in the header
+                widest = max(widest, docs[at] - before - 1)
             most = max(most, tfs[at] - 1)
             before = docs[at]
             bound = max(bound, tfs[at] / (tfs[at] + norms[docs[at]])) if len(norms) else 1.0
@@ -118,7 +119,7 @@ def encode(
             | (np.uint64(steps) << np.uint64(55))
         )
         bit = 64 * end
-        for at in range(first, stop - 1):  # the last one is in the block's first word
+        for at in range(first, stop - 1):
             put(words, bit, doc_width, docs[at] - previous - 1 if doc_width else 0)
             previous = docs[at]
             bit += doc_width

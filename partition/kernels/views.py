@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from numba import types
 
-from partition.kernels.jit import f64w, f64w2, i64s, i64w, i64w2, u8s, u32s, u64s, u64w
+from partition.kernels.jit import f64w, f64w2, i64m, i64s, i64w, u8s, u32s, u64s, u64w
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,7 +80,7 @@ HELD, TOTAL, LATE, LOOKED, SKIPPED = range(5)
 
 # A tuple's arrays must be exactly of these types: what is read from a file is read-only, what is made is not.
 segment_view = types.NamedTuple((u64s, f64w2, i64s, u64s, u8s, u32s, types.int64), SegmentView)
-lists_view = types.NamedTuple((i64w2, f64w, f64w), Lists)
+lists_view = types.NamedTuple((i64m, f64w, f64w), Lists)
 range_view = types.NamedTuple((u64w, types.int64, types.int64), Range)
 page_view = types.NamedTuple((i64w, u8s, types.boolean, types.float64, types.int64), Page)
 top_view = types.NamedTuple((i64w, u64w, i64w), Top)

@@ -105,13 +105,14 @@ def test_words_whose_keys_are_alike() -> None:
     assert _found(Vocabulary(), [text]) == [terms(text)]
 
 
-def test_a_full_vocabulary_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its owner drops it when the segment is done; until then it goes on."""
+def test_a_vocabulary_that_grew_too_large_forgets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When it is told that nobody uses its ordinals any more, and not before; then it goes on as if new."""
     monkeypatch.setattr("partition.vocabulary.MAX_FORMS", 3)
     vocabulary = Vocabulary()
-    full = []
-    for text in ("one two ONE three", "One", "four one"):
+    sizes = []
+    for text in ("one two ONE three", "One", "four one", "two five six seven eight"):
         assert _found(vocabulary, [text]) == [terms(text)]
-        full.append(vocabulary.full)
-    assert full == [False, False, True]
-    assert len(vocabulary) == 4
+        sizes.append(len(vocabulary))
+        vocabulary.trim()
+    assert sizes == [3, 3, 4, 5]
+    assert len(vocabulary) == 0

@@ -17,6 +17,7 @@ from partition.merge_policy import FACTOR, MAX_DEAD
 from partition.reader import PartitionReader
 from partition.schema import TEXT_FIELDS
 from partition.statistics import Statistics, TermCounts
+from partition.vocabulary import Vocabulary
 from partition.writer import Put, Withdraw
 from tests.archive import made_up
 from tests.partition.generations import Chain, Change, expected, found, generations, words_of
@@ -99,6 +100,23 @@ def test_what_does_not_fit_into_memory_becomes_another_segment(tmp_path: Path) -
     record = chain.write([Put(one, 1, 0) for one in made_up(FACTOR - 1)], memory_mb=0)
     assert record.segments == FACTOR - 1
     assert found(chain.reader()) == {one: expected(put) for one, put in chain.models[-1].items()}
+
+
+def test_one_vocabulary_serves_many_segments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Generations are the same whether it is new, was used before, or forgets everything after each segment."""
+    known, forgetful = Vocabulary(), Vocabulary()
+    known.tokenize([b"storm Storms zebra"])
+    chains = {name: Chain(tmp_path / name) for name in ("new", "known", "forgetful")}
+    for articles in (made_up(60), made_up(60, seed=2, prefix="m")):
+        puts = [Put(one, 1, 0) for one in articles]
+        chains["new"].write(puts)
+        chains["known"].write(puts, vocabulary=known)
+        with monkeypatch.context() as patched:
+            patched.setattr("partition.vocabulary.MAX_FORMS", 0)
+            chains["forgetful"].write(puts, vocabulary=forgetful)
+        assert len(known) > 20
+        assert len(forgetful) == 0
+    assert chains["new"].record == chains["known"].record == chains["forgetful"].record
 
 
 def test_generations_share_files_and_outlive_each_other(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def encode(postings: Sequence[Posting], articles: int) -> tuple[list[int], int]:
         differences = [
             one - other - 1 for other, one in zip([before, *docs[start:]], docs[start : start + BLOCK], strict=False)
         ]
-        doc_width = 0 if dense else max(differences).bit_length()
+        doc_width = 0 if dense else max(differences[:-1], default=0).bit_length()
         tf_width = (max(one.tf for one in block) - 1).bit_length()
         headers.append([block[-1].doc | len(data) << 32, doc_width << 40 | tf_width << 45 | bound_of(block) << 55])
         numbers = [] if dense else [(difference, doc_width) for difference in differences[:-1]]

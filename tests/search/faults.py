@@ -47,9 +47,9 @@ def stop(process: int) -> None:
 
 
 def damage(path: Path) -> None:
-    """One bit of a file, in a new file of the same name: what is mapped already stays as it is."""
+    """The last bit of a file, which is verified on opening, in a new file: what is mapped already stays as it is."""
     content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
+    content[-1] ^= 1
     aside = path.with_name("damaged")
     aside.write_bytes(content)
     aside.replace(path)

@@ -9,11 +9,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 import httpx2
+import numpy as np
 import pytest
 
 from indexer.publisher import Retention
 from indexer.routing import partition_of
+from partition.envelope import HEADER_BYTES
 from partition.manifest import Layout, read_manifest
+from partition.segment import Segment
 from partition.types import Article
 from tests.api_server import ApiServer, eventually, problem_of
 from tests.archive import PARTITIONS, Archive, publish
@@ -94,6 +97,27 @@ def test_damage_that_shows_when_a_process_is_replaced(own_archive: Path) -> None
             response = server.client.get("/v1/articles/" + quote(item["id"], safe=""))
             in_damaged = partition_of(item["id"], PARTITIONS) == 3
             assert response.status_code in ({503} if in_damaged else {200, 404}), response.text
+
+
+def test_damage_that_shows_when_it_is_touched(own_archive: Path) -> None:
+    """Pages that nothing has looked at yet may go bad under a server: the query that needs them says so."""
+    # Words enough that the list of "budget" lies pages away from all that is read on opening.
+    body = " ".join(f"a{number} z{number}" for number in range(5000))
+    publish(own_archive, [Article(id="large", title="Budget", body=body)])
+    partition = partition_of("large", PARTITIONS)
+    path = segment_file(own_archive, partition)
+    segment = Segment(path, np.empty(0, np.int64))
+    found = segment.term_list("text", b"budget")
+    assert found
+    at = HEADER_BYTES + 8 * found.row[0]
+    with ApiServer(own_archive) as server:
+        with path.open("r+b") as file:  # the very file that is mapped
+            file.seek(at)
+            file.write(bytes([segment.words[found.row[0]].tobytes()[0] ^ 1]))
+        failed = failed_of(problem_of(server.search(QUERY), 503, "partial-results"))
+        assert set(failed) == {partition}
+        assert failed[partition].startswith("damaged")
+        assert failed_of(server.page({**QUERY, "allow_partial": "true"})) == failed
 
 
 def test_epoch_that_vanishes_under_a_server(own_archive: Path) -> None:
