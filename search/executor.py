@@ -21,7 +21,7 @@ from partition.kernels.clauses import Clauses
 from partition.kernels.matching import collect, rank_matches
 from partition.kernels.postings import BOUND_STEPS
 from partition.kernels.ranking import rank_any, rank_few
-from partition.kernels.views import HELD, LATE, LOOKED, SKIPPED, TOTAL, Lists, Page, Range, SegmentView, Top
+from partition.kernels.views import HELD, LATE, Lists, Page, Range, SegmentView, Top
 from partition.schema import NO_DATE_MS, TEXT_FIELDS
 from partition.scoring import K1, ONE, norms_of
 from partition.segment import Segment, TermList
@@ -55,6 +55,9 @@ class Found(NamedTuple):
     """Windows of articles that were looked into."""
     skipped: int
     """Windows that could not hold a better article."""
+
+
+_NOTHING = Found([], [], [], 0, "none", 0, 0)
 
 
 class _Scratch(threading.local):
@@ -106,34 +109,48 @@ class SegmentExecutor:
         range_ = self._range(filters)
         report = np.zeros(5, np.int64)
         top = Top(np.empty(size, np.int64), np.empty(size, np.uint64), np.empty(size, np.int64))
-        bound = _Bound(self, plan, page.deadline_ns)
-        if bound.impossible or range_.low >= range_.high:
-            return Found([], [], [], 0, "none", 0, 0)
-        backwards = bool(page.after[3])
-        if bound.any_words and sort == "relevance" and not backwards:
-            lists = bound.lists()
-            if bound.postings * FEW <= self.segment.size:
-                algorithm = "rank_few"
-                rank_few(self.view, lists, range_, page, top, *_scratch.of(self.segment.size), report)
-            else:
-                algorithm = "rank_any"
-                rank_any(self.view, lists, range_, page, top, report)
+        backwards = page.after[3] != 0
+        if plan.words and sort == "relevance" and not backwards:
+            algorithm = self._search_words(plan.words, range_, page, top, report)
             held = int(report[HELD])
             keys = top.keys[:held].tolist()
             scores = [-key for key in keys]
         else:
+            bound = _Bound(self, plan, page.deadline_ns)
+            if bound.impossible or range_.low >= range_.high:
+                return _NOTHING
             algorithm = "rank_matches"
-            top_scores = np.empty(size, np.float64)
-            rank_matches(
-                self.view, bound.lists(), bound.clauses(), range_, page, _SORTS[sort], top, top_scores, report
-            )
+            found = np.empty(size, np.float64)
+            rank_matches(self.view, bound.lists(), bound.clauses(), range_, page, _SORTS[sort], top, found, report)
             held = int(report[HELD])
             keys = [~key for key in top.keys[:held].tolist()] if backwards else top.keys[:held].tolist()
-            scores = [int(score) for score in top_scores[:held].tolist()]
+            scores = [int(score) for score in found[:held].tolist()]
         if report[LATE]:
             raise DeadlineError
-        total, looked, skipped = (int(report[at]) for at in (TOTAL, LOOKED, SKIPPED))
+        _held, total, _late, looked, skipped = report.tolist()
         return Found(top.docs[:held].tolist(), keys, scores, total, algorithm, looked, skipped)
+
+    def _search_words(
+        self, words: tuple[Word, ...], range_: Range, page: Page, top: Top, report: NDArray[np.int64]
+    ) -> str:
+        """Any of some words; returns the name of the kernel."""
+        rows, weights, units = [], [], []
+        postings = 0
+        for word in words:
+            found = self.segment.term_list(word.field, word.key)
+            if found:
+                rows.append(found.packed)
+                weights.append(word.weight)
+                units.append(word.weight * self._units[word.field])
+                postings += found.df
+        if not rows or range_.low >= range_.high:
+            return "none"
+        lists = Lists(np.frombuffer(b"".join(rows), np.int64).reshape(-1, 8), np.array(weights), np.array(units))
+        if postings * FEW <= self.segment.size:
+            rank_few(self.view, lists, range_, page, top, *_scratch.of(self.segment.size), report)
+            return "rank_few"
+        rank_any(self.view, lists, range_, page, top, report)
+        return "rank_any"
 
     def matches(self, plan: Plan, filters: Filters, deadline_ns: int) -> NDArray[np.uint64]:
         """A bit for each docnum: which articles match.
@@ -230,10 +247,6 @@ class _Bound:
         self._bitmaps: list[NDArray[np.uint64]] = []
         self._constants: list[float] = []
         self._scores: list[NDArray[np.float64]] = []
-        self.postings = 0
-        """Of all words, phrases not counted."""
-        self.any_words = plan.minimum == 1 and not plan.excluded
-        """Whether any of some words will do."""
         self.impossible = False
         self._minimum = plan.minimum
         self._optional = 0
@@ -276,7 +289,6 @@ class _Bound:
         for _cost, atom, lists in clause:
             match atom:
                 case Word():
-                    self.postings += lists[0].df
                     self._atoms.append((clauses.WORD, self._add(atom, lists[0], scored=scored), 1, 0, 0, 0, 0))
                 case PhraseWords():
                     self._add_phrase(atom, lists, scored=scored)
@@ -299,7 +311,6 @@ class _Bound:
         return len(self._rows) - 1
 
     def _add_phrase(self, phrase: PhraseWords, lists: tuple[TermList, ...], *, scored: bool) -> None:
-        self.any_words = False
         first = len(self._rows)
         for word, found in zip(phrase.words, lists, strict=True):
             self._add(word, found, scored=scored)
@@ -318,7 +329,6 @@ class _Bound:
         self._atoms.append((clauses.PHRASE, first, len(lists), phrase.slop, parts, places, span))
 
     def _add_set(self, bitmap: NDArray[np.uint64], constant: float, row: int) -> None:
-        self.any_words = False
         self._atoms.append((clauses.SET, len(self._bitmaps), row, 0, 0, 0, 0))
         self._bitmaps.append(bitmap)
         self._constants.append(constant)

@@ -16,10 +16,10 @@ from partition.kernels.views import Page
 from partition.reader import PartitionReader
 from partition.statistics import Statistics
 from partition.types import DocAddress
-from search.executor import Found, SegmentExecutor
+from search.executor import SegmentExecutor
 from search.order import Position
 from search.plan import Plan
-from search.query import Filters, Query, Sort
+from search.query import Filters, Sort
 
 _SIGN = 1 << 63
 
@@ -76,42 +76,10 @@ class Leaf:
         self.reader = reader
         self.executors = [SegmentExecutor(segment, statistics) for segment in reader.segments]
 
-    def search(
-        self, plan: Plan, filters: Filters, sort: Sort, part: Slice, deadline_s: float, *, floor: float = 0.0
-    ) -> LeafAnswer:
-        """The total and the best matches of the partition.
-
-        Args:
-            plan: of the query.
-            filters: what articles must satisfy besides.
-            sort: the order.
-            part: what is wanted of its result.
-            deadline_s: when to give up, on the monotonic clock.
-            floor: a score that `part.size` matches elsewhere have reached: less need not be found.
-
-        Raises:
-            DeadlineError: it took too long.
-        """
-        total = 0
-        matches: list[Match] = []
-        for ordinal, executor in enumerate(self.executors):
-            page = page_of(part, deadline_s, floor)
-            found = executor.search(plan, filters, sort, part.size, page)
-            total += found.total
-            matches += self._matches(ordinal, found)
-            if ordinal:
-                matches.sort(key=_position, reverse=part.backwards)
-                del matches[part.size :]
-            floor = max(floor, floor_of(matches, sort, part))
+    def search(self, plan: Plan, filters: Filters, sort: Sort, part: Slice, deadline_s: float) -> LeafAnswer:
+        """The total and the best matches of the partition; as `search_leaves`."""
+        total, matches = search_leaves([self], plan, filters, sort, part, deadline_s)
         return LeafAnswer(total, tuple(matches))
-
-    def _matches(self, ordinal: int, found: Found) -> list[Match]:
-        segment, partition = self.executors[ordinal].segment, self.partition
-        hash_of, id_of = segment.hash_of, segment.article_id
-        return [
-            Match(key, hash_of[docnum], id_of(docnum), score, partition, ordinal, docnum)
-            for key, docnum, score in zip(found.keys, found.docnums, found.scores, strict=True)
-        ]
 
     def stored(self, address: DocAddress) -> dict[str, Any]:
         """The stored fields of one article."""
@@ -119,38 +87,51 @@ class Leaf:
 
 
 def search_leaves(
-    leaves: Iterable[Leaf], plan: Plan, query: Query, part: Slice, deadline_s: float
+    leaves: Iterable[Leaf], plan: Plan, filters: Filters, sort: Sort, part: Slice, deadline_s: float
 ) -> tuple[int, list[Match]]:
     """The total and the best matches of several partitions, one after the other.
+
+    Args:
+        leaves: the partitions.
+        plan: of the query.
+        filters: what articles must satisfy besides.
+        sort: the order.
+        part: what is wanted of the result.
+        deadline_s: when to give up, on the monotonic clock.
 
     Raises:
         DeadlineError: it took too long.
     """
-    total, floor = 0, 0.0
-    matches: list[Match] = []
-    for nth, leaf in enumerate(leaves):
-        answer = leaf.search(plan, query.filters, query.sort, part, deadline_s, floor=floor)
-        total += answer.total
-        matches += answer.matches
-        if nth:
-            matches.sort(key=_position, reverse=part.backwards)
-            del matches[part.size :]
-        floor = floor_of(matches, query.sort, part)
-    return total, matches
+    total, segments = 0, 0
+    page = page_of(part, deadline_s)
+    best: list[Match] = []
+    for leaf in leaves:
+        partition = leaf.partition
+        for ordinal, executor in enumerate(leaf.executors):
+            found = executor.search(plan, filters, sort, part.size, page)
+            total += found.total
+            if not found.docnums:
+                continue
+            segments += 1
+            hash_of, id_of = executor.segment.hash_of, executor.segment.article_id
+            best += [
+                Match(key, hash_of[docnum], id_of(docnum), score, partition, ordinal, docnum)
+                for key, docnum, score in zip(found.keys, found.docnums, found.scores, strict=True)
+            ]
+            if segments > 1:
+                best.sort(key=_order, reverse=part.backwards)
+                del best[part.size :]
+            if sort == "relevance" and not part.backwards and len(best) >= part.size > 0:
+                # Elsewhere, an article that scores less than the last of these need not be found.
+                page = page._replace(floor=float(-best[part.size - 1].key))
+    return total, best
 
 
-def _position(match: Match) -> tuple[int, int, str]:
+def _order(match: Match) -> tuple[int, int, str]:
     return match.key, match.hash, match.article_id
 
 
-def floor_of(matches: list[Match], sort: Sort, part: Slice) -> float:
-    """The score that an article needs to be among the best, when these are the best so far."""
-    if sort != "relevance" or part.backwards or len(matches) < part.size or not matches:
-        return 0.0
-    return float(-matches[part.size - 1].key)
-
-
-def page_of(part: Slice, deadline_s: float, floor: float) -> Page:
+def page_of(part: Slice, deadline_s: float) -> Page:
     """The slice as kernels want it."""
     after, after_id = np.zeros(4, np.int64), np.frombuffer(b"", np.uint8)
     if part.after is not None:
@@ -161,4 +142,4 @@ def page_of(part: Slice, deadline_s: float, floor: float) -> Page:
         after[2] = hash_ - 2 * _SIGN if hash_ & _SIGN else hash_  # the same bits, signed
         after_id = np.frombuffer(part.after.article_id.encode(), np.uint8)
     after[3] = part.backwards
-    return Page(after, after_id, part.counting, floor, int(deadline_s * 1e9))
+    return Page(after, after_id, part.counting, 0.0, int(deadline_s * 1e9))

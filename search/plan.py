@@ -48,6 +48,8 @@ class Plan(msgspec.Struct, frozen=True):
     clauses: tuple[tuple["Atom", ...], ...]
     minimum: int
     excluded: tuple[tuple["Atom", ...], ...] = ()
+    words: tuple[Word, ...] = ()
+    """All its atoms, if they are words of which any will do."""
 
 
 Atom = Word | PhraseWords | Beginning | Plan
@@ -64,9 +66,14 @@ def plan_of(node: Node, statistics: Statistics) -> Plan:
             clauses = tuple(_clause(child, statistics) for child in required if child != Every())
             return Plan(clauses, len(clauses), tuple(_clause(child, statistics) for child in excluded))
         case Or(clauses=children, minimum=minimum):
-            return Plan(tuple((_atom(child, statistics),) for child in children), minimum)
+            return _any_of(tuple(_atom(child, statistics) for child in children), minimum)
         case _:
-            return Plan(((_atom(node, statistics),),), 1)
+            return _any_of((_atom(node, statistics),), 1)
+
+
+def _any_of(atoms: tuple[Atom, ...], minimum: int) -> Plan:
+    words = tuple(atom for atom in atoms if type(atom) is Word) if minimum == 1 else ()
+    return Plan(tuple((atom,) for atom in atoms), minimum, (), words if len(words) == len(atoms) else ())
 
 
 def _clause(node: Node, statistics: Statistics) -> tuple[Atom, ...]:

@@ -96,7 +96,9 @@ class Broadsheet:
                 query = query_of(kind, question, statistics)
                 deadline_s = time.monotonic() + PATIENCE_S
                 plan = plan_of(query.node, statistics)
-                total, matches = search_leaves(leaves, plan, query, Slice(TOP, counting=counting), deadline_s)
+                total, matches = search_leaves(
+                    leaves, plan, query.filters, query.sort, Slice(TOP, counting=counting), deadline_s
+                )
                 return Answer([match.article_id for match in matches], total if counting else None)
 
             return ask

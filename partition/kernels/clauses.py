@@ -31,8 +31,8 @@ KIND, FIRST, COUNT, SLOP, PARTS, PLACES, SPAN = range(7)
 also: slop, in how many fields it may stand, the first of the lists to look for positions in, and words in it; for
 each field, the lists of the phrase's words in order."""
 
-FEW = 48
-"""Articles of a window up to which each is looked up in a list, rather than the list read."""
+LOOK_UP = 12
+"""Looking an article up in a list costs about as much as reading so many of its postings."""
 
 
 class Clauses(NamedTuple):
@@ -113,11 +113,11 @@ def count_bits(bits: "NDArray[np.uint64]") -> int:
 
 @inlined
 def _list_bits(
-    segment: "SegmentView", lists: "Lists", n: int, start: int, among: int, few: bool, into: int, room: Room
+    segment: "SegmentView", lists: "Lists", n: int, start: int, among: int, some: int, into: int, room: Room
 ) -> None:
-    """Set the bits of a window's articles that are on a list; only those in row `among` matter, which may be few."""
+    """Set the bits of a window's articles that are on a list; only those in row `among` matter, which are `some`."""
     rows = lists.rows
-    if few and rows[n, BITMAP] < 0:
+    if rows[n, BITMAP] < 0 and some * LOOK_UP * len(segment.hashes) < rows[n, DF] * WINDOW:
         for word in range(WORDS):
             left = room.bits[among, word]
             while left:
@@ -134,7 +134,7 @@ def _list_bits(
 
 @inlined
 def _clause_bits(
-    segment: "SegmentView", lists: "Lists", clauses: Clauses, clause: int, start: int, few: bool, room: Room
+    segment: "SegmentView", lists: "Lists", clauses: Clauses, clause: int, start: int, some: int, room: Room
 ) -> None:
     """Row CLAUSE becomes the window's articles that match, those in MATCHES at least; phrases as sets of words."""
     bits = room.bits
@@ -146,20 +146,19 @@ def _clause_bits(
             for word in range(WORDS):
                 bits[CLAUSE, word] |= clauses.bitmaps[first, base + word]
         elif clauses.atoms[atom, KIND] == WORD:
-            _list_bits(segment, lists, first, start, MATCHES, few, CLAUSE, room)
+            _list_bits(segment, lists, first, start, MATCHES, some, CLAUSE, room)
         else:
             for word in range(WORDS):
                 bits[ATOM, word] = bits[MATCHES, word]
-            left = few
+            left = some
             for n in range(first, first + count):
                 bits[LIST, :] = 0
                 _list_bits(segment, lists, n, start, ATOM, left, LIST, room)
-                found = 0
+                left = 0
                 for word in range(WORDS):
                     bits[ATOM, word] &= bits[LIST, word]
-                    found += np.int64(popcount(bits[ATOM, word]))
-                left = found < FEW
-                if found == 0:
+                    left += np.int64(popcount(bits[ATOM, word]))
+                if left == 0:
                     break
             for word in range(WORDS):
                 bits[CLAUSE, word] |= bits[ATOM, word]
@@ -274,20 +273,20 @@ def window_matches(
     if minimum == 1:
         bits[UNION, :] = 0
         for clause in range(optional):
-            _clause_bits(segment, lists, clauses, clause, start, False, room)
+            _clause_bits(segment, lists, clauses, clause, start, WINDOW, room)
             for word in range(WORDS):
                 bits[UNION, word] |= bits[CLAUSE, word]
         for word in range(WORDS):
             bits[MATCHES, word] &= bits[UNION, word]
     elif minimum == optional:
+        some = WINDOW
         for clause in range(optional):
-            few = clause > 0 and count_bits(bits[MATCHES]) < FEW
-            _clause_bits(segment, lists, clauses, clause, start, few, room)
-            left = np.uint64(0)
+            _clause_bits(segment, lists, clauses, clause, start, some, room)
+            some = 0
             for word in range(WORDS):
                 bits[MATCHES, word] &= bits[CLAUSE, word]
-                left |= bits[MATCHES, word]
-            if left == 0:
+                some += np.int64(popcount(bits[MATCHES, word]))
+            if some == 0:
                 return 0
     else:
         _match_some(segment, lists, clauses, start, room)
@@ -295,7 +294,7 @@ def window_matches(
         found = count_bits(bits[MATCHES])
         if found == 0:
             return 0
-        _clause_bits(segment, lists, clauses, clause, start, found < FEW, room)
+        _clause_bits(segment, lists, clauses, clause, start, found, room)
         _exclude(segment, lists, clauses, clause, start, room)
     return count_bits(bits[MATCHES])
 
@@ -306,7 +305,7 @@ def _match_some(segment: "SegmentView", lists: "Lists", clauses: Clauses, start:
     bits = room.bits
     room.counts[:] = 0
     for clause in range(clauses.optional):
-        _clause_bits(segment, lists, clauses, clause, start, False, room)
+        _clause_bits(segment, lists, clauses, clause, start, WINDOW, room)
         for word in range(WORDS):
             left = bits[CLAUSE, word] & bits[MATCHES, word]
             while left:
@@ -340,13 +339,3 @@ def _exclude(segment: "SegmentView", lists: "Lists", clauses: Clauses, clause: i
                 ):
                     bits[MATCHES, word] &= ~lowest
                     break
-
-
-@inlined
-def postings_in_window(segment: "SegmentView", lists: "Lists") -> int:
-    """How many scored postings a window has on average."""
-    postings = 0
-    for n in range(len(lists.rows)):
-        if lists.weights[n] > 0.0:
-            postings += lists.rows[n, DF]
-    return postings * WINDOW // max(WINDOW, len(segment.hashes))

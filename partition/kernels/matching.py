@@ -21,19 +21,19 @@ from partition.kernels.clauses import (
     COUNT,
     FIRST,
     KIND,
+    LOOK_UP,
     MATCHES,
     PHRASE,
     SET,
     clauses_view,
     phrases_hold,
-    postings_in_window,
     room_for,
     score_of,
     window_matches,
 )
 from partition.kernels.clock import passed
 from partition.kernels.jit import f64w, i64, i64w, inlined, kernel, u64w, void
-from partition.kernels.postings import AREA, BLOCK, BLOCKS, DF, NORMS, block_docs, last_doc, seek, tf_at
+from partition.kernels.postings import AREA, BLOCK, BLOCKS, DF, NORMS, block_docs, find, last_doc, seek, tf_at
 from partition.kernels.ranking import WINDOW, WORDS, contribution, window_bound
 from partition.kernels.top import offer
 from partition.kernels.views import (
@@ -59,8 +59,8 @@ if TYPE_CHECKING:
 RELEVANCE, NEWEST, OLDEST = range(3)
 LAST = 2**63 - 1
 NO_DATE = -(2**63)
-LOOK_UP = 48
-"""Looking an article up in a list costs about as much as adding up so many postings."""
+MANY = 8
+"""Articles of a window from which on lists are added up one by one, rather than articles scored one by one."""
 
 
 @inlined
@@ -89,11 +89,35 @@ def _bound(segment: "SegmentView", lists: "Lists", clauses: "Clauses", start: in
 
 
 @inlined
-def _add_up(segment: "SegmentView", lists: "Lists", start: int, scores: "NDArray[np.float64]", room: "Room") -> None:
-    """Add up all scored lists for the window's articles in MATCHES."""
+def _look_up(
+    segment: "SegmentView", lists: "Lists", n: int, start: int, scores: "NDArray[np.float64]", room: "Room"
+) -> None:
+    """Add one list to the scores of the window's articles in MATCHES, looking up each."""
+    rows, words = lists.rows, segment.words
+    for word in range(WORDS):
+        left = room.bits[MATCHES, word]
+        while left:
+            lowest = left & (~left + ONE)
+            left ^= lowest
+            offset = 64 * word + np.int64(popcount(lowest - ONE))
+            ordinal = find(words, rows, n, start + offset, room.cursors, room.buffer)
+            if ordinal >= 0:
+                tf = np.float64(tf_at(words, rows, n, ordinal))
+                norm = segment.norms[rows[n, NORMS], start + offset]
+                scores[offset] += contribution(lists.weights[n], tf, norm)
+
+
+@inlined
+def _add_up(
+    segment: "SegmentView", lists: "Lists", start: int, found: int, scores: "NDArray[np.float64]", room: "Room"
+) -> None:
+    """Add all scored lists to the scores of the window's articles in MATCHES, which are `found`."""
     rows, words = lists.rows, segment.words
     for n in range(len(rows)):
         if not lists.weights[n] > 0.0:
+            continue
+        if found * LOOK_UP * len(segment.hashes) < rows[n, DF] * WINDOW:
+            _look_up(segment, lists, n, start, scores, room)
             continue
         block = seek(words, rows[n, AREA], rows[n, BLOCKS], room.blocks[n], start)
         room.blocks[n] = block
@@ -141,7 +165,6 @@ def rank_matches(
     pruning = relevance and not backwards
     threshold = page.floor if pruning else 0.0
     descending = (sort == NEWEST) != backwards and not relevance
-    many = max(16, postings_in_window(segment, lists) // LOOK_UP)
     held, total = 0, 0
     # Articles without a date come last by time, though their docnums are the first; backwards they come first.
     middle = range_.high if relevance else min(max(segment.dated, range_.low), range_.high)
@@ -173,10 +196,10 @@ def rank_matches(
                 if worthless:
                     continue
             # A sum over all lists is the score, or with phrases no less than it.
-            summed = relevance and found > many and not sets
+            summed = relevance and found > MANY and not sets
             if summed:
                 scores[:] = 0.0
-                _add_up(segment, lists, start, scores, room)
+                _add_up(segment, lists, start, found, scores, room)
             # What is not good enough must be decided only to be counted.
             least = 0.0 if phrases and page.counting else threshold
             for nth_word in range(WORDS):

@@ -179,6 +179,52 @@ def add_scores(
         block += 1
 
 
+@inlined
+def first_threshold(
+    segment: "SegmentView",
+    lists: "Lists",
+    range_: "Range",
+    cursors: "NDArray[np.int64]",
+    buffer: "NDArray[np.int32]",
+    best: "NDArray[np.float64]",
+) -> float:
+    """A score that as many articles reach as `best` has room for, 0 if none is found quickly.
+
+    The block of the weightiest list that promises most is scored, so that the walk can be choosy from the beginning.
+    """
+    rows, words = lists.rows, segment.words
+    weightiest = 0
+    for n in range(len(rows)):
+        if lists.weights[n] > lists.weights[weightiest]:
+            weightiest = n
+    promising, most = 0, -1
+    for block in range(rows[weightiest, BLOCKS]):
+        steps = steps_of(words, rows[weightiest, AREA], block)
+        if steps > most:
+            promising, most = block, steps
+    count = block_docs(words, rows, weightiest, promising, buffer, weightiest)
+    cursors[weightiest, 1] = promising
+    best[:] = 0.0
+    for at in range(count):
+        doc = np.int64(buffer[weightiest, at])
+        if doc < range_.low or doc >= range_.high or not (range_.mask[doc >> 6] >> np.uint64(doc & 63)) & ONE:
+            continue
+        score = 0.0
+        for n in range(len(rows)):
+            ordinal = promising * BLOCK + at if n == weightiest else find(words, rows, n, doc, cursors, buffer)
+            if ordinal >= 0:
+                tf = np.float64(tf_at(words, rows, n, ordinal))
+                score += contribution(lists.weights[n], tf, segment.norms[rows[n, NORMS], doc])
+        place = len(best)
+        while place and best[place - 1] < score:
+            place -= 1
+        for after in range(len(best) - 1, place, -1):
+            best[after] = best[after - 1]
+        if place < len(best):
+            best[place] = score
+    return best[len(best) - 1] if len(best) else 0.0
+
+
 @kernel(void(segment_view, lists_view, range_view, page_view, top_view, i64w))
 def rank_any(
     segment: "SegmentView", lists: "Lists", range_: "Range", page: "Page", top: "Top", report: "NDArray[np.int64]"
@@ -201,6 +247,9 @@ def rank_any(
     timespec = np.empty(2, np.int64)
     held, total = 0, 0
     threshold = page.floor
+    if not page.after[0]:
+        best = np.empty(len(top.keys), np.float64)
+        threshold = max(threshold, first_threshold(segment, lists, range_, cursors, buffer, best))
     for start in range(range_.low & ~(WINDOW - 1), range_.high, WINDOW):
         if passed(page.deadline_ns, timespec):
             report[LATE] = 1
