@@ -24,14 +24,14 @@ _FIRST_SLOTS = 1 << 17
 
 
 @cache
-def _lower() -> NDArray[np.uint8]:
+def ascii_lower() -> NDArray[np.uint8]:
     """By byte: the lower case of an ASCII word character, 0 for anything else."""
     ascii_ = [chr(code) for code in range(128)]
     return np.array([ord(c.lower()) if re.match(r"\w", c) else 0 for c in ascii_] + [0] * 128, np.uint8)
 
 
 @cache
-def _letters() -> NDArray[np.uint8]:
+def word_characters() -> NDArray[np.uint8]:
     """A bit for each code point: whether it is a word character to Python's regular expressions."""
     bits = np.zeros(0x110000, np.bool_)
     for first, last in ((0, 0xD800), (0xE000, 0x110000)):
@@ -96,8 +96,8 @@ class Vocabulary:
                 text,
                 bounds,
                 article,
-                _lower(),
-                _letters(),
+                ascii_lower(),
+                word_characters(),
                 self._keys,
                 self._slots,
                 self._starts,

@@ -99,6 +99,7 @@ class SegmentExecutor:
             for field, mean in zip(TEXT_FIELDS, averages, strict=True)
         }
         self._masks: dict[tuple[Choice, ...], NDArray[np.uint64]] = {}
+        self._structures: dict[tuple[int, int], Clauses] = {}
 
     def search(self, plan: Plan, filters: Filters, sort: Sort, size: int, page: Page) -> Found:
         """The best `size` articles of a page.
@@ -107,21 +108,35 @@ class SegmentExecutor:
             DeadlineError: it took too long.
         """
         range_ = self._range(filters)
+        if range_.low >= range_.high:
+            return _NOTHING
         report = np.zeros(5, np.int64)
         top = Top(np.empty(size, np.int64), np.empty(size, np.uint64), np.empty(size, np.int64))
         backwards = page.after[3] != 0
-        if plan.words and sort == "relevance" and not backwards:
-            algorithm = self._search_words(plan.words, range_, page, top, report)
+        if plan.words:
+            lists, postings = self._lists(plan.words)
+            if len(lists.rows) < plan.minimum:
+                return _NOTHING
+            structure = self._clauses(len(lists.rows), plan.minimum)
+        else:
+            bound = _Bound(self, plan, page.deadline_ns)
+            if bound.impossible:
+                return _NOTHING
+            lists, structure, postings = bound.lists(), bound.clauses(), 0
+        if plan.words and plan.minimum == 1 and sort == "relevance" and not backwards:
+            if postings * FEW <= self.segment.size:
+                algorithm = "rank_few"
+                rank_few(self.view, lists, range_, page, top, *_scratch.of(self.segment.size), report)
+            else:
+                algorithm = "rank_any"
+                rank_any(self.view, lists, range_, page, top, report)
             held = int(report[HELD])
             keys = top.keys[:held].tolist()
             scores = [-key for key in keys]
         else:
-            bound = _Bound(self, plan, page.deadline_ns)
-            if bound.impossible or range_.low >= range_.high:
-                return _NOTHING
             algorithm = "rank_matches"
             found = np.empty(size, np.float64)
-            rank_matches(self.view, bound.lists(), bound.clauses(), range_, page, _SORTS[sort], top, found, report)
+            rank_matches(self.view, lists, structure, range_, page, _SORTS[sort], top, found, report)
             held = int(report[HELD])
             keys = [~key for key in top.keys[:held].tolist()] if backwards else top.keys[:held].tolist()
             scores = [int(score) for score in found[:held].tolist()]
@@ -130,36 +145,35 @@ class SegmentExecutor:
         _held, total, _late, looked, skipped = report.tolist()
         return Found(top.docs[:held].tolist(), keys, scores, total, algorithm, looked, skipped)
 
-    def _search_words(
-        self, words: tuple[Word, ...], range_: Range, page: Page, top: Top, report: NDArray[np.int64]
-    ) -> str:
-        """Any of some words; returns the name of the kernel."""
-        rows, weights, units = [], [], []
-        postings = 0
+    def _lists(self, words: tuple[Word, ...]) -> tuple[Lists, int]:
+        """The lists of those words that are there, the shortest first, and the postings on them."""
+        found = []
         for word in words:
-            found = self.segment.term_list(word.field, word.key)
-            if found:
-                rows.append(found.packed)
-                weights.append(word.weight)
-                units.append(word.weight * self._units[word.field])
-                postings += found.df
-        if not rows or range_.low >= range_.high:
-            return "none"
-        lists = Lists(np.frombuffer(b"".join(rows), np.int64).reshape(-1, 8), np.array(weights), np.array(units))
-        if postings * FEW <= self.segment.size:
-            rank_few(self.view, lists, range_, page, top, *_scratch.of(self.segment.size), report)
-            return "rank_few"
-        rank_any(self.view, lists, range_, page, top, report)
-        return "rank_any"
+            one = self.segment.term_list(word.field, word.key)
+            if one:
+                found.append((one.df, one.packed, word.weight, word.weight * self._units[word.field]))
+        found.sort()
+        dfs, rows, weights, units = zip(*found, strict=True) if found else ((), (), (), ())
+        packed = np.frombuffer(b"".join(rows), np.int64).reshape(-1, 8)
+        return Lists(packed, np.array(weights, np.float64), np.array(units, np.float64)), sum(dfs)
 
-    def matches(self, plan: Plan, filters: Filters, deadline_ns: int) -> NDArray[np.uint64]:
-        """A bit for each docnum: which articles match.
-
-        Raises:
-            DeadlineError: it took too long.
-        """
-        bitmap, _scores = self._collect(plan, self._range(filters), deadline_ns, scored=False)
-        return bitmap
+    def _clauses(self, words: int, minimum: int) -> Clauses:
+        """So many clauses of one word each; there are few different ones."""
+        known = self._structures.get((words, minimum))
+        if known is None:
+            atoms = np.zeros((words, 7), np.int64)
+            atoms[:, clauses.KIND], atoms[:, clauses.FIRST], atoms[:, clauses.COUNT] = clauses.WORD, range(words), 1
+            known = Clauses(
+                atoms=atoms,
+                starts=np.arange(words + 1),
+                optional=words,
+                minimum=minimum,
+                bitmaps=np.zeros((0, len(self.segment.live_words)), np.uint64),
+                constants=np.zeros(0),
+                scores=np.zeros((0, 0)),
+            )
+            self._structures[words, minimum] = known
+        return known
 
     def _collect(
         self, plan: Plan, range_: Range, deadline_ns: int, *, scored: bool

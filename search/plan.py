@@ -49,7 +49,7 @@ class Plan(msgspec.Struct, frozen=True):
     minimum: int
     excluded: tuple[tuple["Atom", ...], ...] = ()
     words: tuple[Word, ...] = ()
-    """All its atoms, if they are words of which any will do."""
+    """Its clauses, if each is one word and nothing is excluded."""
 
 
 Atom = Word | PhraseWords | Beginning | Plan
@@ -64,16 +64,16 @@ def plan_of(node: Node, statistics: Statistics) -> Plan:
             return Plan((), 1)
         case And(required=required, excluded=excluded):
             clauses = tuple(_clause(child, statistics) for child in required if child != Every())
-            return Plan(clauses, len(clauses), tuple(_clause(child, statistics) for child in excluded))
+            return _plan(clauses, len(clauses), tuple(_clause(child, statistics) for child in excluded))
         case Or(clauses=children, minimum=minimum):
-            return _any_of(tuple(_atom(child, statistics) for child in children), minimum)
+            return _plan(tuple((_atom(child, statistics),) for child in children), minimum)
         case _:
-            return _any_of((_atom(node, statistics),), 1)
+            return _plan(((_atom(node, statistics),),), 1)
 
 
-def _any_of(atoms: tuple[Atom, ...], minimum: int) -> Plan:
-    words = tuple(atom for atom in atoms if type(atom) is Word) if minimum == 1 else ()
-    return Plan(tuple((atom,) for atom in atoms), minimum, (), words if len(words) == len(atoms) else ())
+def _plan(clauses: tuple[tuple[Atom, ...], ...], minimum: int, excluded: tuple[tuple[Atom, ...], ...] = ()) -> Plan:
+    words = tuple(clause[0] for clause in clauses if len(clause) == 1 and isinstance(clause[0], Word))
+    return Plan(clauses, minimum, excluded, words if len(words) == len(clauses) and not excluded else ())
 
 
 def _clause(node: Node, statistics: Statistics) -> tuple[Atom, ...]:

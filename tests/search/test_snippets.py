@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from indexer.sample import generate
 from partition.analysis import term_of, terms, words
-from search.snippets import PASSAGE_WORDS, STRETCH_CHARS, kept_by_stemming, snippet
+from search.snippets import MAX_SCANNED_CHARS, PASSAGE_WORDS, kept_by_stemming, snippet
 
 
 def test_marks_stemmed_matches() -> None:
@@ -45,9 +45,17 @@ def test_beginning_without_matches() -> None:
 
 
 def test_match_far_into_a_long_text_is_found() -> None:
-    """Later stretches are looked at when the first has none of the words."""
-    text = "filler " * STRETCH_CHARS + "needle here " + "filler " * 9
-    assert "<mark>needle</mark> here" in snippet(text[-3 * STRETCH_CHARS :], frozenset({"needl"}))
+    """As far as is looked."""
+    text = "filler " * ((MAX_SCANNED_CHARS - 60) // 7) + "needle here " + "filler " * 9
+    assert "<mark>needle</mark> here" in snippet(text, frozenset({"needl"}))
+    assert "<mark>" not in snippet("filler " * (MAX_SCANNED_CHARS // 7 + 1) + "needle", frozenset({"needl"}))
+
+
+def test_letters_of_other_alphabets_are_marked_in_either_case() -> None:
+    """Also where lower and upper case differ by more than a bit."""
+    assert snippet("ÉLAN et élan, Élan", frozenset({"élan"})) == (
+        "<mark>ÉLAN</mark> et <mark>élan</mark>, <mark>Élan</mark>"
+    )
 
 
 def test_markup_in_the_text_is_escaped() -> None:
