@@ -1,7 +1,7 @@
 """The search service: one request's parameters in, the bytes of one page out.
 
     1. which epoch: the cursor's, else the current one
-    2. the query's tree, parsed in a leaf process or remembered
+    2. the query's tree: plain words here, anything else in a leaf process, or remembered
     3. the cache, by everything the answer depends on
     4. else: admission, scatter, gather, documents of this page, the body
 
@@ -28,7 +28,7 @@ from search.cursor import Cursor, CursorCodec, CursorInvalidError, CursorMismatc
 from search.epochs import Epochs
 from search.leaf import Slice
 from search.parameters import DEFAULT_TIMEOUT_MS, SearchParameters
-from search.parsing import QueryError
+from search.parsing import QueryError, parse_plain
 from search.ports import Answer, Cache, Loaded, Served
 from search.query import Node, Query, words_of
 from web.admission import Admission
@@ -156,8 +156,10 @@ class SearchService:
         if node is None:
             started_s = time.perf_counter()
             try:
-                async with self._admission.admitted():
-                    node = await self._broker.parse(manifest.epoch, parameters.q, deadline_s)
+                node = parse_plain(parameters.q)
+                if node is None:
+                    async with self._admission.admitted():
+                        node = await self._broker.parse(manifest.epoch, parameters.q, deadline_s)
             except QueryError as error:
                 wrong = ParameterError("q", error.detail, error.position)
                 raise Problem("query-invalid", error.detail, [wrong]) from None

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from search import parsing
 from search.parsing import (
     MAX_BOOST,
     MAX_CLAUSES,
@@ -19,6 +20,7 @@ from search.parsing import (
     MAX_QUERY_CHARS,
     MAX_SLOP,
     QueryError,
+    parse_plain,
     parse_query,
 )
 from search.query import And, Every, Node, Nothing, Or, Phrase, Prefix, Term
@@ -295,3 +297,61 @@ def test_no_text_is_an_accident(text: str, size: int) -> None:
     assert msgspec.msgpack.decode(encoded, type=Node) == node
     assert len(encoded) < 64_000
     assert parse_query(text, lambda _field, _prefix: size) == node
+
+
+_PIECES = (
+    *(
+        "a",
+        "B",
+        "storm",
+        "OR",
+        "or",
+        "and",
+        '"x y"',
+        '"x"',
+        "a-b",
+        "o'b",
+        "&",
+        '"u',
+        '" "',
+        "AT&T",
+        "élan",
+        'a"',
+        '""',
+    ),
+    *(
+        'a"b c"d',
+        "新聞",
+        "a_b",
+        "/",
+        "[a",
+        "{b",
+        "+c",
+        "=",
+        "a,b",
+        '"a b c d e f g"',
+        '"OR"',
+        "-",
+        "x- y",
+        "NOT",
+        "(c",
+    ),
+)
+
+
+@settings(max_examples=500)
+@given(st.lists(st.tuples(st.sampled_from(_PIECES), st.sampled_from((" ", "  ", ""))), min_size=1, max_size=8))
+def test_the_short_way_is_the_whole_parsers(pieces: list[tuple[str, str]]) -> None:
+    """Wherever it knows an answer, it is the one that Whoosh's parser gives."""
+    text = "".join(piece + space for piece, space in pieces)
+    short = parse_plain(text)
+    if short is not None and text.strip():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(parsing, "parse_plain", lambda _text: None)
+            assert parse_query(text, few) == short
+
+
+def test_the_short_way_is_taken() -> None:
+    """For what people write."""
+    for text in ("climate summit", '"prime minister" tariff', "storm OR flood OR fire", "AT&T's élan"):
+        assert parse_plain(text) == tree(text)
