@@ -134,22 +134,17 @@ def parse_plain(text: str) -> Node | None:
     count = 0
     for part in parts[::2] if either else parts:
         found = terms(part)
-        if part[0] == '"':
-            count += 1
-            if len(found) > MAX_PHRASE_TERMS:
-                return None
-            if found:
-                one = Term(TEXT, found[0]) if len(found) == 1 else Phrase(TEXT, tuple(found))
-                nodes.append((one, False))
-        elif part == "OR":
+        quoted = part[0] == '"'
+        if part == "OR" or (quoted and len(found) > MAX_PHRASE_TERMS):
             return None
+        count += 1 if quoted else len(found)
+        words = [(Term(TEXT, term), False) for term in found]
+        if quoted and len(words) > 1:
+            nodes.append((Phrase(TEXT, tuple(found)), False))
+        elif either:
+            nodes.append((_conjunction(words), False))
         else:
-            count += len(found)
-            words = [(Term(TEXT, term), False) for term in found]
-            if either and len(words) != 1:
-                nodes.append((_conjunction(words), False))
-            else:
-                nodes += words
+            nodes += words
     if count > MAX_CLAUSES:
         return None
     return _disjunction(nodes) if either else _conjunction(nodes)
