@@ -299,7 +299,7 @@ def test_no_text_is_an_accident(text: str, size: int) -> None:
     assert parse_query(text, lambda _field, _prefix: size) == node
 
 
-_PIECES = (
+_WORDS_AND_QUOTES = (
     *(
         "a",
         "B",
@@ -340,7 +340,9 @@ _PIECES = (
 
 
 @settings(max_examples=500)
-@given(st.lists(st.tuples(st.sampled_from(_PIECES), st.sampled_from((" ", "  ", ""))), min_size=1, max_size=8))
+@given(
+    st.lists(st.tuples(st.sampled_from(_WORDS_AND_QUOTES), st.sampled_from((" ", "  ", ""))), min_size=1, max_size=8)
+)
 def test_the_short_way_is_the_whole_parsers(pieces: list[tuple[str, str]]) -> None:
     """Wherever it knows an answer, it is the one that Whoosh's parser gives."""
     text = "".join(piece + space for piece, space in pieces)
