@@ -1,0 +1,262 @@
+"""The compiled executor gives what the plain one gives, on lists of many blocks and segments of many windows.
+
+Contract: ids, scores, order, totals and pages are equal, whatever the statistics that scores are computed from; each
+kernel, and each way it has of doing less, is seen to be taken.
+
+Not here: several partitions and what is published when (`test_layouts.py`), equal hashes (`test_collisions.py`).
+"""
+
+import random
+import time
+from collections import Counter
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+
+from partition.analysis import terms
+from partition.scoring import K1, ONE
+from search.executor import Found
+from search.exhaustive import DeadlineError, Executor
+from search.leaf import Match, Slice, page_of
+from search.order import Position, sort_keys
+from search.plan import plan_of
+from search.query import And, Filters, Node, Or, Phrase, Prefix, Query, Sort, Term
+from tests.search.many_articles import (
+    COMMON,
+    SIXTH,
+    TOPICAL,
+    ManyArticles,
+    QueryMaker,
+    Scored,
+    write_many_articles,
+)
+
+WINDOW = 4096
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> ManyArticles:
+    """Shared by all tests: nothing changes it."""
+    return write_many_articles(tmp_path_factory.mktemp("many"))
+
+
+def in_a_minute() -> float:
+    """A deadline that nothing reaches."""
+    return time.monotonic() + 60
+
+
+class Hit(NamedTuple):
+    """One article of a result."""
+
+    segment: int
+    docnum: int
+    score: int
+    key: int
+
+
+def hit_of(match: Match) -> Hit:
+    """The same, as the leaf tells it."""
+    return Hit(match.segment, match.docnum, match.score, match.key)
+
+
+class Whole:
+    """The whole result of a query, by the plain executor."""
+
+    def __init__(self, scored: Scored, query: Query) -> None:
+        self._segments = [executor.segment for executor in scored.leaf.executors]
+        columns, hashes = [], []
+        for ordinal, segment in enumerate(self._segments):
+            found = Executor(segment, scored.statistics, in_a_minute()).execute(query.node, query.filters)
+            docnums = np.flatnonzero(found.mask)
+            scores = found.scores[docnums]
+            keys = sort_keys(query.sort, scores, segment.published_ms[docnums])
+            columns.append(np.stack([np.full(len(docnums), ordinal), docnums, scores, keys], axis=1))
+            hashes.append(segment.hashes[docnums])
+        table = np.concatenate(columns)
+        self._table = table[np.lexsort((np.concatenate(hashes), table[:, 3]))]
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def hits(self, start: int, stop: int) -> list[Hit]:
+        """The articles of these ranks."""
+        return [Hit(*row) for row in self._table[max(0, start) : stop].tolist()]
+
+    def of_segment(self, ordinal: int) -> list[Hit]:
+        """The articles of one segment, best first."""
+        return [Hit(*row) for row in self._table[self._table[:, 0] == ordinal].tolist()]
+
+    def position(self, rank: int) -> Position:
+        """Of the article of this rank."""
+        (found,) = self.hits(rank, rank + 1)
+        segment = self._segments[found.segment]
+        return Position(found.key, int(segment.hashes[found.docnum]), segment.article_id(found.docnum))
+
+
+def check_pages(scored: Scored, query: Query, whole: Whole, random_: random.Random) -> None:
+    """The first page, and one after and one before some article, counting or not."""
+    plan = plan_of(query.node, scored.statistics)
+    size, rank = random_.choice((1, 3, 10, 100)), random_.randrange(len(whole) or 1)
+    after = whole.position(rank) if len(whole) else None
+    for counting in (True, False):
+        parts = [(Slice(size, counting=counting), whole.hits(0, size))]
+        if after:
+            parts += [
+                (Slice(size, after, counting=counting), whole.hits(rank + 1, rank + 1 + size)),
+                (Slice(size, after, backwards=True, counting=counting), whole.hits(rank - size, rank)[::-1]),
+            ]
+        for part, expected in parts:
+            answer = scored.leaf.search(plan, query.filters, query.sort, part, in_a_minute())
+            assert [hit_of(match) for match in answer.matches] == expected, part
+            assert not counting or answer.total == len(whole), part
+
+
+def found_in(
+    scored: Scored, query: Query, ordinal: int, part: Slice, *, floor: int = 0, deadline_s: float | None = None
+) -> tuple[Found, list[Hit]]:
+    """What the executor of one segment says, told of a score that was reached elsewhere."""
+    plan = plan_of(query.node, scored.statistics)
+    page = page_of(part, in_a_minute() if deadline_s is None else deadline_s)._replace(floor=float(floor))
+    found = scored.leaf.executors[ordinal].search(plan, query.filters, query.sort, part.size, page)
+    columns = zip(found.docnums, found.scores, found.keys, strict=True)
+    return found, [Hit(ordinal, *column) for column in columns]
+
+
+def check_segments(scored: Scored, query: Query, whole: Whole, random_: random.Random, seen: Counter[str]) -> None:
+    """Each segment by itself; what scores less than the floor may be left out, and nothing else."""
+    part = Slice(random_.choice((1, 10, 50)), counting=random_.random() < 0.3)
+    for ordinal in range(len(scored.leaf.executors)):
+        expected = whole.of_segment(ordinal)
+        floor = random_.choice(expected[: 2 * part.size]).score if expected and random_.random() < 0.7 else 0
+        found, hits = found_in(scored, query, ordinal, part, floor=floor)
+        seen[found.algorithm] += 1
+        assert not part.counting or found.total == len(expected)
+        if query.sort == "relevance":
+            hits = [hit for hit in hits if hit.score >= floor]
+            assert hits == [hit for hit in expected[: part.size] if hit.score >= floor]
+        else:
+            assert hits == expected[: part.size]
+
+
+def test_the_plain_executor_says_the_same(many: ManyArticles) -> None:
+    """Any tree, filter, sort and page, under any statistics, and whatever score was reached elsewhere."""
+    seen: Counter[str] = Counter()
+
+    @settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(
+        seed=st.integers(0, 2**32 - 1),
+        name=st.sampled_from(("own", "own", "longer", "longer", "shorter", "unseen")),
+    )
+    def check(seed: int, name: str) -> None:
+        random_ = random.Random(seed)
+        scored: Scored = getattr(many, name)
+        query = QueryMaker(random_, many.reader).query()
+        whole = Whole(scored, query)
+        note(f"{query}: {len(whole)} articles expected")
+        seen["some"] += len(whole) > 0
+        check_pages(scored, query, whole, random_)
+        check_segments(scored, query, whole, random_, seen)
+
+    check()
+    assert min(seen[name] for name in ("some", "rank_few", "rank_any", "rank_matches")) >= 10, seen
+
+
+def word(text: str) -> Term:
+    """A word of the text."""
+    return Term("text", terms(text)[0])
+
+
+def query_of(node: Node, sort: Sort = "relevance") -> Query:
+    """Without filters."""
+    return Query(node, Filters(), sort)
+
+
+ANY = Or((word(TOPICAL[3]), word("the"), word(COMMON[5])))
+ALL = And((word(TOPICAL[3]), word("the")))
+PHRASE = Phrase("body", ("the", terms(COMMON[2])[0]), 1)
+NAMED = {
+    "a word with few postings": (query_of(word(SIXTH)), "rank_few"),
+    "any of some words": (query_of(ANY), "rank_any"),
+    "all of some words": (query_of(ALL), "rank_matches"),
+    "some of some words": (query_of(Or((*ANY.clauses, word(COMMON[3])), 2)), "rank_matches"),
+    "a phrase": (query_of(PHRASE), "rank_matches"),
+    "a beginning": (query_of(And((word("of"), Prefix("text", "bo")))), "rank_matches"),
+    "a tree": (query_of(Or((ALL, PHRASE, And((word("of"),), (PHRASE,))))), "rank_matches"),
+    "the newest": (query_of(ANY, "newest"), "rank_matches"),
+    "the oldest": (query_of(ALL, "oldest"), "rank_matches"),
+}
+"""Queries that many articles of the first segment match, and the kernel that is cheapest for each."""
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_deadline_stops_every_kernel(many: ManyArticles, name: str) -> None:
+    """A deadline in the past is an error and leaves nothing behind: asked again, the answer is right."""
+    query, algorithm = NAMED[name]
+    expected = Whole(many.own, query).of_segment(0)
+    for counting in (True, False):
+        part = Slice(10, counting=counting)
+        with pytest.raises(DeadlineError):
+            found_in(many.own, query, 0, part, deadline_s=time.monotonic())
+        found, hits = found_in(many.own, query, 0, part)
+        assert (found.algorithm, hits) == (algorithm, expected[:10])
+    with pytest.raises(DeadlineError):
+        many.own.leaf.search(
+            plan_of(query.node, many.own.statistics), query.filters, query.sort, part, time.monotonic()
+        )
+
+
+def test_a_deadline_stops_the_union_of_many_lists(many: ManyArticles) -> None:
+    """The words with a beginning are not collected either."""
+    executor = many.own.leaf.executors[0]
+    lists = [executor.segment.list_at(term) for term in executor.segment.terms_with_prefix("text", "b")]
+    with pytest.raises(DeadlineError):
+        executor.union(lists, time.monotonic_ns())
+
+
+@pytest.mark.parametrize("name", ["own", "longer"])
+@pytest.mark.parametrize("node", [ANY, ALL, Or((ALL.required[0], PHRASE))], ids=["any", "all", "phrase"])
+def test_windows_that_hold_no_better_article_are_skipped(many: ManyArticles, node: Node, name: str) -> None:
+    """Only where nothing is counted, and without a change to the answer."""
+    scored: Scored = getattr(many, name)
+    query = query_of(node)
+    expected = Whole(scored, query).of_segment(0)
+    windows = -(-many.reader.segments[0].size // WINDOW)
+    few, few_hits = found_in(scored, query, 0, Slice(1, counting=False))
+    assert few.skipped > 0
+    assert few.looked + few.skipped == windows
+    assert few_hits == expected[:1]
+    every, every_hits = found_in(scored, query, 0, Slice(1))
+    assert (every.looked, every.skipped, every.total) == (windows, 0, len(expected))
+    assert every_hits == expected[:1]
+
+
+def test_a_list_that_cannot_lift_an_article_over_the_floor_is_looked_up(many: ManyArticles) -> None:
+    """Articles that are on that list alone are never scored, and those on both have the whole score."""
+    executor = many.own.leaf.executors[0]
+    rare, common = word(TOPICAL[3]), word("the")
+    query = query_of(Or((rare, common)))
+    expected = Whole(many.own, query).of_segment(0)
+    floor = expected[9].score
+    found_list = executor.segment.term_list("text", common.text.encode())
+    assert found_list
+    most = found_list.bound * many.own.statistics.idf("text", common.text) * (K1 + 1) * ONE + 1
+    assert most < floor
+    found, hits = found_in(many.own, query, 0, Slice(50), floor=floor)
+    assert (found.algorithm, found.total) == ("rank_any", len(expected))
+    assert hits == [hit for hit in expected[:50] if hit.score >= floor]
+    _found, of_both = found_in(many.own, query_of(And((rare, common))), 0, Slice(50), floor=floor)
+    assert set(of_both) & set(hits)
+
+
+@pytest.mark.parametrize("sort", ["newest", "oldest"])
+def test_newest_and_oldest_stop_early(many: ManyArticles, sort: Sort) -> None:
+    """The window that holds a page is the last to be looked into, unless matches are counted."""
+    query = query_of(ANY, sort)
+    expected = Whole(many.own, query).of_segment(0)
+    found, hits = found_in(many.own, query, 0, Slice(10, counting=False))
+    assert (found.looked, hits) == (1, expected[:10])
+    found, hits = found_in(many.own, query, 0, Slice(10))
+    assert (found.total, hits) == (len(expected), expected[:10])
