@@ -32,8 +32,7 @@ from indexer.publisher import Retention
 from partition.analysis import terms
 from partition.schema import TEXT
 from partition.types import Article
-from search.leaf import Slice
-from search.plan import plan_of
+from search.leaf import LeafQuery, Slice
 from search.query import Filters, Node, Nothing, Or, Term
 from search.snapshot import Snapshots
 
@@ -65,12 +64,11 @@ def broadsheet(documents: Mapping[str, Document], folder: Path) -> Ranking:
         advance_statistics(log)
         manifest = projector.project()
     snapshot = Snapshots(folder).open(manifest.epoch)
-    leaf = snapshot.leaf(0)
-    assert leaf
+    (share,) = snapshot.shares(1)
 
     def rank(text: str) -> list[str]:
-        plan = plan_of(any_word(text), snapshot.statistics)
-        answer = leaf.search(plan, Filters(), "relevance", Slice(DEPTH), time.monotonic() + _QUERY_LIMIT_S)
+        plan, deadline_s = snapshot.plan(any_word(text)), time.monotonic() + _QUERY_LIMIT_S
+        answer = share.search(LeafQuery(plan, Filters(), "relevance", Slice(DEPTH), deadline_s))
         return [match.article_id for match in answer.matches]
 
     return rank

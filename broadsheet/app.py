@@ -8,7 +8,9 @@ Not here: the parts themselves; processes and ports (`cli.py`).
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator
+from typing import NamedTuple
 
 import orjson
 from starlette.applications import Starlette
@@ -28,7 +30,7 @@ from search.broker import Broker
 from search.cursor import CursorCodec
 from search.epochs import Epochs
 from search.page.routes import page_routes
-from search.pool import LeafPool
+from search.pool import WhooshPool
 from search.routes import OPERATIONS, query_routes
 from search.service import SearchService
 from web.admission import Admission
@@ -93,17 +95,25 @@ def backend_of(settings: Settings) -> Backend:
         raise SettingsError(str(error)) from None
 
 
+class Running(NamedTuple):
+    """A search service and those of its parts that somebody must keep going."""
+
+    service: SearchService
+    epochs: Epochs
+    pool: WhooshPool
+
+
 @contextlib.asynccontextmanager
-async def running_service(settings: Settings) -> AsyncIterator[tuple[SearchService, Epochs]]:
-    """A search service on the archive of `settings`, with its processes, until the block ends.
+async def running_service(settings: Settings) -> AsyncIterator[Running]:
+    """A search service on the archive of `settings`, with its threads and processes, until the block ends.
 
     Raises:
         SettingsError: the cursor keys or the address of Redis cannot be used.
     """
     root = settings.root
     cache = ReadThrough(backend_of(settings), ttl_s=settings.cache_ttl_s)
-    pool = LeafPool(root, processes=settings.leaf_processes)
-    broker = Broker(pool)
+    pool = WhooshPool(root, processes=settings.whoosh_processes)
+    broker = Broker(root, pool, threads=settings.threads)
     epochs = Epochs(root, broker)
     service = SearchService(
         epochs=epochs,
@@ -114,9 +124,10 @@ async def running_service(settings: Settings) -> AsyncIterator[tuple[SearchServi
         partition_of=partition_of,
     )
     try:
-        yield service, epochs
+        yield Running(service, epochs, pool)
     finally:
         await pool.close()
+        broker.close()
         await cache.close()
 
 
@@ -127,7 +138,9 @@ def create_app(settings: Settings | None = None) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, SearchService]]:
-        async with running_service(chosen) as (service, epochs):
+        async with running_service(chosen) as (service, epochs, pool):
+            await asyncio.gather(pool.start(), epochs.refresh())
+            gc.freeze()  # what is there now stays: it need not be looked through again and again
             following = asyncio.create_task(epochs.follow())
             try:
                 yield {"service": service}

@@ -32,9 +32,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     host: Annotated[str, Meta(min_length=1, description="Address the server listens on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535, description="Port the server listens on.")] = 8000
     workers: Annotated[int, Meta(ge=1, le=64, description="API processes.")] = 1
-    leaf_processes: Annotated[int, Meta(ge=1, le=64, description="Search processes of each API process.")] = (
+    threads: Annotated[int, Meta(ge=1, le=64, description="Threads of each API process that search.")] = (
         os.cpu_count() or 1
     )
+    whoosh_processes: Annotated[
+        int, Meta(ge=1, le=64, description="Processes of each API process for what only Whoosh can do.")
+    ] = 2
     working: Annotated[int, Meta(ge=1, le=1000, description="Uncached searches at work at a time.")] = 8
     queued: Annotated[int, Meta(ge=0, le=10_000, description="Searches that may wait for a place.")] = 32
     queue_wait_ms: Annotated[int, Meta(ge=1, le=60_000, description="How long one may wait, in ms.")] = 1000

@@ -179,15 +179,23 @@ class Segment:
             term: its ordinal.
             norms: the row of the field's norms that scores are computed with (`kernels/views.py`).
         """
+        self.verify_list(term)
+        row = np.zeros((1, 8), np.int64)
+        df = int(self.dfs[term])
+        fill_row(int(self.areas[term]) & _AREA, df, self.size, row)
+        row[0, NORMS] = norms
+        return TermList(tuple(row[0].tolist()), row.tobytes(), df, (int(self.areas[term]) >> 48) / BOUND_STEPS)
+
+    def verify_list(self, term: int) -> None:
+        """Make sure that the list of the term with this ordinal in the whole dictionary may be read.
+
+        Raises:
+            CorruptFile
+        """
         area = int(self.areas[term]) & _AREA
         stop = int(self.areas[term + 1]) & _AREA if term + 1 < len(self.areas) else len(self.words)
         # Readers of bits look one word ahead.
         self.file.verify_words(area, min(stop + 1, len(self.words)))
-        row = np.zeros((1, 8), np.int64)
-        df = int(self.dfs[term])
-        fill_row(area, df, self.size, row)
-        row[0, NORMS] = norms
-        return TermList(tuple(row[0].tolist()), row.tobytes(), df, (int(self.areas[term]) >> 48) / BOUND_STEPS)
 
     def key(self, term: int) -> bytes:
         """The text of the term with this ordinal in the whole dictionary."""

@@ -122,7 +122,7 @@ class Statistics:
         self.total_lengths: dict[str, int] = header["total_lengths"]
         self._unseen_idf: float = header["unseen_idf"]
         self._fields: dict[str, list[int]] = header["fields"]
-        self._known: dict[tuple[str, str], float] = {}
+        self._known: dict[tuple[str, str], tuple[float, int]] = {}
         terms = max((last for _first, last in self._fields.values()), default=0)
         at = 4 + size
         self._idf: NDArray[np.float64] = np.frombuffer(payload, "<f8", terms, at)
@@ -140,15 +140,17 @@ class Statistics:
 
     def df(self, field: str, term: str) -> int:
         """Live articles that hold the term; 1 for a term that was not there when the statistics were frozen."""
-        at = self._find(field, term)
-        return 1 if at is None else int(self._df[at])
+        return self._look_up(field, term)[1]
 
     def idf(self, field: str, term: str) -> float:
         """Inverse document frequency of the term."""
+        return self._look_up(field, term)[0]
+
+    def _look_up(self, field: str, term: str) -> tuple[float, int]:
         known = self._known.get((field, term))
         if known is None:
             at = self._find(field, term)
-            known = self._unseen_idf if at is None else float(self._idf[at])
+            known = (self._unseen_idf, 1) if at is None else (float(self._idf[at]), int(self._df[at]))
             if len(self._known) >= MAX_REMEMBERED_TERMS:
                 self._known.clear()
             self._known[field, term] = known

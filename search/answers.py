@@ -18,6 +18,8 @@ from partition.scoring import ONE
 from search.broker import Gathered
 from search.leaf import Match
 from search.parameters import SearchParameters
+from search.plan import postings_of
+from search.query import Query, without_kernel
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -87,6 +89,33 @@ class Coverage(msgspec.Struct):
     """Partitions that were missing on an earlier page of this walk, whose articles up to here were not seen."""
 
 
+class SegmentExplanation(msgspec.Struct):
+    """How one segment was searched."""
+
+    partition: int
+    segment: int
+    algorithm: str
+    """The kernel that was cheapest: `rank_few`, `rank_any` or `rank_matches`; `none` when nothing could match."""
+    windows: int
+    """Windows of 4,096 articles that were looked into."""
+    skipped: int
+    """Windows that could not hold a better article."""
+
+
+class Explanation(msgspec.Struct):
+    """How a query was understood and executed."""
+
+    query: dict[str, Any]
+    """Its tree: each node has a `type`."""
+    postings: int
+    """About how many entries of the index it reads: its estimated cost."""
+    by_whoosh: list[str]
+    """Wildcards that Whoosh's matchers answered, for want of a kernel."""
+    threads: int
+    """Among how many the partitions were shared out."""
+    segments: list[SegmentExplanation]
+
+
 class SearchAnswer(msgspec.Struct):
     """One page of a search."""
 
@@ -98,6 +127,8 @@ class SearchAnswer(msgspec.Struct):
     facets: dict[str, Any]
     as_of: str
     """When the state of the archive that answered was published."""
+    explain: Explanation | msgspec.UnsetType = msgspec.UNSET
+    """With `explain=true`."""
 
 
 class ArticleAnswer(msgspec.Struct):
@@ -181,8 +212,20 @@ def coverage_of(found: Gathered, missed: tuple[int, ...]) -> dict[str, Any]:
     }
 
 
+def explanation_of(query: Query, found: Gathered, articles: int) -> Explanation:
+    """What `explain` says."""
+    return Explanation(
+        query=msgspec.to_builtins(query.node),
+        postings=postings_of(found.plan, articles),
+        by_whoosh=sorted({node.text for node in without_kernel(query.node)}),
+        threads=found.threads,
+        segments=[SegmentExplanation(*search) for search in found.searches],
+    )
+
+
 def page_body(
     parameters: SearchParameters,
+    query: Query,
     manifest: RootManifest,
     found: Gathered,
     matches: list[Match],
@@ -198,16 +241,17 @@ def page_body(
         known = {**_public(stored), "score": match.score / ONE}
         items.append({name: known[name] for name in parameters.fields})
     total = {"value": found.total, "relation": "gte" if found.failed else "eq", "unit": "article"}
-    return orjson.dumps(
-        {
-            "data": items,
-            "page": {"next": next_, "prev": prev, "limit": parameters.limit, "has_more": next_ is not None},
-            "total": total if parameters.exact_total else None,
-            "coverage": coverage_of(found, missed),
-            "facets": {},
-            "as_of": iso(manifest.published_ms),
-        }
-    )
+    body: dict[str, Any] = {
+        "data": items,
+        "page": {"next": next_, "prev": prev, "limit": parameters.limit, "has_more": next_ is not None},
+        "total": total if parameters.exact_total else None,
+        "coverage": coverage_of(found, missed),
+        "facets": {},
+        "as_of": iso(manifest.published_ms),
+    }
+    if parameters.explain:
+        body["explain"] = msgspec.to_builtins(explanation_of(query, found, manifest.articles))
+    return orjson.dumps(body)
 
 
 def article_body(stored: dict[str, Any]) -> dict[str, Any]:

@@ -1,36 +1,45 @@
 """The broker: scatters a query over the partitions, gathers one page in the total order.
 
-Contract: one message per process, never one per partition. What comes back is the same however the archive is
-partitioned. A partition that fails or is late is named with its reason; its absence is never hidden.
+A request takes one hop to a thread, which plans it, searches, and reads what its page shows, with kernels that let
+other threads run meanwhile. A query that costs more than `SHARE_POSTINGS` is shared out: other threads that are idle
+search some of the partitions, and those that nobody has begun with when the first thread is done, it searches itself.
 
-Not here: processes (`pool.py`), what a leaf does (`leaf.py`), cursors (`cursor.py`).
+Contract: what comes back is the same however the archive is partitioned and the work is shared out. A partition that
+fails or is late is named with its reason; its absence is never hidden. The event loop executes nothing; whoever asks
+gets an answer by the deadline and a grace.
+
+Not here: what a leaf does (`leaf.py`), Whoosh's processes (`pool.py`), cursors (`cursor.py`).
 """
 
 import asyncio
 import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
-from search.leaf import Match, Slice
-from search.messages import (
-    Answered,
-    Broken,
-    Documents,
-    DocumentsRequest,
-    Done,
-    EpochGone,
-    Failed,
-    FindRequest,
-    OpenRequest,
-    Parsed,
-    ParseRequest,
-    Refused,
-    Reply,
-    SearchRequest,
-)
-from search.parsing import QueryError
-from search.pool import OPEN_DEADLINE_S, LeafPool
-from search.query import Node, Query
+import numpy as np
+from prometheus_client import Counter
+
+from partition.errors import IndexFileError, MissingFile
+from search.leaf import Given, LeafAnswer, LeafQuery, Match, SegmentSearch, Slice, merged
+from search.messages import Broken, EpochGone, Matched, MatchRequest, Parsed, ParseRequest, Refused, Reply
+from search.parsing import QueryError, check_prefixes
+from search.plan import Plan, postings_of
+from search.pool import WhooshPool
+from search.query import Node, Query, Wildcard, without_kernel
+from search.share import Share
+from search.snapshot import Snapshot, Snapshots
+
+SHARE_POSTINGS = 250_000
+"""Postings that are worth a thread: it reads them in a fraction of a millisecond."""
+LATE_S = 0.2
+"""How long after its deadline a thread may still answer: kernels look at the clock after some thousand articles."""
+
+_BY_WHOOSH = Counter("broadsheet_whoosh_searches", "Searches for which there was no kernel: Whoosh's matchers helped")
+
+T = TypeVar("T")
 
 
 class EpochGoneError(Exception):
@@ -38,7 +47,7 @@ class EpochGoneError(Exception):
 
 
 class LeafError(Exception):
-    """A leaf could not answer; the message says why. `timeout` when it was late."""
+    """The answer cannot be given; the message says why. `timeout` when it was late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,131 +61,171 @@ class Gathered:
     partitions: int
     failed: dict[int, str]
     """Partition to reason."""
+    searches: list[SegmentSearch]
+    """How each segment was searched."""
+    plan: Plan
+    threads: int
+    """Among how many the partitions were shared out."""
 
 
 class Broker:
-    """Scatter and gather over one pool."""
+    """Scatter and gather over one archive."""
 
-    def __init__(self, pool: LeafPool) -> None:
+    def __init__(self, root: Path, pool: WhooshPool, *, threads: int) -> None:
+        """Args: the data folder, the processes for what Whoosh executes, and how many threads search."""
+        self._snapshots = Snapshots(root)
         self._pool = pool
+        self._width = threads
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="leaf")
 
-    async def open(self, epoch: int, partitions: int) -> None:
-        """Open an epoch in every process, so that no query has to wait for it.
+    def close(self) -> None:
+        """End the threads, when they have done what they are doing."""
+        self._threads.shutdown(cancel_futures=True)
+
+    async def _run(self, deadline_s: float, work: Callable[..., T], *arguments: Any) -> T:
+        """What the function returns, in a thread; it must see to it itself that it ends by the deadline.
 
         Raises:
-            EpochGoneError, LeafError
+            EpochGoneError, LeafError, and what the function raises.
         """
-        deadline_s = time.monotonic() + OPEN_DEADLINE_S
-        owners = self._pool.owners(partitions)
-        requests = (self._pool.ask(slot, OpenRequest(epoch, share), deadline_s) for slot, share in owners)
-        for replies in await asyncio.gather(*requests):
-            _closing(replies)
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(deadline_s + LATE_S - time.monotonic()):
+                return await loop.run_in_executor(self._threads, work, *arguments)
+        except TimeoutError:
+            raise LeafError("timeout") from None
+        except MissingFile:
+            raise EpochGoneError from None
+        except IndexFileError:
+            raise LeafError("damaged") from None
 
-    async def parse(self, epoch: int, text: str, deadline_s: float) -> Node:
+    async def open(self, epoch: int) -> Snapshot:
+        """An epoch of which every file is sound.
+
+        Raises:
+            IndexFileError
+        """
+        snapshot = await asyncio.get_running_loop().run_in_executor(None, self._snapshots.open, epoch)
+        if snapshot.damaged:
+            raise min(snapshot.damaged.items())[1]
+        return snapshot
+
+    async def parse(self, text: str, deadline_s: float) -> Node:
         """The tree of a query text.
 
         Raises:
             QueryError: it cannot be executed.
-            EpochGoneError, LeafError
+            LeafError
         """
-        request = ParseRequest(epoch, text)
-        halfway_s = (time.monotonic() + deadline_s) / 2
-        replies = await self._pool.ask(self._pool.least_busy(), request, halfway_s)
-        if isinstance(replies[-1], Broken):  # any other process will do
-            replies = await self._pool.ask(self._pool.least_busy(), request, deadline_s)
-        reply = _closing(replies)
-        if isinstance(reply, Refused):
-            raise QueryError(reply.detail, reply.position)
-        assert isinstance(reply, Parsed)
-        return reply.node
+        reply = await self._pool.ask(ParseRequest(text), (time.monotonic() + deadline_s) / 2)
+        if isinstance(reply, Broken):  # any other process will do
+            reply = await self._pool.ask(ParseRequest(text), deadline_s)
+        answered = _sound(reply)
+        assert isinstance(answered, Parsed)
+        return answered.node
 
-    async def search(self, epoch: int, partitions: int, query: Query, part: Slice, deadline_s: float) -> Gathered:
+    async def search(
+        self, epoch: int, query: Query, part: Slice, deadline_s: float, page: Callable[[Snapshot, Gathered], T]
+    ) -> T:
         """One page of a query over all partitions.
 
-        Raises:
-            EpochGoneError
-        """
-        owners = self._pool.owners(partitions)
-        answers = await asyncio.gather(
-            *(
-                self._pool.ask(slot, SearchRequest(epoch, share, query, part, deadline_s), deadline_s)
-                for slot, share in owners
-            )
-        )
-        matches: list[Match] = []
-        total = 0
-        failed: dict[int, str] = {}
-        for (_slot, share), replies in zip(owners, answers, strict=True):
-            missing = set(share)
-            for reply in replies:
-                match reply:
-                    case Answered(partition=partition, answer=answer):
-                        missing.discard(partition)
-                        matches += answer.matches
-                        total += answer.total
-                    case Failed(partition=partition, reason=reason):
-                        missing.discard(partition)
-                        failed[partition] = reason
-                    case EpochGone():
-                        raise EpochGoneError
-                    case Broken(detail=detail):
-                        failed |= dict.fromkeys(missing, detail)
-                    case Done():
-                        pass
-                    case _:
-                        raise AssertionError(reply)
-        matches.sort(key=lambda match: match.position, reverse=part.backwards)
-        return Gathered(matches[: part.size], total, partitions, failed)
+        Args:
+            epoch: the state of the archive.
+            query: what is asked.
+            part: what is wanted of the result.
+            deadline_s: when to give up, on the monotonic clock.
+            page: makes the page of what was gathered, in the thread that has gathered it.
 
-    async def documents(
+        Raises:
+            QueryError: it cannot be executed.
+            EpochGoneError, LeafError, and what `page` raises.
+        """
+        given = await self._given(epoch, query.node, deadline_s)
+        return await self._run(deadline_s, self._search, epoch, query, part, deadline_s, given, page)
+
+    async def _given(self, epoch: int, node: Node, deadline_s: float) -> Given:
+        """What Whoosh must find, found."""
+        nodes = tuple(dict.fromkeys(without_kernel(node)))
+        if not nodes:
+            return {}
+        _BY_WHOOSH.inc()
+        reply = await self._pool.ask(MatchRequest(epoch, nodes), deadline_s)
+        if reply == Broken("died") and time.monotonic() < deadline_s:
+            reply = await self._pool.ask(MatchRequest(epoch, nodes), deadline_s)
+        answered = _sound(reply)
+        assert isinstance(answered, Matched)
+        given: dict[tuple[int, int], dict[Wildcard, Any]] = {}
+        for wildcard, sets in zip(nodes, answered.sets, strict=True):
+            for one in sets:
+                # Kernels want whole windows.
+                words = np.frombuffer(one.bits.ljust(-(-len(one.bits) // 512) * 512, b"\0"), np.uint64)
+                given.setdefault((one.partition, one.segment), {})[wildcard] = words
+        return given
+
+    def _search(
         self,
         epoch: int,
-        partitions: int,
-        matches: list[Match],
-        fields: frozenset[str],
-        words: frozenset[str],
+        query: Query,
+        part: Slice,
         deadline_s: float,
-    ) -> list[dict[str, Any]]:
-        """These stored fields of each match, in the order of `matches`.
-
-        Raises:
-            EpochGoneError, LeafError
-        """
-        wanted = []
-        for slot, share in self._pool.owners(partitions):
-            mine = [at for at, match in enumerate(matches) if match.address.partition in share]
-            if mine:
-                addresses = tuple(matches[at].address for at in mine)
-                wanted.append((slot, mine, DocumentsRequest(epoch, addresses, fields, words)))
-        answers = await asyncio.gather(
-            *(self._pool.ask(slot, request, deadline_s) for slot, _mine, request in wanted)
+        given: Given,
+        page: Callable[[Snapshot, Gathered], T],
+    ) -> T:
+        snapshot = self._snapshots.open(epoch)
+        check_prefixes(query.node, snapshot.statistics.prefix_size)
+        plan = snapshot.plan(query.node)
+        asked = LeafQuery(plan, query.filters, query.sort, part, deadline_s, given)
+        worth = 1 + postings_of(plan, snapshot.manifest.articles) // SHARE_POSTINGS
+        shares = snapshot.shares(min(self._width, worth))
+        answers = self._scatter(shares, asked)
+        failed = dict.fromkeys(snapshot.damaged, "damaged")
+        for answer in answers:
+            failed |= answer.failed
+        return page(
+            snapshot,
+            Gathered(
+                matches=answers[0].matches if len(answers) == 1 else merged((one.matches for one in answers), part),
+                total=sum(answer.total for answer in answers),
+                partitions=len(snapshot.manifest.partitions),
+                failed=failed,
+                searches=[search for answer in answers for search in answer.searches],
+                plan=plan,
+                threads=len(shares),
+            ),
         )
-        found: list[dict[str, Any]] = [{} for _ in matches]
-        for (_slot, mine, _request), replies in zip(wanted, answers, strict=True):
-            reply = _closing(replies)
-            assert isinstance(reply, Documents)
-            for at, stored in zip(mine, reply.documents, strict=True):
-                found[at] = stored
-        return found
 
-    async def find(
-        self, epoch: int, partitions: int, partition: int, article_id: str, deadline_s: float
-    ) -> dict[str, Any] | None:
+    def _scatter(self, shares: Sequence[Share], query: LeafQuery) -> list[LeafAnswer]:
+        offered = [self._threads.submit(share.search, query) for share in shares[1:]]
+        answers = [shares[0].search(query)]
+        for share, future in zip(shares[1:], offered, strict=True):
+            # What nobody has begun with can be taken back; so no thread ever waits for one that waits itself.
+            answers.append(share.search(query) if future.cancel() else future.result())
+        return answers
+
+    async def find(self, epoch: int, partition: int, article_id: str, deadline_s: float) -> dict[str, Any] | None:
         """The stored fields of one article, `None` if it is not in this epoch.
 
         Raises:
             EpochGoneError, LeafError
         """
-        slot = next(slot for slot, share in self._pool.owners(partitions) if partition in share)
-        reply = _closing(await self._pool.ask(slot, FindRequest(epoch, partition, article_id), deadline_s))
-        assert isinstance(reply, Documents)
-        return reply.documents[0] if reply.documents else None
+        return await self._run(deadline_s, self._find, epoch, partition, article_id)
+
+    def _find(self, epoch: int, partition: int, article_id: str) -> dict[str, Any] | None:
+        snapshot = self._snapshots.open(epoch)
+        if partition in snapshot.damaged:
+            raise LeafError("damaged")
+        leaf = snapshot.leaf(partition)
+        place = leaf.reader.find(article_id) if leaf else None
+        return leaf.reader.stored(*place) if leaf and place else None
 
 
-def _closing(replies: list[Reply]) -> Reply:
-    reply = replies[-1]
-    if isinstance(reply, EpochGone):
-        raise EpochGoneError
-    if isinstance(reply, Broken):
-        raise LeafError(reply.detail)
-    return reply
+def _sound(reply: Reply) -> Reply:
+    match reply:
+        case EpochGone():
+            raise EpochGoneError
+        case Broken(reason=reason):
+            raise LeafError(reason)
+        case Refused(detail=detail, position=position):
+            raise QueryError(detail, position)
+        case _:
+            return reply

@@ -1,8 +1,7 @@
 """Which epoch is current, and which older ones can still be answered from.
 
-Contract: a newer epoch becomes current only after every leaf process has opened it, so that no query waits for
-that; until then, and whenever it cannot be opened, the one before goes on answering. The data folder is looked at
-every `POLL_S`.
+Contract: a newer epoch becomes current only after it was opened, so that no query waits for that; until then, and
+whenever it cannot be opened, the one before goes on answering. The data folder is looked at every `POLL_S`.
 
 Not here: opening files (`snapshot.py`), publishing (`indexer/publisher.py`).
 """
@@ -16,7 +15,7 @@ from prometheus_client import Gauge
 
 from partition.errors import IndexFileError
 from partition.manifest import Layout, RootManifest, read_manifest
-from search.broker import Broker, EpochGoneError, LeafError
+from search.broker import Broker, EpochGoneError
 
 POLL_S = 0.25
 MAX_MANIFESTS = 128
@@ -63,13 +62,12 @@ class Epochs:
     async def _open(self, epoch: int) -> bool:
         """Make an epoch current; whether that could be done."""
         try:
-            manifest = read_manifest(self._layout, epoch)
-            await self._broker.open(epoch, len(manifest.partitions))
-        except (EpochGoneError, IndexFileError, LeafError) as error:
+            manifest = (await self._broker.open(epoch)).manifest
+        except IndexFileError as error:
             if not self._layout.manifest(epoch).exists():  # replaced meanwhile by a newer one
                 return False
             # Said once for each epoch; the next one gets its own chance.
-            _log.error("epoch cannot be opened", epoch=epoch, reason=str(error) or "a file is missing")
+            _log.error("epoch cannot be opened", epoch=epoch, reason=str(error))
             self._refused.add(epoch)
             return False
         self.current = manifest

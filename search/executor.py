@@ -1,15 +1,12 @@
-"""The executor: a plan on one segment, by the kernel that is cheapest for it.
-
-    words of which any will do, by score     `rank_few` if they have few postings, else `rank_any`
-    everything else                          `rank_matches`, with sets for beginnings and nested plans by `collect`
+"""The executor: any plan on one segment, by `rank_matches`, with sets for beginnings and nested plans by `collect`.
 
 Contract: exact; looks at the deadline between windows of articles. A segment may be searched by several threads.
 
-Not here: the kernels (`partition/kernels/`), what a plan means (`plan.py`), the plain way (`exhaustive.py`).
+Not here: the kernels (`partition/kernels/`), what a plan means (`plan.py`), the plain way (`exhaustive.py`), the
+quicker way for words (`share.py`).
 """
 
-import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -20,26 +17,28 @@ from partition.kernels import clauses, matching
 from partition.kernels.clauses import Clauses
 from partition.kernels.matching import collect, rank_matches
 from partition.kernels.postings import BOUND_STEPS
-from partition.kernels.ranking import rank_any, rank_few
-from partition.kernels.views import HELD, LATE, Lists, Page, Range, SegmentView, Top
+from partition.kernels.views import LATE, Lists, Page, Range, SegmentView, Top
 from partition.schema import NO_DATE_MS, TEXT_FIELDS
 from partition.scoring import K1, ONE, norms_of
 from partition.segment import Segment, TermList
 from partition.statistics import Statistics
 from search.exhaustive import DeadlineError
-from search.plan import Atom, Beginning, PhraseWords, Plan, Word
-from search.query import Choice, Filters, Sort
+from search.plan import Atom, Beginning, FoundByWhoosh, PhraseWords, Plan, Word
+from search.query import Choice, Filters, Sort, Wildcard
 
-_SORTS: dict[Sort, int] = {
+SORTS: dict[Sort, int] = {
     "relevance": matching.RELEVANCE,
     "newest": matching.NEWEST,
     "oldest": matching.OLDEST,
 }
-FEW = 6
-"""Lists have few postings when there are not more than a FEW-th of the segment's articles."""
+"""What kernels call them."""
 _MAX_MASKS = 64
 _ABOVE = 1.0 + 1e-9
 """Bounds are rounded up by more than doubles can be wrong."""
+
+
+GivenSets = Mapping[Wildcard, NDArray[np.uint64]]
+"""What Whoosh found in one segment: a bit for each docnum."""
 
 
 class Found(NamedTuple):
@@ -58,22 +57,6 @@ class Found(NamedTuple):
 
 
 _NOTHING = Found([], [], [], 0, "none", 0, 0)
-
-
-class _Scratch(threading.local):
-    """Zeros for `rank_few`, one set a thread."""
-
-    scores: NDArray[np.float64] = np.zeros(0)
-    seen: NDArray[np.uint64] = np.zeros(0, np.uint64)
-
-    def of(self, articles: int) -> tuple[NDArray[np.float64], NDArray[np.uint64]]:
-        if len(self.scores) < articles:
-            self.scores = np.zeros(articles)
-            self.seen = np.zeros((articles + 63) // 64, np.uint64)
-        return self.scores[:articles], self.seen[: (articles + 63) // 64]
-
-
-_scratch = _Scratch()
 
 
 class SegmentExecutor:
@@ -99,10 +82,17 @@ class SegmentExecutor:
             for field, mean in zip(TEXT_FIELDS, averages, strict=True)
         }
         self._masks: dict[tuple[Choice, ...], NDArray[np.uint64]] = {}
-        self._structures: dict[tuple[int, int], Clauses] = {}
 
-    def search(self, plan: Plan, filters: Filters, sort: Sort, size: int, page: Page) -> Found:
+    def search(self, plan: Plan, filters: Filters, sort: Sort, size: int, page: Page, given: GivenSets) -> Found:
         """The best `size` articles of a page.
+
+        Args:
+            plan: of the query, under the same statistics.
+            filters: what articles must satisfy besides.
+            sort: the order.
+            size: how many articles at most.
+            page: which part of the result.
+            given: the sets that the plan does not say how to find.
 
         Raises:
             DeadlineError: it took too long.
@@ -113,74 +103,24 @@ class SegmentExecutor:
         report = np.zeros(5, np.int64)
         top = Top(np.empty(size, np.int64), np.empty(size, np.uint64), np.empty(size, np.int64))
         backwards = page.after[3] != 0
-        if plan.words:
-            lists, postings = self._lists(plan.words)
-            if len(lists.rows) < plan.minimum:
-                return _NOTHING
-            structure = self._clauses(len(lists.rows), plan.minimum)
-        else:
-            bound = _Bound(self, plan, page.deadline_ns)
-            if bound.impossible:
-                return _NOTHING
-            lists, structure, postings = bound.lists(), bound.clauses(), 0
-        if plan.words and plan.minimum == 1 and sort == "relevance" and not backwards:
-            if postings * FEW <= self.segment.size:
-                algorithm = "rank_few"
-                rank_few(self.view, lists, range_, page, top, *_scratch.of(self.segment.size), report)
-            else:
-                algorithm = "rank_any"
-                rank_any(self.view, lists, range_, page, top, report)
-            held = int(report[HELD])
-            keys = top.keys[:held].tolist()
-            scores = [-key for key in keys]
-        else:
-            algorithm = "rank_matches"
-            found = np.empty(size, np.float64)
-            rank_matches(self.view, lists, structure, range_, page, _SORTS[sort], top, found, report)
-            held = int(report[HELD])
-            keys = [~key for key in top.keys[:held].tolist()] if backwards else top.keys[:held].tolist()
-            scores = [int(score) for score in found[:held].tolist()]
+        bound = _Bound(self, plan, page.deadline_ns, given)
+        if bound.impossible:
+            return _NOTHING
+        found = np.empty(size, np.float64)
+        rank_matches(self.view, bound.lists(), bound.clauses(), range_, page, SORTS[sort], top, found, report)
         if report[LATE]:
             raise DeadlineError
-        _held, total, _late, looked, skipped = report.tolist()
-        return Found(top.docs[:held].tolist(), keys, scores, total, algorithm, looked, skipped)
-
-    def _lists(self, words: tuple[Word, ...]) -> tuple[Lists, int]:
-        """The lists of those words that are there, the shortest first, and the postings on them."""
-        found = []
-        for word in words:
-            one = self.segment.term_list(word.field, word.key)
-            if one:
-                found.append((one.df, one.packed, word.weight, word.weight * self._units[word.field]))
-        found.sort()
-        dfs, rows, weights, units = zip(*found, strict=True) if found else ((), (), (), ())
-        packed = np.frombuffer(b"".join(rows), np.int64).reshape(-1, 8)
-        return Lists(packed, np.array(weights, np.float64), np.array(units, np.float64)), sum(dfs)
-
-    def _clauses(self, words: int, minimum: int) -> Clauses:
-        """So many clauses of one word each; there are few different ones."""
-        known = self._structures.get((words, minimum))
-        if known is None:
-            atoms = np.zeros((words, 7), np.int64)
-            atoms[:, clauses.KIND], atoms[:, clauses.FIRST], atoms[:, clauses.COUNT] = clauses.WORD, range(words), 1
-            known = Clauses(
-                atoms=atoms,
-                starts=np.arange(words + 1),
-                optional=words,
-                minimum=minimum,
-                bitmaps=np.zeros((0, len(self.segment.live_words)), np.uint64),
-                constants=np.zeros(0),
-                scores=np.zeros((0, 0)),
-            )
-            self._structures[words, minimum] = known
-        return known
+        held, total, _late, looked, skipped = report.tolist()
+        keys = (~top.keys[:held] if backwards else top.keys[:held]).tolist()
+        scores = found[:held].astype(np.int64).tolist()
+        return Found(top.docs[:held].tolist(), keys, scores, total, "rank_matches", looked, skipped)
 
     def _collect(
-        self, plan: Plan, range_: Range, deadline_ns: int, *, scored: bool
+        self, plan: Plan, range_: Range, deadline_ns: int, given: GivenSets, *, scored: bool
     ) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
         bitmap = np.zeros(len(range_.mask), np.uint64)
         scores = np.zeros(self.segment.size if scored else 0)
-        bound = _Bound(self, plan, deadline_ns)
+        bound = _Bound(self, plan, deadline_ns, given)
         if not bound.impossible and range_.low < range_.high:
             report = np.zeros(5, np.int64)
             collect(self.view, bound.lists(), bound.clauses(), range_, deadline_ns, bitmap, scores, report)
@@ -194,7 +134,7 @@ class SegmentExecutor:
 
     def union(self, lists: Iterable[TermList], deadline_ns: int) -> NDArray[np.uint64]:
         """A bit for each docnum: which live articles are on any of the lists."""
-        bound = _Bound(self, Plan((), 1), deadline_ns)
+        bound = _Bound(self, Plan((), 1), deadline_ns, {})
         bound.add_union(lists)
         bitmap = np.zeros(len(self.segment.live_words), np.uint64)
         report = np.zeros(5, np.int64)
@@ -220,9 +160,10 @@ class SegmentExecutor:
             low = max(low, int(np.searchsorted(published_ms, filters.published_from_ms)))
         if filters.published_to_ms is not None:
             high = int(np.searchsorted(published_ms, filters.published_to_ms))
-        return Range(self._mask(filters.choices), low, high)
+        return Range(self.mask(filters.choices), low, high)
 
-    def _mask(self, choices: tuple[Choice, ...]) -> NDArray[np.uint64]:
+    def mask(self, choices: tuple[Choice, ...]) -> NDArray[np.uint64]:
+        """A bit for each docnum: live articles that pass the choices, and zeros up to a whole window."""
         if not choices:
             return self.segment.live_words
         mask = self._masks.get(choices)
@@ -249,10 +190,11 @@ class SegmentExecutor:
 class _Bound:
     """A plan bound to a segment: the rows of its lists, its atoms, its sets."""
 
-    def __init__(self, executor: SegmentExecutor, plan: Plan, deadline_ns: int) -> None:
+    def __init__(self, executor: SegmentExecutor, plan: Plan, deadline_ns: int, given: GivenSets) -> None:
         self._executor = executor
         self._segment = executor.segment
         self._deadline_ns = deadline_ns
+        self._given = given
         self._rows: list[bytes] = []
         self._weights: list[float] = []
         self._units: list[float] = []
@@ -296,7 +238,7 @@ class _Bound:
             case Beginning():
                 terms = self._segment.terms_with_prefix(atom.field, atom.text)
                 return (self._segment.size, atom, tuple(map(self._segment.list_at, terms))) if terms else None
-            case Plan():
+            case FoundByWhoosh() | Plan():
                 return self._segment.size, atom, ()
 
     def _add_clause(self, clause: "list[_FoundAtom]", *, scored: bool) -> None:
@@ -309,10 +251,12 @@ class _Bound:
                 case Beginning():
                     bitmap = self._executor.union(lists, self._deadline_ns)
                     self._add_set(bitmap, float(atom.score), -1)
+                case FoundByWhoosh():
+                    self._add_set(self._given[atom.node], float(atom.score), -1)
                 case Plan():
                     everything = self._executor.everything()
                     bitmap, scores = self._executor._collect(  # noqa: SLF001 - two halves of one thing
-                        atom, everything, self._deadline_ns, scored=True
+                        atom, everything, self._deadline_ns, self._given, scored=True
                     )
                     self._scores.append(scores)
                     self._add_set(bitmap, 0.0, len(self._scores) - 1)

@@ -7,6 +7,7 @@ Not here: what the nodes mean (`query.py`), the order of results (`order.py`).
 """
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ from partition.schema import FIELD_BOOSTS, NO_DATE_MS, PARTS, TEXT
 from partition.scoring import constant, contributions
 from partition.segment import Segment
 from partition.statistics import Statistics
-from search.query import And, Choice, Every, Filters, Node, Nothing, Or, Phrase, Prefix, Term
+from search.query import And, Choice, Every, Filters, Node, Nothing, Or, Phrase, Prefix, Term, Wildcard, pattern_of
 
 Mask = NDArray[np.bool_]
 Scores = NDArray[np.int64]
@@ -63,7 +64,10 @@ class Executor:
             case Phrase():
                 return self._phrase(node)
             case Prefix():
-                return self._prefix(node)
+                held = self._segment.terms_with_prefix(node.field, node.text)
+                return self._any_of(held, node)
+            case Wildcard():
+                return self._any_of(self._terms_like(node), node)
             case And():
                 return self._and(node)
             case Or():
@@ -113,9 +117,15 @@ class Executor:
             mask[docnum] = holds_phrase(positions, node.slop)
         return mask
 
-    def _prefix(self, node: Prefix) -> Matches:
+    def _terms_like(self, node: Wildcard) -> Iterable[int]:
+        whole = pattern_of(node.text)
+        first, last = self._segment.fields[node.field]["terms"]
+        return (term for term in range(first, last) if whole.fullmatch(self._segment.key(term).decode()))
+
+    def _any_of(self, held: Iterable[int], node: Prefix | Wildcard) -> Matches:
+        """The articles that hold any of the terms with these ordinals."""
         found = self._nothing()
-        for term in self._segment.terms_with_prefix(node.field, node.text):
+        for term in held:
             docs, _tfs = self._segment.read(self._segment.list_at(term))
             found.mask[docs] = True
         found.scores[found.mask] = constant(node.boost * FIELD_BOOSTS[node.field])

@@ -1,27 +1,29 @@
-"""The leaf: one query on one partition.
+"""The leaf: one query on one partition, segment by segment; what leaves are asked, and what they answer.
 
-Contract: `Leaf.search` returns the total and the best `size` matches after a position, in the total order, at a cost
-that does not depend on how deep the position is. A leaf may be searched by several threads at once.
+Contract: the best `size` matches after a position, in the total order, at a cost that does not depend on how deep the
+position is. A leaf may be searched by several threads at once.
 
-Not here: how a segment is searched (`executor.py`), other partitions (`broker.py`), processes (`leaf_process.py`).
+Not here: how a segment is searched (`executor.py`), several partitions (`share.py`).
 """
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
 import msgspec
-import numpy as np
 
 from partition.kernels.views import Page
 from partition.reader import PartitionReader
 from partition.statistics import Statistics
-from partition.types import DocAddress
-from search.executor import SegmentExecutor
+from search.executor import GivenSets, SegmentExecutor
 from search.order import Position
 from search.plan import Plan
 from search.query import Filters, Sort
 
-_SIGN = 1 << 63
+_NOTHING: GivenSets = MappingProxyType({})
+
+Given = Mapping[tuple[int, int], GivenSets]
+"""What Whoosh found, by partition and segment."""
 
 
 class Slice(msgspec.Struct, frozen=True):
@@ -37,7 +39,7 @@ class Slice(msgspec.Struct, frozen=True):
     """Whether the exact total is wanted."""
 
 
-class Match(msgspec.Struct, frozen=True, array_like=True):
+class Match(msgspec.Struct, frozen=True):
     """One article of a result."""
 
     key: int
@@ -54,18 +56,43 @@ class Match(msgspec.Struct, frozen=True, array_like=True):
         """Its place in the total order."""
         return Position(self.key, self.hash, self.article_id)
 
-    @property
-    def address(self) -> DocAddress:
-        """Where it lies."""
-        return DocAddress(self.partition, self.segment, self.docnum)
+
+class SegmentSearch(NamedTuple):
+    """How one segment was searched."""
+
+    partition: int
+    segment: int
+    algorithm: str
+    """The kernel."""
+    windows: int
+    """Windows of articles that were looked into."""
+    skipped: int
+    """Windows that could not hold a better article."""
 
 
-class LeafAnswer(msgspec.Struct, frozen=True):
-    """What one partition says."""
+class LeafAnswer(NamedTuple):
+    """What some partitions say."""
 
     total: int
     """All matches, whatever the slice; meaningless unless counting."""
-    matches: tuple[Match, ...]
+    matches: list[Match]
+    """Best first in the direction asked for, at most the slice's size."""
+    failed: dict[int, str]
+    """Partition to reason: `timeout`, `damaged` or `failed`."""
+    searches: list[SegmentSearch]
+    """Of the partitions that answered."""
+
+
+class LeafQuery(NamedTuple):
+    """A query as leaves are asked it."""
+
+    plan: Plan
+    filters: Filters
+    sort: Sort
+    part: Slice
+    deadline_s: float
+    """When to give up, on the monotonic clock."""
+    given: Given = MappingProxyType({})
 
 
 class Leaf:
@@ -76,70 +103,54 @@ class Leaf:
         self.reader = reader
         self.executors = [SegmentExecutor(segment, statistics) for segment in reader.segments]
 
-    def search(self, plan: Plan, filters: Filters, sort: Sort, part: Slice, deadline_s: float) -> LeafAnswer:
-        """The total and the best matches of the partition; as `search_leaves`."""
-        total, matches = search_leaves([self], plan, filters, sort, part, deadline_s)
-        return LeafAnswer(total, tuple(matches))
+    @property
+    def articles(self) -> int:
+        """How many articles lie here, deleted ones included."""
+        return sum(executor.segment.size for executor in self.executors)
 
-    def stored(self, address: DocAddress) -> dict[str, Any]:
-        """The stored fields of one article."""
-        return self.reader.stored(address.segment, address.docnum)
+    def search(
+        self, query: LeafQuery, best: list[Match], page: Page, searches: list[SegmentSearch]
+    ) -> tuple[int, list[Match]]:
+        """The total of the partition, and the best of its matches and those that are known already.
 
+        Args:
+            query: what is asked.
+            best: of other partitions, sorted, at most the slice's size.
+            page: the slice, as kernels want it.
+            searches: grows by one for each segment.
 
-def search_leaves(
-    leaves: Iterable[Leaf], plan: Plan, filters: Filters, sort: Sort, part: Slice, deadline_s: float
-) -> tuple[int, list[Match]]:
-    """The total and the best matches of several partitions, one after the other.
-
-    Args:
-        leaves: the partitions.
-        plan: of the query.
-        filters: what articles must satisfy besides.
-        sort: the order.
-        part: what is wanted of the result.
-        deadline_s: when to give up, on the monotonic clock.
-
-    Raises:
-        DeadlineError: it took too long.
-    """
-    total, segments = 0, 0
-    page = page_of(part, deadline_s)
-    best: list[Match] = []
-    for leaf in leaves:
-        partition = leaf.partition
-        for ordinal, executor in enumerate(leaf.executors):
-            found = executor.search(plan, filters, sort, part.size, page)
+        Raises:
+            DeadlineError: it took too long.
+            IndexFileError: a file is damaged.
+        """
+        plan, filters, sort, part, _deadline_s, given = query
+        size, backwards = part.size, part.backwards
+        skipping = sort == "relevance" and not backwards
+        total = 0
+        for ordinal, executor in enumerate(self.executors):
+            if skipping and len(best) >= size > 0:
+                # An article that scores less than the last of these need not be found.
+                page = page._replace(floor=float(-best[size - 1].key))
+            found = executor.search(plan, filters, sort, size, page, given.get((self.partition, ordinal), _NOTHING))
             total += found.total
+            searches.append(SegmentSearch(self.partition, ordinal, found.algorithm, found.looked, found.skipped))
             if not found.docnums:
                 continue
-            segments += 1
             hash_of, id_of = executor.segment.hash_of, executor.segment.article_id
-            best += [
-                Match(key, hash_of[docnum], id_of(docnum), score, partition, ordinal, docnum)
+            matches = [
+                Match(key, hash_of[docnum], id_of(docnum), score, self.partition, ordinal, docnum)
                 for key, docnum, score in zip(found.keys, found.docnums, found.scores, strict=True)
             ]
-            if segments > 1:
-                best.sort(key=_order, reverse=part.backwards)
-                del best[part.size :]
-            if sort == "relevance" and not part.backwards and len(best) >= part.size > 0:
-                # Elsewhere, an article that scores less than the last of these need not be found.
-                page = page._replace(floor=float(-best[part.size - 1].key))
-    return total, best
+            best = merged((best, matches), part) if best else matches
+        return total, best
+
+
+def merged(lists: Iterable[list[Match]], part: Slice) -> list[Match]:
+    """The best of some lists of matches, in the total order."""
+    every = [match for matches in lists for match in matches]
+    every.sort(key=_order, reverse=part.backwards)
+    return every[: part.size]
 
 
 def _order(match: Match) -> tuple[int, int, str]:
     return match.key, match.hash, match.article_id
-
-
-def page_of(part: Slice, deadline_s: float) -> Page:
-    """The slice as kernels want it."""
-    after, after_id = np.zeros(4, np.int64), np.frombuffer(b"", np.uint8)
-    if part.after is not None:
-        key, hash_ = part.after.key, part.after.hash
-        if part.backwards:
-            key, hash_ = ~key, ~hash_ & 0xFFFF_FFFF_FFFF_FFFF
-        after[0], after[1] = 1, key
-        after[2] = hash_ - 2 * _SIGN if hash_ & _SIGN else hash_  # the same bits, signed
-        after_id = np.frombuffer(part.after.article_id.encode(), np.uint8)
-    after[3] = part.backwards
-    return Page(after, after_id, part.counting, 0.0, int(deadline_s * 1e9))

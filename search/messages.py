@@ -1,88 +1,40 @@
-"""What the API process and its leaf processes say to each other: MessagePack frames over a socket.
+"""What the API process and its Whoosh processes say to each other: MessagePack frames over a socket.
 
     frame    u32 length, little endian, then so many bytes of MessagePack
-    request  one of `Request`; answered by one closing `Reply`, before which a search gives one `Answered` or
-             `Failed` for each partition
+    request  one of `Request`; answered by one `Reply`. A process that has started says `Ready` first
 
 Contract: plain data only, decoded against these types; nothing is ever pickled.
 
-Not here: who sends what when (`pool.py`, `leaf_process.py`).
+Not here: who sends what when (`pool.py`, `whoosh_process.py`).
 """
 
 import struct
-from typing import Any
 
 import msgspec
 
-from partition.types import DocAddress
-from search.leaf import LeafAnswer, Slice
-from search.query import Node, Query
+from search.query import Node, Wildcard
 
 FRAME = struct.Struct("<I")
-
-
-class OpenRequest(msgspec.Struct, frozen=True, tag="open"):
-    """Open these partitions of an epoch, so that the first query need not."""
-
-    epoch: int
-    partitions: tuple[int, ...]
 
 
 class ParseRequest(msgspec.Struct, frozen=True, tag="parse"):
     """Parse the text of a query."""
 
-    epoch: int
     text: str
 
 
-class SearchRequest(msgspec.Struct, frozen=True, tag="search"):
-    """Search these partitions; each is answered by an `Answered` or `Failed` before the closing `Done`."""
+class MatchRequest(msgspec.Struct, frozen=True, tag="match"):
+    """Which live articles of an epoch match each of these?"""
 
     epoch: int
-    partitions: tuple[int, ...]
-    query: Query
-    part: Slice
-    deadline_s: float
-    """When to give up, on the monotonic clock, which is the same for all processes of a machine."""
+    nodes: tuple[Wildcard, ...]
 
 
-class DocumentsRequest(msgspec.Struct, frozen=True, tag="documents"):
-    """These stored fields, `snippet` among them, of the articles at these addresses."""
-
-    epoch: int
-    addresses: tuple[DocAddress, ...]
-    fields: frozenset[str]
-    words: frozenset[str]
-    """What a snippet marks."""
+Request = ParseRequest | MatchRequest
 
 
-class FindRequest(msgspec.Struct, frozen=True, tag="find"):
-    """The stored fields of the article with this id, in this partition."""
-
-    epoch: int
-    partition: int
-    article_id: str
-
-
-Request = OpenRequest | ParseRequest | SearchRequest | DocumentsRequest | FindRequest
-
-
-class Answered(msgspec.Struct, frozen=True, tag="answered"):
-    """One partition's answer to a search."""
-
-    partition: int
-    answer: LeafAnswer
-
-
-class Failed(msgspec.Struct, frozen=True, tag="failed"):
-    """One partition did not answer a search."""
-
-    partition: int
-    reason: str
-
-
-class Done(msgspec.Struct, frozen=True, tag="done"):
-    """The request is finished."""
+class Ready(msgspec.Struct, frozen=True, tag="ready"):
+    """Requests are answered from now on."""
 
 
 class Parsed(msgspec.Struct, frozen=True, tag="parsed"):
@@ -92,16 +44,25 @@ class Parsed(msgspec.Struct, frozen=True, tag="parsed"):
 
 
 class Refused(msgspec.Struct, frozen=True, tag="refused"):
-    """The query text cannot be executed."""
+    """The query cannot be executed."""
 
     detail: str
     position: int | None
 
 
-class Documents(msgspec.Struct, frozen=True, tag="found"):
-    """Stored fields, in the order asked for."""
+class SegmentSet(msgspec.Struct, frozen=True, array_like=True):
+    """Articles of one segment."""
 
-    documents: list[dict[str, Any]]
+    partition: int
+    segment: int
+    bits: bytes
+    """A bit for each docnum, the lowest of a byte first."""
+
+
+class Matched(msgspec.Struct, frozen=True, tag="matched"):
+    """For each node asked, the articles that match, by segment."""
+
+    sets: tuple[tuple[SegmentSet, ...], ...]
 
 
 class EpochGone(msgspec.Struct, frozen=True, tag="gone"):
@@ -109,12 +70,12 @@ class EpochGone(msgspec.Struct, frozen=True, tag="gone"):
 
 
 class Broken(msgspec.Struct, frozen=True, tag="broken"):
-    """The request failed for a reason that is not the caller's."""
+    """The request failed for a reason that is not the caller's: `timeout`, `died`, `damaged` or `failed`."""
 
-    detail: str
+    reason: str
 
 
-Reply = Answered | Failed | Done | Parsed | Refused | Documents | EpochGone | Broken
+Reply = Ready | Parsed | Refused | Matched | EpochGone | Broken
 
 
 def encode(message: Request | Reply) -> bytes:

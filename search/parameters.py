@@ -74,6 +74,7 @@ class SearchParameters(msgspec.Struct, frozen=True):
     exact_total: bool
     allow_partial: bool
     timeout_ms: int
+    explain: bool
     given: tuple[tuple[str, str], ...]
     """The parameters that decide membership, order and content, as given, in canonical order; for links."""
 
@@ -129,7 +130,7 @@ SEARCH = (
     Parameter(
         name="q",
         description='The query: words (all must match), `"phrases"`, `AND OR NOT -`, parentheses, `title:`, `body:`, '
-        "`author:`, `beginning*`, `word^2`. Left out, it matches every article.",
+        "`author:`, `beginning*`, `wo?d`, `wo*d`, `word^2`. Left out, it matches every article.",
         schema={"type": "string", "maxLength": 512},
         # Its own limits are checked where it is parsed, with positions.
         convert=lambda text: text,
@@ -206,9 +207,20 @@ SEARCH = (
         default=DEFAULT_TIMEOUT_MS,
         example=1000,
     ),
+    Parameter(
+        name="explain",
+        description="Whether the answer says how the query was understood and executed.",
+        schema={"type": "boolean", "default": False},
+        convert=boolean,
+        default=False,
+        example=True,
+    ),
 )
 
-_IN_LINKS = ("q", "from", "to", "sort", *_FILTERS, "limit", "fields", "total", "allow_partial", "timeout_ms")
+_IN_LINKS = (
+    *("q", "from", "to", "sort", *_FILTERS),
+    *("limit", "fields", "total", "allow_partial", "timeout_ms", "explain"),
+)
 
 
 def parse_search(given: list[tuple[str, str]]) -> SearchParameters:
@@ -231,6 +243,7 @@ def parse_search(given: list[tuple[str, str]]) -> SearchParameters:
         exact_total=values["total"] == "exact",
         allow_partial=values["allow_partial"],
         timeout_ms=values["timeout_ms"],
+        explain=values["explain"],
         given=tuple(ordered),
     )
 

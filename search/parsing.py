@@ -5,6 +5,7 @@
     AND OR NOT - ()  capital letters                            (storm OR flood) -insurance
     title: body: author:                                        author:akaka
     word*            a beginning, at least three letters        elect*
+    wo?d wo*d        one letter, any letters; three come first  gover?or labo*r
     word^2           counts twice                               tariff^2 trade
 
 Contract: limits are checked before Whoosh sees the text (its parser is quadratic in the length of its input and
@@ -19,11 +20,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from whoosh import query as whoosh_query
-from whoosh.qparser import QueryParser, plugins
+from whoosh.qparser import QueryParser, plugins, syntax
 
 from partition.analysis import term_of, terms
 from partition.schema import POSITION_FIELDS, TEXT
-from search.query import And, Every, Node, Nothing, Or, Phrase, Prefix, Term
+from search.query import And, Every, Node, Nothing, Or, Phrase, Prefix, Term, Wildcard, children_of
 
 MAX_QUERY_CHARS = 512
 MAX_CLAUSES = 32
@@ -32,10 +33,9 @@ MAX_PHRASE_TERMS = 6
 MAX_SLOP = 3
 MAX_BOOST = 100.0
 MIN_PREFIX_CHARS = 3
+MAX_STARS = 2
+"""In one word."""
 MAX_EXPANSIONS = 128
-
-PrefixSize = Callable[[str, str], int]
-"""How many terms of a field begin with a text."""
 
 
 class QueryError(ValueError):
@@ -58,12 +58,26 @@ class _SloppyPhrasePlugin(plugins.PhrasePlugin):  # type: ignore[misc]  # Whoosh
             return node
 
 
+_WILDCARD = r"(?P<text>\w+(?:[?*]+\w+)+\*?)(?![\w*:])"
+
+
+class _WildcardPlugin(plugins.TaggingPlugin):  # type: ignore[misc]  # as above
+    """Words with `?` or `*` inside; at the end of a word, the one ends a question and the other is a beginning."""
+
+    class WildcardNode(syntax.TextNode):  # type: ignore[misc]
+        qclass = whoosh_query.Wildcard
+
+    expr = _WILDCARD
+    nodetype = WildcardNode
+
+
 _PARSER = QueryParser(
     None,
     None,
     plugins=[
         plugins.WhitespacePlugin(),
         plugins.FieldsPlugin(expr=rf"(?<!\w)(?P<text>{'|'.join(POSITION_FIELDS)}):(?=\S)"),
+        _WildcardPlugin(),
         # Whoosh's own expression swallows operators, fields and quotation marks before the word.
         plugins.PrefixPlugin(expr=r'(?P<text>\w[^\s*"():]*)\*(?=[\s)^]|$)'),
         _SloppyPhrasePlugin(),
@@ -78,7 +92,7 @@ _PARSER = QueryParser(
 _UNSUPPORTED = (
     (
         re.compile(r"(?<=\w)\*(?![\s)^]|$)|(?<=[^\w\s])\*|(?<!\w)\*(?=\S)"),
-        "a * may only end a word; remove it or move it",
+        "a * may only end a word, or stand inside one; remove it or move it",
     ),
     (
         re.compile(r"(?<=[\w\"])~|~(?=\d)"),
@@ -87,12 +101,8 @@ _UNSUPPORTED = (
 )
 
 
-def parse_query(text: str, prefix_size: PrefixSize) -> Node:
+def parse_query(text: str) -> Node:
     """The tree of a query text; an empty text, or a lone `*`, matches every article.
-
-    Args:
-        text: what the user wrote.
-        prefix_size: tells how many terms a prefix stands for, over the whole archive.
 
     Raises:
         QueryError: a limit is exceeded, or the text cannot be parsed.
@@ -107,11 +117,11 @@ def parse_query(text: str, prefix_size: PrefixSize) -> Node:
         raise QueryError(
             f"the query cannot be parsed ({type(error).__name__}); put unusual text in quotes"
         ) from error
-    node, negated = _Compiler(prefix_size).compile(parsed, depth=0, boost=1.0)
+    node, negated = _Compiler().compile(parsed, depth=0, boost=1.0)
     return And((Every(),), (node,)) if negated else node
 
 
-_SYNTAX = re.compile(r"[*():^~\0\ud800-\udfff]|(?:^|\s)-|\b(?:AND|NOT)\b")
+_SYNTAX = re.compile(r"[*():^~\0\ud800-\udfff]|(?:^|\s)-|\w\?+\w|\b(?:AND|NOT)\b")
 """What needs the whole parser."""
 _PARTS = re.compile(r'\s*(?:(?:"[^"]*"|[^\s"]+)(?:\s+|$))*')
 _PART = re.compile(r'"[^"]*"|[^\s"]+')
@@ -166,6 +176,7 @@ def _check_text(text: str) -> None:
         if depth > MAX_DEPTH:
             raise QueryError(f"parentheses are nested more than {MAX_DEPTH} deep", position)
     unquoted = re.sub(r'"[^"]*"(~[1-9]\d*)?', lambda match: '"' * len(match.group()), text)
+    unquoted = re.sub(_WILDCARD, lambda match: "w" * len(match.group()), unquoted)
     for pattern, cure in _UNSUPPORTED:
         if found := pattern.search(unquoted):
             raise QueryError(cure, found.start())
@@ -174,10 +185,8 @@ def _check_text(text: str) -> None:
 class _Compiler:
     """Turns one Whoosh query into our tree, counting what it costs."""
 
-    def __init__(self, prefix_size: PrefixSize) -> None:
-        self._prefix_size = prefix_size
+    def __init__(self) -> None:
         self._clauses = 0
-        self._expansions = 0
 
     def compile(self, parsed: Any, *, depth: int, boost: float) -> tuple[Node, bool]:
         """The tree of `parsed`, and whether it is to be negated."""
@@ -196,6 +205,8 @@ class _Compiler:
                 return node, not negated and node != Nothing()
             case whoosh_query.Phrase():
                 return self._phrase(parsed, boost), False
+            case whoosh_query.Wildcard():
+                return self._wildcard(parsed, boost), False
             case whoosh_query.Prefix():
                 return self._prefix(parsed, boost), False
             case whoosh_query.Term():
@@ -239,11 +250,6 @@ class _Compiler:
             raise QueryError(f"{parsed.text}* is too short; a beginning needs {MIN_PREFIX_CHARS} letters")
 
         field = parsed.fieldname or TEXT
-        self._expansions += self._prefix_size(field, beginning)
-        if self._expansions > MAX_EXPANSIONS:
-            raise QueryError(
-                f"{parsed.text}* stands for too many words ({MAX_EXPANSIONS} are allowed); write more letters"
-            )
         prefix = Prefix(field, beginning, boost)
         stem = term_of(last)
         # The index holds stems: elections* must find "elections", which is kept as "elect".
@@ -253,6 +259,52 @@ class _Compiler:
             self._count()
             nodes.append((_word(parsed.fieldname, term_of(word), boost), False))
         return _conjunction(nodes)
+
+    def _wildcard(self, parsed: Any, boost: float) -> Node:
+        self._count()
+        pattern = parsed.text.lower()
+        if len(re.split(r"[?*]", pattern, maxsplit=1)[0]) < MIN_PREFIX_CHARS:
+            raise QueryError(f"{parsed.text} is too vague; {MIN_PREFIX_CHARS} letters must come before ? and *")
+        if len(re.findall(r"\*+", pattern)) > MAX_STARS:  # each multiplies the time by the length of a word
+            raise QueryError(f"{parsed.text} is too vague; {MAX_STARS} * in a word are allowed")
+        field = parsed.fieldname or TEXT
+        # The index holds stems: hou*ses must find "houses", which is kept as "hous".
+        patterns = dict.fromkeys(re.sub(r"\*+", "*", text) for text in (pattern, _stemmed(pattern)))
+        return _disjunction((Wildcard(field, text, boost), False) for text in patterns)
+
+
+def _stemmed(pattern: str) -> str:
+    """The pattern with the end that its words lose when they are stemmed, as far as that shows."""
+    likely = re.sub(r"[?*]", "x", pattern)
+    stem = term_of(likely)
+    same = next((at for at, (one, other) in enumerate(zip(likely, stem, strict=False)) if one != other), len(stem))
+    return pattern[:same] + stem[same:]
+
+
+def check_prefixes(node: Node, prefix_size: Callable[[str, str], int]) -> None:
+    """Refuse beginnings that stand for too many words.
+
+    Args:
+        node: the tree of a query.
+        prefix_size: tells how many terms of a field begin with a text, over the whole archive.
+
+    Raises:
+        QueryError
+    """
+    expansions = 0
+    left = [node]
+    while left:
+        node = left.pop()
+        left += children_of(node)
+        if isinstance(node, Prefix):
+            expansions += prefix_size(node.field, node.text)
+            if expansions > MAX_EXPANSIONS:
+                raise too_many_words(f"{node.text}*")
+
+
+def too_many_words(pattern: str) -> QueryError:
+    """What is said of a beginning, or of a wildcard, that stands for too many words."""
+    return QueryError(f"{pattern} stands for too many words ({MAX_EXPANSIONS} are allowed); write more letters")
 
 
 def _word(field: str | None, term: str, boost: float) -> Term:

@@ -12,7 +12,10 @@ import msgspec
 from partition.schema import FIELD_BOOSTS, PARTS, TEXT
 from partition.scoring import constant
 from partition.statistics import Statistics
-from search.query import And, Every, Node, Nothing, Or, Phrase, Prefix, Term
+from search.query import And, Every, Node, Nothing, Or, Phrase, Prefix, Term, Wildcard
+
+POSITIONS_COST = 100
+"""Looking for a phrase in one article costs about as much as reading so many postings."""
 
 
 class Word(msgspec.Struct, frozen=True):
@@ -22,6 +25,8 @@ class Word(msgspec.Struct, frozen=True):
     key: bytes
     weight: float
     """Boosts times idf."""
+    df: int
+    """Articles on it, when the statistics were frozen; for estimates."""
 
 
 class PhraseWords(msgspec.Struct, frozen=True):
@@ -42,6 +47,13 @@ class Beginning(msgspec.Struct, frozen=True):
     score: int
 
 
+class FoundByWhoosh(msgspec.Struct, frozen=True):
+    """The articles that Whoosh says match `node`, for which there is no kernel, all with one score."""
+
+    node: Wildcard
+    score: int
+
+
 class Plan(msgspec.Struct, frozen=True):
     """Articles match that match `minimum` of `clauses` and none of `excluded`; of a clause, one atom is enough."""
 
@@ -52,7 +64,7 @@ class Plan(msgspec.Struct, frozen=True):
     """Its clauses, if each is one word and nothing is excluded."""
 
 
-Atom = Word | PhraseWords | Beginning | Plan
+Atom = Word | PhraseWords | Beginning | FoundByWhoosh | Plan
 
 
 def plan_of(node: Node, statistics: Statistics) -> Plan:
@@ -95,9 +107,35 @@ def _atom(node: Node, statistics: Statistics) -> Atom:
             )
         case Prefix(field=field, text=text, boost=boost):
             return Beginning(field, text, constant(boost * FIELD_BOOSTS[field]))
+        case Wildcard(field=field, boost=boost):
+            return FoundByWhoosh(node, constant(boost * FIELD_BOOSTS[field]))
         case _:
             return plan_of(node, statistics)
 
 
 def _word(field: str, text: str, boost: float, statistics: Statistics) -> Word:
-    return Word(field, text.encode(), boost * FIELD_BOOSTS[field] * statistics.idf(field, text))
+    weight = boost * FIELD_BOOSTS[field] * statistics.idf(field, text)
+    return Word(field, text.encode(), weight, statistics.df(field, text))
+
+
+def postings_of(plan: Plan, articles: int) -> int:
+    """About how many postings a plan reads, at most: what it costs.
+
+    Args:
+        plan: the plan.
+        articles: of the whole archive.
+    """
+    return sum(_postings_of(atom, articles) for clause in plan.clauses + plan.excluded for atom in clause)
+
+
+def _postings_of(atom: Atom, articles: int) -> int:
+    match atom:
+        case Word(df=df):
+            return df
+        case PhraseWords(words=words):
+            # Where each word stands is looked up for the articles that hold the rarest.
+            return sum(word.df for word in words) + POSITIONS_COST * min(word.df for word in words)
+        case Plan():
+            return articles + postings_of(atom, articles)
+        case _:
+            return articles

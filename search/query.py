@@ -7,6 +7,8 @@ A score is the sum of the scores of the matching clauses; an article that does n
 Not here: the syntax users write (`parsing.py`), execution (`exhaustive.py`).
 """
 
+import re
+from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
@@ -41,6 +43,17 @@ class Prefix(msgspec.Struct, frozen=True, tag="prefix"):
     boost: float = 1.0
 
 
+class Wildcard(msgspec.Struct, frozen=True, tag="wildcard"):
+    """Articles that hold a term that `text` stands for in `field`; scored `boost`, whichever and however many.
+
+    In `text`, `?` is one character and `*` any number of them.
+    """
+
+    field: str
+    text: str
+    boost: float = 1.0
+
+
 class And(msgspec.Struct, frozen=True, tag="and"):
     """Articles that match all of `required` and none of `excluded`; the latter add nothing to the score."""
 
@@ -63,7 +76,7 @@ class Nothing(msgspec.Struct, frozen=True, tag="nothing"):
     """No article: what is left of a query without any word."""
 
 
-Node = Term | Phrase | Prefix | And | Or | Every | Nothing
+Node = Term | Phrase | Prefix | Wildcard | And | Or | Every | Nothing
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -99,8 +112,32 @@ class Query(msgspec.Struct, frozen=True):
         return msgspec.msgpack.encode(self)
 
 
+def pattern_of(text: str) -> "re.Pattern[str]":
+    """The terms that a pattern with `?` and `*` stands for."""
+    return re.compile(re.escape(text).replace(r"\?", ".").replace(r"\*", ".*"), re.DOTALL)
+
+
+def children_of(node: Node) -> tuple[Node, ...]:
+    """The nodes right below a node."""
+    match node:
+        case And(required=required, excluded=excluded):
+            return required + excluded
+        case Or(clauses=clauses):
+            return clauses
+        case _:
+            return ()
+
+
+def without_kernel(node: Node) -> Iterator[Wildcard]:
+    """The nodes of a tree that only Whoosh's matchers can answer."""
+    if isinstance(node, Wildcard):
+        yield node
+    for child in children_of(node):
+        yield from without_kernel(child)
+
+
 def words_of(node: Node) -> frozenset[str]:
-    """The terms and prefixes (with a trailing `*`) that a reader would want marked in a text."""
+    """The terms that a reader would want marked in a text, as patterns where they hold `?` or `*` (`Wildcard`)."""
     match node:
         case Term(text=text):
             return frozenset({text})
@@ -108,6 +145,8 @@ def words_of(node: Node) -> frozenset[str]:
             return frozenset(terms)
         case Prefix(text=text):
             return frozenset({text + "*"})
+        case Wildcard(text=text):
+            return frozenset({text})
         case And(required=clauses) | Or(clauses=clauses):
             return frozenset().union(*map(words_of, clauses))
         case _:

@@ -1,9 +1,9 @@
 """The search service: one request's parameters in, the bytes of one page out.
 
     1. which epoch: the cursor's, else the current one
-    2. the query's tree: plain words here, anything else in a leaf process, or remembered
+    2. the query's tree: plain words here, anything else in a Whoosh process, or remembered
     3. the cache, by everything the answer depends on
-    4. else: admission, scatter, gather, documents of this page, the body
+    4. else: admission, then one trip to a thread: scatter, gather, documents of this page, the body
 
 Contract: the body depends on the epoch and on the parameters only, so that equal answers are equal bytes. Every
 refusal is a `Problem`.
@@ -20,24 +20,25 @@ from typing import Any
 import msgspec
 import orjson
 
+from partition.errors import IndexFileError
 from partition.manifest import RootManifest
 from partition.types import MAX_ARTICLE_ID_BYTES
 from search.answers import STORED_NAMES, article_body, coverage_of, links_of, page_body
 from search.broker import Broker, EpochGoneError, Gathered, LeafError
 from search.cursor import Cursor, CursorCodec, CursorInvalidError, CursorMismatchError, check, digest_of
+from search.documents import documents_of
 from search.epochs import Epochs
 from search.leaf import Slice
 from search.parameters import DEFAULT_TIMEOUT_MS, SearchParameters
 from search.parsing import QueryError, parse_plain
 from search.ports import Answer, Cache, Loaded, Served
 from search.query import Node, Query, words_of
+from search.snapshot import Snapshot
 from web.admission import Admission
 from web.edge import Timings
 from web.problems import ParameterError, Problem
 
 MAX_REMEMBERED_QUERIES = 10_000
-MIN_DOCUMENTS_S = 0.5
-"""At least so long may reading a page's documents take, however late the search was."""
 ANSWER_VERSION = 1
 """Part of every cache key: advanced when the same query would be answered with other bytes."""
 
@@ -62,7 +63,7 @@ class SearchService:
         self._cursors = cursors
         self._admission = admission
         self._partition_of = partition_of
-        self._parsed: OrderedDict[tuple[int, str], Node] = OrderedDict()
+        self._parsed: OrderedDict[str, Node] = OrderedDict()
 
     def current(self) -> RootManifest:
         """The epoch that new queries are answered from.
@@ -85,7 +86,7 @@ class SearchService:
         cursor = self._cursor(parameters.cursor)
         try:
             manifest = self._epochs.manifest(cursor.epoch) if cursor else current
-            query = await self._query(parameters, manifest, deadline_s, timings)
+            query = await self._query(parameters, deadline_s, timings)
             if cursor:
                 _check(cursor, query)
 
@@ -117,13 +118,8 @@ class SearchService:
             partitions = len(manifest.partitions)
             started_s = time.perf_counter()
             async with self._admission.admitted():
-                stored = await self._broker.find(
-                    manifest.epoch,
-                    partitions,
-                    self._partition_of(article_id, partitions),
-                    article_id,
-                    deadline_s,
-                )
+                partition = self._partition_of(article_id, partitions)
+                stored = await self._broker.find(manifest.epoch, partition, article_id, deadline_s)
             timings.add("documents", started_s)
             if stored is None:
                 raise Problem("article-not-found", f"there is no article with the id {article_id!r}")
@@ -147,30 +143,26 @@ class SearchService:
         except CursorInvalidError as error:
             raise Problem("cursor-invalid", str(error), [ParameterError("cursor", "is not one of ours")]) from None
 
-    async def _query(
-        self, parameters: SearchParameters, manifest: RootManifest, deadline_s: float, timings: Timings
-    ) -> Query:
-        # How many words a prefix stands for, and so whether it is allowed, depends on the statistics.
-        key = (manifest.statistics_epoch, parameters.q)
-        node = self._parsed.get(key)
+    async def _query(self, parameters: SearchParameters, deadline_s: float, timings: Timings) -> Query:
+        text = parameters.q
+        node = self._parsed.get(text)
         if node is None:
             started_s = time.perf_counter()
-            try:
-                node = parse_plain(parameters.q)
-                if node is None:
+            node = parse_plain(text)
+            if node is None:
+                try:
                     async with self._admission.admitted():
-                        node = await self._broker.parse(manifest.epoch, parameters.q, deadline_s)
-            except QueryError as error:
-                wrong = ParameterError("q", error.detail, error.position)
-                raise Problem("query-invalid", error.detail, [wrong]) from None
-            except LeafError as error:
-                raise _late_or_broken(error) from None
+                        node = await self._broker.parse(text, deadline_s)
+                except QueryError as error:
+                    raise _invalid(error) from None
+                except LeafError as error:
+                    raise _late_or_broken(error) from None
             timings.add("parse", started_s)
-            self._parsed[key] = node
+            self._parsed[text] = node
             while len(self._parsed) > MAX_REMEMBERED_QUERIES:
                 self._parsed.popitem(last=False)
         else:
-            self._parsed.move_to_end(key)
+            self._parsed.move_to_end(text)
         return Query(node, parameters.filters, parameters.sort)
 
     async def _load(
@@ -182,43 +174,56 @@ class SearchService:
         deadline_s: float,
         timings: Timings,
     ) -> Loaded:
-        async with self._admission.admitted():
-            started_s = time.perf_counter()
-            # One more than the page holds: whether anything follows.
-            part = Slice(
-                parameters.limit + 1,
-                cursor.position if cursor else None,
-                cursor.backwards if cursor else False,
-            )
-            partitions = len(manifest.partitions)
-            found = await self._broker.search(manifest.epoch, partitions, query, part, deadline_s)
+        # One more than the page holds: whether anything follows.
+        part = Slice(
+            parameters.limit + 1,
+            cursor.position if cursor else None,
+            cursor.backwards if cursor else False,
+            parameters.exact_total,
+        )
+        started_s = time.perf_counter()
+
+        def page(snapshot: Snapshot, found: Gathered) -> Loaded:
             timings.add("scatter", started_s)
-            if found.failed and (not parameters.allow_partial or len(found.failed) == partitions):
-                raise _incomplete(found)
-            started_s = time.perf_counter()
-            has_more = len(found.matches) > parameters.limit
-            matches = found.matches[: parameters.limit]
-            backwards = part.backwards
-            if backwards:
-                matches.reverse()
-            try:
-                documents = await self._broker.documents(
-                    manifest.epoch,
-                    partitions,
-                    matches,
-                    frozenset(STORED_NAMES.get(name, name) for name in parameters.fields),
-                    words_of(query.node),
-                    # A late partition has used up the time; what the others found must still be shown.
-                    max(deadline_s, time.monotonic() + MIN_DOCUMENTS_S),
-                )
-            except LeafError as error:
-                raise _late_or_broken(error) from None
-            timings.add("documents", started_s)
-        missing = tuple(sorted({*(cursor.missing if cursor else ()), *found.failed}))
+            return self._page(parameters, query, cursor, snapshot, found, timings)
+
+        try:
+            async with self._admission.admitted():
+                return await self._broker.search(manifest.epoch, query, part, deadline_s, page)
+        except QueryError as error:
+            raise _invalid(error) from None
+        except LeafError as error:
+            raise _late_or_broken(error) from None
+
+    def _page(
+        self,
+        parameters: SearchParameters,
+        query: Query,
+        cursor: Cursor | None,
+        snapshot: Snapshot,
+        found: Gathered,
+        timings: Timings,
+    ) -> Loaded:
+        """The page of what was found; in a thread."""
+        if found.failed and (not parameters.allow_partial or len(found.failed) == found.partitions):
+            raise _incomplete(found)
+        started_s = time.perf_counter()
+        backwards = cursor.backwards if cursor else False
+        has_more = len(found.matches) > parameters.limit
+        matches = found.matches[: parameters.limit]
+        if backwards:
+            matches.reverse()
+        stored = frozenset(STORED_NAMES.get(name, name) for name in parameters.fields)
+        try:
+            documents = documents_of(snapshot, matches, stored, words_of(query.node))
+        except IndexFileError:
+            raise LeafError("damaged") from None
+        earlier = cursor.missing if cursor else ()
+        missing = tuple(sorted({*earlier, *found.failed}))
 
         def link(at: int, *, towards_start: bool) -> str:
             position = matches[at].position
-            made = Cursor(manifest.epoch, digest_of(query), position, towards_start, missing)
+            made = Cursor(snapshot.manifest.epoch, digest_of(query), position, towards_start, missing)
             return links_of(parameters, self._cursors.encode(made))
 
         # Whoever came by a cursor left something behind on the side it came from.
@@ -226,9 +231,11 @@ class SearchService:
         precedes = has_more if backwards else bool(cursor and matches)
         next_ = link(-1, towards_start=False) if follows else None
         prev = link(0, towards_start=True) if precedes else None
-        earlier = cursor.missing if cursor else ()
-        body = page_body(parameters, manifest, found, matches, documents, next_=next_, prev=prev, missed=earlier)
+        body = page_body(
+            parameters, query, snapshot.manifest, found, matches, documents, next_=next_, prev=prev, missed=earlier
+        )
         complete = not found.failed and not earlier
+        timings.add("documents", started_s)
         return Loaded(msgspec.msgpack.encode(Answer(body, next_, prev, complete)), keep=complete)
 
     async def _expired(
@@ -239,10 +246,7 @@ class SearchService:
         deadline_s: float,
         timings: Timings,
     ) -> Problem:
-        try:
-            query = await self._query(parameters, current, deadline_s, timings)
-        except EpochGoneError:
-            return _changed()
+        query = await self._query(parameters, deadline_s, timings)
         _check(cursor, query)
         resumed = Cursor(current.epoch, cursor.query_digest, cursor.position, cursor.backwards, cursor.missing)
         resume = links_of(parameters, self._cursors.encode(resumed))
@@ -252,6 +256,10 @@ class SearchService:
             [ParameterError("cursor", "points into a state that is no longer kept")],
             members={"links": {"resume": resume}},
         )
+
+
+def _invalid(error: QueryError) -> Problem:
+    return Problem("query-invalid", error.detail, [ParameterError("q", error.detail, error.position)])
 
 
 def _changed() -> Problem:
@@ -276,6 +284,7 @@ def _key(parameters: SearchParameters, manifest: RootManifest, query: Query) -> 
         parameters.cursor,
         parameters.allow_partial,
         parameters.timeout_ms,
+        parameters.explain,
     )
     digest = blake2b(query.canonical() + msgspec.msgpack.encode(shape), digest_size=16).hexdigest()
     return f"search:{ANSWER_VERSION}:{manifest.epoch}:{digest}"

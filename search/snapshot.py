@@ -1,66 +1,77 @@
-"""An epoch, opened: its manifest, its statistics and the partitions that were asked for.
+"""An epoch, opened: its manifest, the plans of its queries, its leaves.
 
-Contract: every file is compared with the manifest when it is opened, and opened at most once. A snapshot
-belongs to one thread. `Snapshots` keeps the few epochs that are in use.
+Contract: every file is compared with the manifest when it is opened. Epochs that share a generation, or statistics,
+share what was opened and remembered of them. A snapshot may be used by several threads at once, and stays good after
+its epoch is no longer kept.
 
-Not here: publishing epochs (`indexer/publisher.py`).
+Not here: publishing epochs (`indexer/publisher.py`), which epoch is current (`epochs.py`).
 """
 
+import threading
 from collections import OrderedDict
-from functools import cached_property
+from functools import lru_cache
 from pathlib import Path
+from weakref import WeakValueDictionary
 
-from partition.errors import IndexFileError
+from partition.errors import IndexFileError, MissingFile
 from partition.manifest import Layout, RootManifest, read_manifest
 from partition.reader import PartitionReader
 from partition.statistics import Statistics
 from search.leaf import Leaf
+from search.plan import Plan, plan_of
+from search.query import Node
+from search.share import Share, shared_out
 
 MAX_OPEN_EPOCHS = 4
+MAX_REMEMBERED_PLANS = 10_000
+
+
+class Planner:
+    """Plans under the same statistics; those made last are remembered."""
+
+    def __init__(self, statistics: Statistics) -> None:
+        self.statistics = statistics
+        self._plan = lru_cache(MAX_REMEMBERED_PLANS)(lambda node: plan_of(node, statistics))
+
+    def plan(self, node: Node) -> Plan:
+        """The plan of a tree."""
+        return self._plan(node)
 
 
 class Snapshot:
     """One epoch."""
 
-    def __init__(self, layout: Layout, epoch: int) -> None:
-        """Read the manifest.
+    def __init__(
+        self, manifest: RootManifest, planner: Planner, leaves: list[Leaf], damaged: dict[int, IndexFileError]
+    ) -> None:
+        self.manifest = manifest
+        self._planner = planner
+        self.leaves = leaves
+        """Of the partitions that hold anything and are sound."""
+        self.damaged = damaged
+        """Partition to what is wrong with a file of it."""
+        self._by_partition = {leaf.partition: leaf for leaf in leaves}
+        self._shares: dict[int, list[Share]] = {}
 
-        Raises:
-            IndexFileError: `MissingFile` when the epoch is no longer kept.
-        """
-        self._layout = layout
-        self._leaves: dict[int, Leaf | None] = {}
-        self._damaged: dict[int, IndexFileError] = {}
-        self.manifest: RootManifest = read_manifest(layout, epoch)
-
-    @cached_property
+    @property
     def statistics(self) -> Statistics:
-        """The frozen statistics that this epoch scores with."""
-        frozen = self.manifest.statistics_file
-        return Statistics(self._layout.statistics / frozen.name, seal=frozen.seal)
+        """What this epoch's scores are computed from."""
+        return self._planner.statistics
+
+    def plan(self, node: Node) -> Plan:
+        """The plan of a tree."""
+        return self._planner.plan(node)
+
+    def shares(self, threads: int) -> list[Share]:
+        """The leaves, shared out among so many threads."""
+        shares = self._shares.get(threads)
+        if shares is None:
+            shares = self._shares[threads] = shared_out(self.leaves, threads)
+        return shares
 
     def leaf(self, partition: int) -> Leaf | None:
-        """One partition, `None` for one that was always empty.
-
-        Raises:
-            IndexFileError: a file is damaged, or the epoch is no longer kept.
-        """
-        if partition in self._damaged:  # generations are immutable: it will not get better
-            raise self._damaged[partition]
-        if partition not in self._leaves:
-            try:
-                self._leaves[partition] = self._open(partition)
-            except IndexFileError as error:
-                self._damaged[partition] = error
-                raise
-        return self._leaves[partition]
-
-    def _open(self, partition: int) -> Leaf | None:
-        record = self.manifest.partitions[partition]
-        if not record.generation:
-            return None
-        reader = PartitionReader(self._layout.generation(partition, record.generation), record)
-        return Leaf(partition, reader, self.statistics)
+        """One partition; `None` for one that was always empty, or is damaged."""
+        return self._by_partition.get(partition)
 
 
 class Snapshots:
@@ -69,16 +80,51 @@ class Snapshots:
     def __init__(self, root: Path) -> None:
         self._layout = Layout(root)
         self._open: OrderedDict[int, Snapshot] = OrderedDict()
+        self._opening = threading.Lock()
+        self._leaves: WeakValueDictionary[tuple[int, int, str], Leaf] = WeakValueDictionary()
+        self._planners: WeakValueDictionary[str, Planner] = WeakValueDictionary()
 
     def open(self, epoch: int) -> Snapshot:
         """The snapshot of `epoch`.
 
         Raises:
-            IndexFileError: as `Snapshot` says.
+            IndexFileError: `MissingFile` when the epoch is no longer kept; else its manifest or its statistics are
+                damaged. Damaged partitions are the snapshot's to name.
         """
-        if epoch not in self._open:
-            self._open[epoch] = Snapshot(self._layout, epoch)
-        self._open.move_to_end(epoch)
-        while len(self._open) > MAX_OPEN_EPOCHS:
-            self._open.popitem(last=False)
-        return self._open[epoch]
+        found = self._open.get(epoch)
+        if found is None:
+            with self._opening:  # others go on with the epochs that are open
+                found = self._open.get(epoch) or self._read(epoch)
+                self._open[epoch] = found
+                while len(self._open) > MAX_OPEN_EPOCHS:
+                    self._open.popitem(last=False)
+        try:
+            self._open.move_to_end(epoch)
+        except KeyError:  # out again already
+            self._open[epoch] = found
+        return found
+
+    def _read(self, epoch: int) -> Snapshot:
+        manifest = read_manifest(self._layout, epoch)
+        frozen = manifest.statistics_file
+        planner = self._planners.get(frozen.name)
+        if planner is None:
+            planner = Planner(Statistics(self._layout.statistics / frozen.name, seal=frozen.seal))
+            self._planners[frozen.name] = planner
+        leaves: list[Leaf] = []
+        damaged: dict[int, IndexFileError] = {}
+        for partition, record in enumerate(manifest.partitions):
+            if not record.generation:
+                continue
+            key = partition, record.generation, frozen.name
+            try:
+                leaf = self._leaves.get(key)
+                if leaf is None:
+                    reader = PartitionReader(self._layout.generation(partition, record.generation), record)
+                    leaf = self._leaves[key] = Leaf(partition, reader, planner.statistics)
+                leaves.append(leaf)
+            except IndexFileError as error:
+                if isinstance(error, MissingFile) and not self._layout.manifest(epoch).exists():
+                    raise  # the epoch went meanwhile
+                damaged[partition] = error
+        return Snapshot(manifest, planner, leaves, damaged)

@@ -7,16 +7,19 @@ of the query's are analysed.
 Not here: which words a query has (`query.words_of`), the loops over bytes (`partition/kernels/passages.py`).
 """
 
+import re
+from collections.abc import Sequence
 from functools import lru_cache
-from html import escape
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from partition.analysis import term_of
-from partition.kernels.passages import best_window, bounds_of_passage, find_words
+from partition.kernels.passages import find_words, write_passages
 from partition.vocabulary import ascii_lower, word_characters
+from search.query import pattern_of
 
 PASSAGE_WORDS = 32
 CONTEXT_WORDS = 4
@@ -24,6 +27,7 @@ CONTEXT_WORDS = 4
 PASSAGE_BYTES = 180
 """About as long as a passage is without its context: words so close together can be shown together."""
 MAX_SCANNED_CHARS = 60_000
+_WILDCARD = re.compile(r"[?*]")
 MAX_WORDS = 400
 """How many words that may be the query's are considered."""
 
@@ -34,58 +38,59 @@ class _Wanted(NamedTuple):
     beginnings: NDArray[np.uint8]
     ends: NDArray[np.int64]
     firsts: NDArray[np.uint8]
-    prefixes: tuple[str, ...]
+    patterns: tuple["re.Pattern[str]", ...]
 
 
-def snippet(text: str, wanted: frozenset[str]) -> str:
-    """The passage of about `PASSAGE_WORDS` words with most different query words, else the beginning.
+def snippets(texts: Sequence[str], wanted: frozenset[str]) -> list[str]:
+    """Of each text the passage of about `PASSAGE_WORDS` words with most different query words, else the beginning.
 
     Args:
-        text: plain text.
-        wanted: terms, and prefixes that end in `*` (`query.words_of`).
+        texts: plain texts.
+        wanted: terms and patterns (`query.words_of`).
     """
-    content = text[:MAX_SCANNED_CHARS].encode()
-    scanned = np.frombuffer(content, np.uint8)
-    hits = _hits(content, scanned, wanted) if wanted else []
-    middle, before = 0, 0
-    if hits:
-        places = np.array([place for place, _term in hits], np.int64)
-        ordinals: dict[str, int] = {}
-        terms = np.array([ordinals.setdefault(term, len(ordinals)) for _place, term in hits], np.int64)
-        middle, before = hits[best_window(places, terms, PASSAGE_BYTES)][0][0], CONTEXT_WORDS
-    bounds = np.zeros(4, np.int64)
-    if not bounds_of_passage(scanned, ascii_lower(), word_characters(), middle, before, PASSAGE_WORDS, bounds):
-        return ""
-    at, stop, precedes, follows = bounds.tolist()
-    parts = ["… " if precedes else ""]
-    for (start, end), _term in hits:
-        if at <= start and end <= stop:
-            parts += (escape(content[at:start].decode()), "<mark>", escape(content[start:end].decode()), "</mark>")
-            at = end
-    parts += (escape(content[at:stop].decode()), " …" if follows else "")
-    return " ".join("".join(parts).split())
-
-
-def _hits(content: bytes, scanned: NDArray[np.uint8], wanted: frozenset[str]) -> list[tuple[tuple[int, int], str]]:
-    """The ranges of bytes of the query's words, ascending, with the term or prefix of each."""
+    contents = [text[:MAX_SCANNED_CHARS].encode() for text in texts]
+    content = b"".join(contents)
+    text = np.frombuffer(content, np.uint8)
+    text_ends = np.array(list(accumulate(map(len, contents))), np.int64)
+    letters = ascii_lower(), word_characters()
     likely = _likely(wanted)
-    found = np.empty((MAX_WORDS, 2), np.int64)
-    count = find_words(
-        scanned, ascii_lower(), word_characters(), likely.beginnings, likely.ends, likely.firsts, found
+    room = MAX_WORDS * len(texts) if wanted else 0
+    found, forms = np.empty((room, 3), np.int64), np.empty((room, 2), np.int64)
+    found_ends = np.zeros(len(texts), np.int64)
+    different = find_words(
+        text, text_ends, *letters, likely.beginnings, likely.ends, likely.firsts, found, forms, found_ends
     )
-    hits = []
-    # Each form once: a text has far fewer forms than words.
-    meant: dict[bytes, str | None] = {}
-    for start, end in found[:count].tolist():
-        form = content[start:end]
-        if form not in meant:
-            term = term_of(form.decode())
-            known = term in wanted or next((True for prefix in likely.prefixes if term.startswith(prefix)), False)
-            meant[form] = term if known else None
-        term_or_none = meant[form]
-        if term_or_none is not None:
-            hits.append(((start, end), term_or_none))
-    return hits
+    ordinals: dict[str, int] = {}
+    terms = np.full(different, -1, np.int64)
+    for form, (start, end) in enumerate(forms[:different].tolist()):
+        term = _term_of(content[start:end])
+        if term in wanted or any(pattern.fullmatch(term) for pattern in likely.patterns):
+            terms[form] = ordinals.setdefault(term, len(ordinals))
+    out = np.empty(6 * len(content) + 13 * int(found_ends[-1:].sum()) + 16 * len(texts), np.uint8)
+    out_ends = np.empty(len(texts), np.int64)
+    write_passages(
+        text,
+        text_ends,
+        *letters,
+        found,
+        found_ends,
+        terms,
+        PASSAGE_BYTES,
+        CONTEXT_WORDS,
+        PASSAGE_WORDS,
+        out,
+        out_ends,
+    )
+    start, made = 0, []
+    for end in out_ends.tolist():
+        made.append(str(out[start + 1 : end].data, "utf-8"))
+        start = end
+    return made
+
+
+@lru_cache(maxsize=100_000)
+def _term_of(form: bytes) -> str:
+    return term_of(form.decode())
 
 
 @lru_cache(maxsize=1024)
@@ -104,13 +109,14 @@ def _likely(wanted: frozenset[str]) -> _Wanted:
         np.frombuffer(b"".join(ordered), np.uint8),
         np.cumsum([len(variant) for variant in ordered], dtype=np.int64),
         firsts,
-        tuple(word[:-1] for word in wanted if word.endswith("*")),
+        tuple(pattern_of(word) for word in wanted if _WILDCARD.search(word)),
     )
 
 
 def kept_by_stemming(word: str) -> str:
-    """What words with this term (or beginning, with `*`) begin with: stemming alters hardly more than last letters.
+    """What words with this term, or of this pattern, begin with: stemming alters hardly more than last letters.
 
     Where it alters more, as it does in a few words in a hundred thousand, a word is not marked.
     """
-    return word[:-1] if word.endswith("*") else word[: max(2, len(word) - 2)]
+    wildcard = _WILDCARD.search(word)
+    return word[: wildcard.start()] if wildcard else word[: max(2, len(word) - 2)]

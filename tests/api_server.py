@@ -1,7 +1,7 @@
 """The real server for tests: `broadsheet serve` in a process of its own, on a free loopback port.
 
 Contract: settings are those given here and nothing of the developer's environment. `close` leaves no process behind,
-whatever was done to the server or its leaf processes.
+whatever was done to the server or its Whoosh processes.
 
 Not here: what it serves (`archive.py`), other commands (`commands.py`).
 """
@@ -67,7 +67,7 @@ class ApiServer:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
-        settings = {"leaf_processes": 2, **settings}
+        settings = {"threads": 2, "whoosh_processes": 2, **settings}
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
         self._process = subprocess.Popen(
             [*BROADSHEET, "serve", "--data", str(root), "--port", str(self.port)],
@@ -99,8 +99,8 @@ class ApiServer:
         self.close()
 
     def close(self) -> None:
-        """End it as an operator would, and make sure that its leaf processes are gone with it."""
-        leaves = self.leaf_processes()
+        """End it as an operator would, and make sure that its Whoosh processes are gone with it."""
+        children = self.whoosh_processes()
         self.client.close()
         self._process.terminate()
         try:
@@ -110,13 +110,13 @@ class ApiServer:
             self._process.wait()
         sys.stderr.write(self.log())
         self._log.close()
-        left = [leaf for leaf in leaves if _runs(leaf)]
-        for leaf in left:
-            os.kill(leaf, signal.SIGKILL)
-        assert not left, "the server left leaf processes behind"
+        left = [child for child in children if _runs(child)]
+        for child in left:
+            os.kill(child, signal.SIGKILL)
+        assert not left, "the server left processes behind"
 
-    def leaf_processes(self) -> list[int]:
-        """Process ids of the leaf processes that run now, oldest first."""
+    def whoosh_processes(self) -> list[int]:
+        """Process ids of the Whoosh processes that run now, oldest first."""
         children = Path(f"/proc/{self._process.pid}/task").glob("*/children")
         with contextlib.suppress(FileNotFoundError):  # a thread, or the server, has ended
             return sorted(int(child) for path in children for child in path.read_text().split())

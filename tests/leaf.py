@@ -7,13 +7,28 @@ import time
 
 from partition.reader import PartitionReader
 from partition.statistics import Statistics
-from search.leaf import Leaf, LeafAnswer, Slice
+from search.leaf import Leaf, LeafAnswer, LeafQuery, Slice
 from search.plan import plan_of
 from search.query import Query
+from search.share import Share, page_of
 
 
 def answer_of(reader: PartitionReader, statistics: Statistics, query: Query, part: Slice) -> LeafAnswer:
-    """The total and the best matches of one partition."""
+    """The total and the best matches of one partition.
+
+    Raises:
+        IndexFileError: a file is damaged.
+    """
     leaf = Leaf(0, reader, statistics)
+    asked = leaf_query(query, statistics, part)
+    answer = Share([leaf]).search(asked)
+    if answer.failed:  # alone, it says what is wrong
+        leaf.search(asked, [], page_of(part, asked.deadline_s), [])
+    return answer
+
+
+def leaf_query(query: Query, statistics: Statistics, part: Slice, deadline_s: float | None = None) -> LeafQuery:
+    """A query as leaves are asked it, with a minute to answer unless told otherwise."""
     plan = plan_of(query.node, statistics)
-    return leaf.search(plan, query.filters, query.sort, part, time.monotonic() + 60)
+    until_s = time.monotonic() + 60 if deadline_s is None else deadline_s
+    return LeafQuery(plan, query.filters, query.sort, part, until_s)

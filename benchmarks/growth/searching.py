@@ -31,7 +31,7 @@ from benchmarks.peers.engine import TOP, Answer, Ask, QueryClass, Question
 from benchmarks.peers.measure import take_turns
 from partition.manifest import Layout
 from partition.types import Article
-from search.leaf import Leaf, Slice, search_leaves
+from search.leaf import LeafQuery, Slice
 from search.plan import plan_of
 from search.snapshot import Snapshot, Snapshots
 
@@ -64,17 +64,17 @@ class _Opened:
     """An archive, opened for questions."""
 
     def __init__(self, archive: Path) -> None:
-        self._snapshot: Snapshot = Snapshots(archive).open(Layout(archive).newest_epoch())
-        opened = map(self._snapshot.leaf, range(len(self._snapshot.manifest.partitions)))
-        self.leaves: list[Leaf] = [leaf for leaf in opened if leaf]
+        self.snapshot: Snapshot = Snapshots(archive).open(Layout(archive).newest_epoch())
+        (self._share,) = self.snapshot.shares(1)
 
     def ask(self, kind: QueryClass, question: Question, *, counting: bool) -> Answer:
         """The ids of the best, and the total if it is counted."""
-        query = query_of(kind, question, self._snapshot.statistics)
-        plan = plan_of(query.node, self._snapshot.statistics)
+        query = query_of(kind, question)
+        plan = plan_of(query.node, self.snapshot.statistics)
         part, deadline_s = Slice(TOP, counting=counting), time.monotonic() + PATIENCE_S
-        total, matches = search_leaves(self.leaves, plan, query.filters, query.sort, part, deadline_s)
-        return Answer([match.article_id for match in matches], total if counting else None)
+        found = self._share.search(LeafQuery(plan, query.filters, query.sort, part, deadline_s))
+        assert not found.failed, found.failed
+        return Answer([match.article_id for match in found.matches], found.total if counting else None)
 
     def asking(self, *, counting: bool) -> dict[QueryClass, Ask]:
         """The same, class by class."""
@@ -86,7 +86,7 @@ class _Opened:
 
     def dated(self, questions: Sequence[Question]) -> list[Question]:
         """The questions, each about some days of which the archive has news."""
-        segments = [executor.segment for leaf in self.leaves for executor in leaf.executors]
+        segments = [executor.segment for leaf in self.snapshot.leaves for executor in leaf.executors]
         random = Random(0)
         found = []
         for question in questions:

@@ -23,12 +23,11 @@ from partition.manifest import FileRecord, Layout, RootManifest
 from partition.reader import PartitionReader
 from partition.schema import SCHEMA_VERSION
 from partition.segment import Segment
-from partition.statistics import Statistics
 from partition.types import Article
 from partition.vocabulary import Vocabulary
 from partition.writer import Put, write_generation
 from search.exhaustive import Executor, Matches
-from search.leaf import Leaf, Slice, search_leaves
+from search.leaf import LeafQuery, Slice
 from search.parsing import parse_query
 from search.plan import plan_of
 from search.query import Filters, Query, Sort
@@ -87,19 +86,19 @@ class Broadsheet:
         """As `Engine` says."""
         snapshot = _newest(folder)
         statistics = snapshot.statistics
-        leaves = _leaves(snapshot)
+        (share,) = snapshot.shares(1)
 
         def asking(kind: QueryClass) -> Ask:
             counting = kind == "or_total"
 
             def ask(question: Question) -> Answer:
-                query = query_of(kind, question, statistics)
+                query = query_of(kind, question)
                 deadline_s = time.monotonic() + PATIENCE_S
                 plan = plan_of(query.node, statistics)
-                total, matches = search_leaves(
-                    leaves, plan, query.filters, query.sort, Slice(TOP, counting=counting), deadline_s
-                )
-                return Answer([match.article_id for match in matches], total if counting else None)
+                part = Slice(TOP, counting=counting)
+                found = share.search(LeafQuery(plan, query.filters, query.sort, part, deadline_s))
+                assert not found.failed, found.failed
+                return Answer([match.article_id for match in found.matches], found.total if counting else None)
 
             return ask
 
@@ -116,11 +115,11 @@ class Broadsheet:
 
     def footprint(self, folder: Path) -> dict[str, int]:
         """As `Engine` says; `segments` of all partitions."""
-        segments = sum(len(leaf.executors) for leaf in _leaves(_newest(folder)))
+        segments = sum(len(leaf.executors) for leaf in _newest(folder).leaves)
         return {"size_bytes": folder_bytes(folder), "segments": segments}
 
 
-def query_of(kind: QueryClass, question: Question, statistics: Statistics) -> Query:
+def query_of(kind: QueryClass, question: Question) -> Query:
     """The query that a question of this class means."""
     match kind:
         case "and" | "and_empty":
@@ -131,7 +130,7 @@ def query_of(kind: QueryClass, question: Question, statistics: Statistics) -> Qu
             text = " OR ".join(question.text.split())
     filters = Filters(question.from_ms, question.to_ms) if kind == "date" else Filters()
     sort: Sort = "newest" if kind == "newest" else "relevance"
-    return Query(parse_query(text, statistics.prefix_size), filters, sort)
+    return Query(parse_query(text), filters, sort)
 
 
 class Exhaustive:
@@ -140,11 +139,11 @@ class Exhaustive:
     def __init__(self, folder: Path) -> None:
         snapshot = _newest(folder)
         self._statistics = snapshot.statistics
-        self.segments: list[Segment] = [segment for leaf in _leaves(snapshot) for segment in leaf.reader.segments]
+        self.segments: list[Segment] = [segment for leaf in snapshot.leaves for segment in leaf.reader.segments]
 
     def execute(self, kind: QueryClass, question: Question) -> list[Matches]:
         """What matches a question of this class, segment by segment."""
-        query = query_of(kind, question, self._statistics)
+        query = query_of(kind, question)
         deadline_s = time.monotonic() + PATIENCE_S
         executors = (Executor(segment, self._statistics, deadline_s) for segment in self.segments)
         return [executor.execute(query.node, query.filters) for executor in executors]
@@ -152,9 +151,3 @@ class Exhaustive:
 
 def _newest(folder: Path) -> Snapshot:
     return Snapshots(folder).open(Layout(folder).newest_epoch())
-
-
-def _leaves(snapshot: Snapshot) -> list[Leaf]:
-    """The partitions that hold anything."""
-    opened = (snapshot.leaf(number) for number in range(len(snapshot.manifest.partitions)))
-    return [leaf for leaf in opened if leaf]

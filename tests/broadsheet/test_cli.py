@@ -344,7 +344,7 @@ def test_a_server_stops_when_told(archive: Archive) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with commands.start("serve", "--data", archive.root, "--port", str(port), leaf_processes=1) as process:
+    with commands.start("serve", "--data", archive.root, "--port", str(port), threads=1) as process:
         assert process.stderr
         said = process.stderr.readline().decode()
         address = f"http://127.0.0.1:{port}"
@@ -366,6 +366,6 @@ def test_a_port_that_is_taken_is_status_1(archive: Archive) -> None:
     """Somebody else listens there: the last line says so."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        failed = commands.run("serve", "--data", archive.root, "--port", str(port), leaf_processes=1)
+        failed = commands.run("serve", "--data", archive.root, "--port", str(port), threads=1)
     assert failed.returncode == 1
     assert "address already in use" in failed.stderr

@@ -69,7 +69,7 @@ def test_which_file_is_read(folder: Path) -> None:
         ("", {"BROADSHEET_DATA": ""}, {}, "BROADSHEET_DATA: data '' cannot be used: "),
         ("", {"BROADSHEET_CONFIG": "nowhere.toml"}, {}, "nowhere.toml: cannot be read as TOML: "),
         ("port = 1", {"BROADSHEET_PORT": "2"}, {"port": 0}, "--port: port '0' cannot be used: "),
-        ("", {}, {"leaf_processes": 0}, "--leaf-processes: leaf_processes '0' cannot be used: "),
+        ("", {}, {"threads": 0}, "--threads: threads '0' cannot be used: "),
     ],
 )
 def test_what_cannot_be_used_is_named_with_its_source(

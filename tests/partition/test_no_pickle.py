@@ -66,7 +66,7 @@ for node in (Term("text", "budget"), Phrase("text", ("the", "senat"))):
     answer = answer_of(reader, statistics, query, Slice(10))
     assert answer.total, node
     for match in answer.matches:
-        assert reader.stored(match.address.segment, match.address.docnum)["id"] == match.position.article_id
+        assert reader.stored(match.segment, match.docnum)["id"] == match.position.article_id
 try:
     sys.audit("pickle.find_class", "os", "system")
 except Unpickled:

@@ -6,6 +6,7 @@ kernel, and each way it has of doing less, is seen to be taken.
 Not here: several partitions and what is published when (`test_layouts.py`), equal hashes (`test_collisions.py`).
 """
 
+import copy
 import random
 import time
 from collections import Counter
@@ -18,12 +19,12 @@ from hypothesis import strategies as st
 
 from partition.analysis import terms
 from partition.scoring import K1, ONE
-from search.executor import Found
 from search.exhaustive import DeadlineError, Executor
-from search.leaf import Match, Slice, page_of
+from search.leaf import Match, Slice
 from search.order import Position, sort_keys
-from search.plan import plan_of
 from search.query import And, Filters, Node, Or, Phrase, Prefix, Query, Sort, Term
+from search.share import Share, page_of
+from tests.leaf import leaf_query
 from tests.search.many_articles import (
     COMMON,
     SIXTH,
@@ -98,7 +99,6 @@ class Whole:
 
 def check_pages(scored: Scored, query: Query, whole: Whole, random_: random.Random) -> None:
     """The first page, and one after and one before some article, counting or not."""
-    plan = plan_of(query.node, scored.statistics)
     size, rank = random_.choice((1, 3, 10, 100)), random_.randrange(len(whole) or 1)
     after = whole.position(rank) if len(whole) else None
     for counting in (True, False):
@@ -109,20 +109,40 @@ def check_pages(scored: Scored, query: Query, whole: Whole, random_: random.Rand
                 (Slice(size, after, backwards=True, counting=counting), whole.hits(rank - size, rank)[::-1]),
             ]
         for part, expected in parts:
-            answer = scored.leaf.search(plan, query.filters, query.sort, part, in_a_minute())
+            answer = Share([scored.leaf]).search(leaf_query(query, scored.statistics, part))
             assert [hit_of(match) for match in answer.matches] == expected, part
             assert not counting or answer.total == len(whole), part
 
 
+class Searched(NamedTuple):
+    """What is said of one segment."""
+
+    algorithm: str
+    looked: int
+    skipped: int
+    total: int
+    hits: list[Hit]
+
+
 def found_in(
     scored: Scored, query: Query, ordinal: int, part: Slice, *, floor: int = 0, deadline_s: float | None = None
-) -> tuple[Found, list[Hit]]:
-    """What the executor of one segment says, told of a score that was reached elsewhere."""
-    plan = plan_of(query.node, scored.statistics)
-    page = page_of(part, in_a_minute() if deadline_s is None else deadline_s)._replace(floor=float(floor))
-    found = scored.leaf.executors[ordinal].search(plan, query.filters, query.sort, part.size, page)
-    columns = zip(found.docnums, found.scores, found.keys, strict=True)
-    return found, [Hit(ordinal, *column) for column in columns]
+) -> Searched:
+    """What one segment says, told of a score that was reached elsewhere.
+
+    Raises:
+        DeadlineError
+    """
+    asked = leaf_query(query, scored.statistics, part, deadline_s)
+    leaf = copy.copy(scored.leaf)
+    leaf.executors = [scored.leaf.executors[ordinal]]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("search.share.page_of", lambda *given: page_of(*given)._replace(floor=float(floor)))
+        answer = Share([leaf]).search(asked)
+    if answer.failed == {0: "timeout"}:
+        raise DeadlineError
+    (search,) = answer.searches
+    hits = [hit_of(match)._replace(segment=ordinal) for match in answer.matches]
+    return Searched(search.algorithm, search.windows, search.skipped, answer.total, hits)
 
 
 def check_segments(scored: Scored, query: Query, whole: Whole, random_: random.Random, seen: Counter[str]) -> None:
@@ -131,14 +151,14 @@ def check_segments(scored: Scored, query: Query, whole: Whole, random_: random.R
     for ordinal in range(len(scored.leaf.executors)):
         expected = whole.of_segment(ordinal)
         floor = random_.choice(expected[: 2 * part.size]).score if expected and random_.random() < 0.7 else 0
-        found, hits = found_in(scored, query, ordinal, part, floor=floor)
+        found = found_in(scored, query, ordinal, part, floor=floor)
         seen[found.algorithm] += 1
         assert not part.counting or found.total == len(expected)
         if query.sort == "relevance":
-            hits = [hit for hit in hits if hit.score >= floor]
+            hits = [hit for hit in found.hits if hit.score >= floor]
             assert hits == [hit for hit in expected[: part.size] if hit.score >= floor]
         else:
-            assert hits == expected[: part.size]
+            assert found.hits == expected[: part.size]
 
 
 def test_the_plain_executor_says_the_same(many: ManyArticles) -> None:
@@ -200,12 +220,10 @@ def test_a_deadline_stops_every_kernel(many: ManyArticles, name: str) -> None:
         part = Slice(10, counting=counting)
         with pytest.raises(DeadlineError):
             found_in(many.own, query, 0, part, deadline_s=time.monotonic())
-        found, hits = found_in(many.own, query, 0, part)
-        assert (found.algorithm, hits) == (algorithm, expected[:10])
-    with pytest.raises(DeadlineError):
-        many.own.leaf.search(
-            plan_of(query.node, many.own.statistics), query.filters, query.sort, part, time.monotonic()
-        )
+        found = found_in(many.own, query, 0, part)
+        assert (found.algorithm, found.hits) == (algorithm, expected[:10])
+    late = leaf_query(query, many.own.statistics, part, deadline_s=time.monotonic())
+    assert Share([many.own.leaf]).search(late) == (0, [], {0: "timeout"}, [])
 
 
 def test_a_deadline_stops_the_union_of_many_lists(many: ManyArticles) -> None:
@@ -224,13 +242,13 @@ def test_windows_that_hold_no_better_article_are_skipped(many: ManyArticles, nod
     query = query_of(node)
     expected = Whole(scored, query).of_segment(0)
     windows = -(-many.reader.segments[0].size // WINDOW)
-    few, few_hits = found_in(scored, query, 0, Slice(1, counting=False))
+    few = found_in(scored, query, 0, Slice(1, counting=False))
     assert few.skipped > 0
     assert few.looked + few.skipped == windows
-    assert few_hits == expected[:1]
-    every, every_hits = found_in(scored, query, 0, Slice(1))
+    assert few.hits == expected[:1]
+    every = found_in(scored, query, 0, Slice(1))
     assert (every.looked, every.skipped, every.total) == (windows, 0, len(expected))
-    assert every_hits == expected[:1]
+    assert every.hits == expected[:1]
 
 
 def test_a_list_that_cannot_lift_an_article_over_the_floor_is_looked_up(many: ManyArticles) -> None:
@@ -244,11 +262,11 @@ def test_a_list_that_cannot_lift_an_article_over_the_floor_is_looked_up(many: Ma
     assert found_list
     most = found_list.bound * many.own.statistics.idf("text", common.text) * (K1 + 1) * ONE + 1
     assert most < floor
-    found, hits = found_in(many.own, query, 0, Slice(50), floor=floor)
+    found = found_in(many.own, query, 0, Slice(50), floor=floor)
     assert (found.algorithm, found.total) == ("rank_any", len(expected))
-    assert hits == [hit for hit in expected[:50] if hit.score >= floor]
-    _found, of_both = found_in(many.own, query_of(And((rare, common))), 0, Slice(50), floor=floor)
-    assert set(of_both) & set(hits)
+    assert found.hits == [hit for hit in expected[:50] if hit.score >= floor]
+    of_both = found_in(many.own, query_of(And((rare, common))), 0, Slice(50), floor=floor)
+    assert set(of_both.hits) & set(found.hits)
 
 
 @pytest.mark.parametrize("sort", ["newest", "oldest"])
@@ -256,7 +274,7 @@ def test_newest_and_oldest_stop_early(many: ManyArticles, sort: Sort) -> None:
     """The window that holds a page is the last to be looked into, unless matches are counted."""
     query = query_of(ANY, sort)
     expected = Whole(many.own, query).of_segment(0)
-    found, hits = found_in(many.own, query, 0, Slice(10, counting=False))
-    assert (found.looked, hits) == (1, expected[:10])
-    found, hits = found_in(many.own, query, 0, Slice(10))
-    assert (found.total, hits) == (len(expected), expected[:10])
+    found = found_in(many.own, query, 0, Slice(10, counting=False))
+    assert (found.looked, found.hits) == (1, expected[:10])
+    found = found_in(many.own, query, 0, Slice(10))
+    assert (found.total, found.hits) == (len(expected), expected[:10])

@@ -197,7 +197,7 @@ def test_expired_cursor_leads_back_to_its_place(own_archive: Path) -> None:
         first = server.page(query)
         second = next(server.walk(first))
         third = next(server.walk(second))
-        for number in range(6):  # more than the leaf processes keep open
+        for number in range(6):  # more than stay open
             epoch = publish(own_archive, [Article(id=f"late{number}", title="Other")], retention=Retention(0))
             eventually(partial(lambda epoch: server.epoch() == epoch, epoch))
         assert next(server.walk(second)) == third  # remembered

@@ -45,7 +45,7 @@ def as_json(value: Any) -> Any:
 
 def hits(naive: NaiveIndex, text: str, sort: str = "relevance") -> list[Hit]:
     """What the plain index finds."""
-    node = msgspec.to_builtins(parse_query(text, lambda _field, _prefix: 1))
+    node = msgspec.to_builtins(parse_query(text))
     return naive.search(node, msgspec.to_builtins(Filters()), sort)
 
 

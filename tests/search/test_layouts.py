@@ -9,7 +9,6 @@ Not here: HTTP and processes (`test_http_search.py`).
 import random
 import shutil
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +26,10 @@ from partition.manifest import RootManifest
 from partition.types import Article
 from search.leaf import Match, Slice
 from search.order import Position
-from search.plan import plan_of
 from search.query import And, Choice, Every, Filters, Node, Nothing, Or, Phrase, Prefix, Query, Term
+from search.share import Share
 from search.snapshot import Snapshots
+from tests.leaf import leaf_query
 from tests.reference.naive import Hit, NaiveIndex
 
 LAYOUTS = (1, 2, 8, 13)
@@ -131,19 +131,11 @@ class Layout:
         self.snapshots = Snapshots(root)
 
     def page(self, manifest: RootManifest, query: Query, part: Slice) -> tuple[int, list[Match]]:
-        """Scatter and gather without processes."""
+        """Scatter and gather in this thread."""
         snapshot = self.snapshots.open(manifest.epoch)
-        total = 0
-        matches: list[Match] = []
-        for partition in range(len(manifest.partitions)):
-            leaf = snapshot.leaf(partition)
-            if leaf:
-                plan = plan_of(query.node, snapshot.statistics)
-                answer = leaf.search(plan, query.filters, query.sort, part, time.monotonic() + 60)
-                total += answer.total
-                matches += answer.matches
-        matches.sort(key=lambda match: match.position, reverse=part.backwards)
-        return total, matches[: part.size]
+        answer = Share(snapshot.leaves).search(leaf_query(query, snapshot.statistics, part))
+        assert not answer.failed
+        return answer.total, answer.matches
 
 
 class Layouts(RuleBasedStateMachine):

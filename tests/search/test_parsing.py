@@ -20,22 +20,18 @@ from search.parsing import (
     MAX_QUERY_CHARS,
     MAX_SLOP,
     QueryError,
+    check_prefixes,
     parse_plain,
     parse_query,
 )
-from search.query import And, Every, Node, Nothing, Or, Phrase, Prefix, Term
+from search.query import And, Every, Node, Nothing, Or, Phrase, Prefix, Term, Wildcard
 
 EVERY, NOTHING = Every(), Nothing()
 
 
-def few(_field: str, _prefix: str) -> int:
-    """Every prefix stands for one word."""
-    return 1
-
-
 def tree(text: str) -> Node:
     """The tree of a text."""
-    return parse_query(text, few)
+    return parse_query(text)
 
 
 def word(term: str, boost: float = 1.0) -> Term:
@@ -118,6 +114,14 @@ A, B, C = word("a"), word("b"), word("c")
             Or((Prefix("title", "elections"), Term("title", "elect"))),
         ),
         ("title:post-pol*", And((Prefix("title", "pol"), Term("title", "post")))),
+        ("gover?or", Wildcard("text", "gover?or")),
+        ("LABO*R?", Wildcard("text", "labo*r")),
+        ("-title:lab**r*^2", And((EVERY,), (Wildcard("title", "lab*r*", 2.0),))),
+        ("hou*ses", Or((Wildcard("text", "hou*s"), Wildcard("text", "hou*ses")))),
+        ("cit?ies", Or((Wildcard("text", "cit?i"), Wildcard("text", "cit?ies")))),
+        ("(labo?r a)", And((A, Wildcard("text", "labo?r")))),
+        ("who? a??", And((A, word("who")))),
+        ('"labo?r"', phrase("labo", "r")),
         ("a^2", word("a", 2.0)),
         ("title:a^0.5", Term("title", "a", 0.5)),
         ("(a OR b)^2", Or((word("a", 2.0), word("b", 2.0)))),
@@ -220,9 +224,12 @@ def test_order_of_words_does_not_count() -> None:
         ("abc*", "ab*", "needs 3 letters"),
         ("post-abc*", "post-ab*", "needs 3 letters"),
         ("_x1*", "-ab*", "needs 3 letters"),
+        ("abc?d", "ab?d", "3 letters must come before"),
+        ("abc*d*e", "abc*d*e*f", "2 * in a word"),
+        ("abc*d", "a*bcd", "3 letters must come before"),
         *(
             ("a * b", text, "may only end a word")
-            for text in ("?*", "-*", "*a", "*a*", "abc*d", "abc**", "(*)", '"a"*')
+            for text in ("?*", "-*", "*a", "*a*", "abc*d:", "abc**", "(*)", '"a"*')
         ),
         ("word ~ word", "word~", "from 1 to 3"),
         ("word ~ word", "word~2", "from 1 to 3"),
@@ -244,18 +251,18 @@ def test_expansions_are_counted_over_the_whole_query() -> None:
     sizes = {"aaa": MAX_EXPANSIONS, "bbb": MAX_EXPANSIONS + 1, "ccc": MAX_EXPANSIONS // 4, "ddd": MAX_EXPANSIONS // 4}
 
     def size(field: str, beginning: str) -> int:
-        assert field in {"title", "text"}
+        assert field in {"title", "text", "body"}
         return sizes[beginning]
 
     for allowed in ("title:aaa*", "aaa*", "ccc*", "ccc* ddd*", "title:ccc* OR title:ddd* OR ccc*"):
-        parse_query(allowed, size)
-    for refused in ("title:bbb*", "bbb*", "ccc* ddd* title:ccc* title:ddd* ccc*", "title:aaa* title:ddd*"):
+        check_prefixes(tree(allowed), size)
+    for refused in ("title:bbb*", "bbb*", "ccc* ddd* title:ccc* title:ddd* body:ccc*", "title:aaa* title:ddd*"):
         with pytest.raises(QueryError, match="128 are allowed"):
-            parse_query(refused, size)
+            check_prefixes(tree(refused), size)
 
 
 @pytest.mark.parametrize(
-    ("text", "position"), [("ab\0", 2), ("good *bad", 5), ('"a* b" c*d', 8), ("much~1", 4), ("((((((((( a", 8)]
+    ("text", "position"), [("ab\0", 2), ("good *bad", 5), ('"a* b" *cd', 7), ("much~1", 4), ("((((((((( a", 8)]
 )
 def test_position_is_that_of_the_offence(text: str, position: int) -> None:
     """Where a caret would help."""
@@ -268,7 +275,24 @@ _PIECES = st.sampled_from(
     [
         *"\"()*~^:-+ \t\n\\/'?[]{}%&<>=@#_1²٣",
         *("  ", "AND", "OR", "NOT", " NOT ", " OR ", "ANDNOT", "TO", "&&", "||", "~2", "^2", "^.", "^1e9", "__"),
-        *("title:", "body:", "author:", "title", "a", "elect*", "x" * 70, "élan", "İ", "ß", "ﬁ", "新聞", "🗞"),
+        *(
+            "title:",
+            "body:",
+            "author:",
+            "title",
+            "a",
+            "elect*",
+            "ele?t*n",
+            "abc*d",
+            "?",
+            "x" * 70,
+            "élan",
+            "İ",
+            "ß",
+            "ﬁ",
+            "新聞",
+            "🗞",
+        ),
         *("\u0301", "\u200d", "\x00", "\x1b", "\x7f", "\ud800", "\udfff", "…", "—"),
     ]
 )
@@ -278,13 +302,13 @@ _texts = st.one_of(
 
 
 @settings(max_examples=400, deadline=None)
-@given(_texts, st.integers(0, 50))
-def test_no_text_is_an_accident(text: str, size: int) -> None:
+@given(_texts)
+def test_no_text_is_an_accident(text: str) -> None:
     """Any text gives a tree that can travel and be executed, always the same, or says what is wrong with it."""
     node: Node | None = None
     said: QueryError | None = None
     try:
-        node = parse_query(text, lambda _field, _prefix: size)
+        node = parse_query(text)
     except QueryError as error:
         said = error
     if said:
@@ -296,7 +320,7 @@ def test_no_text_is_an_accident(text: str, size: int) -> None:
     encoded = msgspec.msgpack.encode(node)
     assert msgspec.msgpack.decode(encoded, type=Node) == node
     assert len(encoded) < 64_000
-    assert parse_query(text, lambda _field, _prefix: size) == node
+    assert parse_query(text) == node
 
 
 _WORDS_AND_QUOTES = (
@@ -350,7 +374,7 @@ def test_the_short_way_is_the_whole_parsers(pieces: list[tuple[str, str]]) -> No
     if short is not None and text.strip():
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(parsing, "parse_plain", lambda _text: None)
-            assert parse_query(text, few) == short
+            assert parse_query(text) == short
 
 
 def test_the_short_way_is_taken() -> None:

@@ -6,12 +6,21 @@ Not here: which words a query has.
 import html
 import re
 
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from indexer.sample import generate
 from partition.analysis import term_of, terms, words
-from search.snippets import MAX_SCANNED_CHARS, PASSAGE_WORDS, kept_by_stemming, snippet
+from search.query import pattern_of
+from search.snippets import MAX_SCANNED_CHARS, PASSAGE_WORDS, kept_by_stemming, snippets
+from tests.reference.passages import snippet as plain_snippet
+
+
+def snippet(text: str, wanted: frozenset[str]) -> str:
+    """The snippet of one text, which is the same among others."""
+    (alone,) = snippets([text], wanted)
+    assert snippets(["storm " * 50, text, "", "vote for Élan"], wanted)[1] == alone
+    return alone
 
 
 def test_marks_stemmed_matches() -> None:
@@ -66,7 +75,12 @@ def test_markup_in_the_text_is_escaped() -> None:
 
 
 @given(
-    st.lists(st.sampled_from(["storm", "<mark>", "vote & tax", "élan", "…", "\n", "a-b", '"']), max_size=300),
+    st.lists(
+        st.sampled_from(
+            ["storm", "<mark>", "vote & tax", "élan", "…", "\n", "a-b", '"', "\u2003\xa0\u3000", "\x1c'"]
+        ),
+        max_size=300,
+    ),
     st.frozensets(st.sampled_from(["storm", "vote", "ta*", "élan", "none"])),
 )
 def test_always_safe_short_and_from_the_text(pieces: list[str], wanted: frozenset[str]) -> None:
@@ -83,6 +97,45 @@ def test_always_safe_short_and_from_the_text(pieces: list[str], wanted: frozense
         assert term in wanted or (term.startswith("ta") and "ta*" in wanted)
     if not wanted & {"none"} and wanted and set(terms(text)) & {w.strip("*") for w in wanted}:
         assert marked
+
+
+_PIECES = st.sampled_from(
+    [
+        *(
+            "storm",
+            "Storms",
+            "stormy",
+            "STORM'S",
+            "vote",
+            "tax-free",
+            "taxation",
+            "élan",
+            "ÉLAN",
+            "新聞",
+            "a",
+            "of the",
+        ),
+        *("a", "of the", "…", "<b>", "&amp;", '"', "'", "storm" * 9, "word " * 30, "!" * 50, "é" * 3, "\u0301"),
+        *("\n\n", "\t", "\x1c", "\x85", "\xa0", "\u1680", "\u2003", "\u2028", "\u202f", "\u205f", "\u3000", "\u200b"),
+    ]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.tuples(_PIECES, st.sampled_from(["", " ", "-", ". "])), max_size=120),
+    st.frozensets(st.sampled_from(["storm", "vote", "tax*", "élan", "st?rm*", "a", "新聞", "none"]), min_size=1),
+)
+def test_the_plain_way_makes_the_same(pieces: list[tuple[str, str]], wanted: frozenset[str]) -> None:
+    """Passage, marks, escapes and white space, whatever the text."""
+    text = "".join(piece + between for piece, between in pieces)
+    assume(not re.search(r"\w{65}", text))  # of a longer run, snippets show no part alone
+    patterns = [pattern_of(word) for word in wanted]
+
+    def is_wanted(term: str) -> bool:
+        return any(pattern.fullmatch(term) for pattern in patterns)
+
+    assert snippet(text, wanted) == plain_snippet(text, is_wanted, term_of)
 
 
 def test_places_are_found_by_letters_that_stemming_keeps() -> None:

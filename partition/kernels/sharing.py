@@ -1,0 +1,298 @@
+"""Several segments searched as one, for queries of words: one call for all, one list of the best.
+
+A call from Python costs as much as a segment of some thousand articles, so segments come as a table of addresses, and
+what one segment found tells the next what is not good enough.
+
+Contract: an address is that of an array which its owner keeps alive, and whose length stands beside it; nothing here
+checks them. Scores, order and pages are those of `ranking.py` and `matching.py`, which do the work.
+
+Not here: the table (`search/share.py`), phrases and sets (`matching.py`).
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numba import carray, types
+from numba.core import cgutils
+from numba.core.imputils import impl_ret_borrowed
+from numba.extending import intrinsic
+
+from partition.kernels.clauses import COUNT, FIRST, KIND, WORD, Clauses
+from partition.kernels.jit import allocating, f64w, i64, i64m, i64w, i64w2, kernel, u8s, u64w, void
+from partition.kernels.matching import RELEVANCE, rank_matches
+from partition.kernels.postings import DF, NORMS, row_of
+from partition.kernels.ranking import rank_any, rank_few
+from partition.kernels.terms import lower_bound
+from partition.kernels.top import compare_ids
+from partition.kernels.views import (
+    HELD,
+    LATE,
+    TOTAL,
+    Lists,
+    Page,
+    Range,
+    SegmentView,
+    Top,
+    page_view,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+POSTINGS, POSTINGS_SIZE, NORMS_AT, SIZE, PUBLISHED, HASHES, IDS, IDS_SIZE, ID_ENDS, DATED, PARTITION = range(11)
+KEYS, KEYS_SIZE, KEY_ENDS, TERMS, AREAS, DFS = range(11, 17)
+COLUMNS = 17
+"""A row of the table: addresses of a segment's sections, with their lengths where articles or terms do not tell."""
+MASK, LOW, HIGH = range(3)
+"""A row of ranges: the address of a mask, and docnums, as `views.Range`."""
+NONE, FEW_POSTINGS, ANY, MATCHING = range(4)
+"""Algorithms."""
+FEW = 6
+"""Lists have few postings when there are not more than a FEW-th of the segment's articles."""
+TEXT_FIELDS = 4
+ALGORITHM = 5
+"""The last number of a segment's report, after those of `views.py`."""
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _pointer(_context: Any, address: Any) -> Any:
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
+
+    return types.voidptr(address), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _frozen(_context: Any, array: Any) -> Any:
+    """The same array, which is now read-only, as views have it."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return impl_ret_borrowed(context, builder, signature.return_type, arguments[0])
+
+    return array.copy(readonly=True)(array), generate
+
+
+@allocating
+def _view(table: "NDArray[np.int64]", s: int) -> SegmentView:
+    size = table[s, SIZE]
+    return SegmentView(
+        _frozen(carray(_pointer(table[s, POSTINGS]), (table[s, POSTINGS_SIZE],), np.uint64)),
+        carray(_pointer(table[s, NORMS_AT]), (TEXT_FIELDS, size), np.float64),
+        _frozen(carray(_pointer(table[s, PUBLISHED]), (size,), np.int64)),
+        _frozen(carray(_pointer(table[s, HASHES]), (size,), np.uint64)),
+        _frozen(carray(_pointer(table[s, IDS]), (table[s, IDS_SIZE],), np.uint8)),
+        _frozen(carray(_pointer(table[s, ID_ENDS]), (size,), np.uint32)),
+        table[s, DATED],
+    )
+
+
+@kernel(void(i64w2, i64w2, u8s, i64w2, i64w))
+def find_lists(
+    table: "NDArray[np.int64]",
+    terms: "NDArray[np.int64]",
+    key: "NDArray[np.uint8]",
+    rows: "NDArray[np.int64]",
+    ordinals: "NDArray[np.int64]",
+) -> None:
+    """Look one term up in every segment.
+
+    Args:
+        table: the segments.
+        terms: shape (segments, 2): the terms of the field in each dictionary.
+        key: the term.
+        rows: shape (segments, 8), zeros; receives the first six numbers of each list's row (`postings.py`).
+        ordinals: shape (segments,), receives the ordinal of the term in each dictionary, -1 where it is not.
+    """
+    for s in range(len(table)):
+        keys = carray(_pointer(table[s, KEYS]), (table[s, KEYS_SIZE],), np.uint8)
+        ends = carray(_pointer(table[s, KEY_ENDS]), (table[s, TERMS],), np.uint32)
+        areas = carray(_pointer(table[s, AREAS]), (table[s, TERMS],), np.uint64)
+        dfs = carray(_pointer(table[s, DFS]), (table[s, TERMS],), np.uint32)
+        ordinals[s] = -1
+        term = lower_bound(keys, ends, terms[s, 0], terms[s, 1], key)
+        if term < terms[s, 1]:
+            start = np.int64(ends[term - 1]) if term else 0
+            if compare_ids(keys, start, np.int64(ends[term]), key, 0, len(key)) == 0:
+                ordinals[s] = term
+                area = np.int64(areas[term] & np.uint64((1 << 48) - 1))
+                row_of(area, np.int64(dfs[term]), table[s, SIZE], rows, s)
+
+
+@kernel(void(i64w2, i64, i64, i64, i64, i64w2))
+def ranges_of(
+    table: "NDArray[np.int64]", has_from: int, from_ms: int, has_to: int, to_ms: int, ranges: "NDArray[np.int64]"
+) -> None:
+    """Fill LOW and HIGH of every segment's range for articles published in [from_ms, to_ms)."""
+    for s in range(len(table)):
+        size = table[s, SIZE]
+        published_ms = carray(_pointer(table[s, PUBLISHED]), (size,), np.int64)
+        low, high = 0, size
+        if has_from or has_to:
+            low = table[s, DATED]
+        if has_from:
+            low = max(low, np.searchsorted(published_ms, from_ms))
+        if has_to:
+            high = np.searchsorted(published_ms, to_ms)
+        ranges[s, LOW], ranges[s, HIGH] = low, high
+
+
+@allocating
+def _comes_first(
+    table: "NDArray[np.int64]",
+    top: Top,
+    at: int,
+    segment: int,
+    other: Top,
+    other_at: int,
+    other_segment: int,
+    sign: int,
+) -> bool:
+    """Whether an article of one segment comes before one of another, by key, hash and id."""
+    if top.keys[at] != other.keys[other_at]:
+        return top.keys[at] < other.keys[other_at]
+    if top.hashes[at] != other.hashes[other_at]:
+        return top.hashes[at] < other.hashes[other_at]
+    one, two = _view(table, segment), _view(table, other_segment)
+    doc, other_doc = top.docs[at], other.docs[other_at]
+    start = np.int64(one.id_ends[doc - 1]) if doc else 0
+    other_start = np.int64(two.id_ends[other_doc - 1]) if other_doc else 0
+    compared = compare_ids(
+        one.ids, start, np.int64(one.id_ends[doc]), two.ids, other_start, np.int64(two.id_ends[other_doc])
+    )
+    return compared * sign < 0
+
+
+@kernel(void(i64w2, i64w2, i64m, f64w, f64w, i64, i64, page_view, f64w, u64w, i64w, u64w, i64w, i64w, f64w, i64w2))
+def rank_words(
+    table: "NDArray[np.int64]",
+    ranges: "NDArray[np.int64]",
+    rows: "NDArray[np.int64]",
+    weights: "NDArray[np.float64]",
+    units: "NDArray[np.float64]",
+    minimum: int,
+    sort: int,
+    page: Page,
+    scratch: "NDArray[np.float64]",
+    seen: "NDArray[np.uint64]",
+    keys: "NDArray[np.int64]",
+    hashes: "NDArray[np.uint64]",
+    docs: "NDArray[np.int64]",
+    segments: "NDArray[np.int64]",
+    scores: "NDArray[np.float64]",
+    report: "NDArray[np.int64]",
+) -> None:
+    """The best articles that hold at least `minimum` of some words, of all segments.
+
+    Args:
+        table, ranges: of the segments, partition after partition.
+        rows: shape (words * segments, 8): for each word, its list in each segment; DF is 0 where it has none.
+        weights: shape (words,).
+        units: shape (segments * TEXT_FIELDS,): what a bound of one step adds at most, for a weight of 1.
+        minimum, sort, page: as `matching.rank_matches` has them.
+        scratch, seen: zeros for the articles of the largest segment, as `ranking.rank_few` wants them.
+        keys, hashes, docs, segments, scores: shape (k,), receive the best, best first.
+        report: shape (segments + 1, 6), zeros; receives the report of each segment with its algorithm, and in the
+            last row how many are held, and how many match in the segments that were searched to their end. A segment
+            that was late is the last that was begun with.
+    """
+    size, words, count = len(keys), len(weights), len(table)
+    backwards = page.after[3] != 0
+    sign = -1 if backwards else 1
+    pruning = sort == RELEVANCE and not backwards
+    found = Top(np.empty(size, np.int64), np.empty(size, np.uint64), np.empty(size, np.int64))
+    found_scores = np.empty(size, np.float64)
+    best = Top(keys, hashes, docs)
+    merged = Top(np.empty(size, np.int64), np.empty(size, np.uint64), np.empty(size, np.int64))
+    merged_segments, merged_scores = np.empty(size, np.int64), np.empty(size, np.float64)
+    # What was the best before the partition at hand: if that is late, nothing of it counts.
+    kept = Top(np.empty(size, np.int64), np.empty(size, np.uint64), np.empty(size, np.int64))
+    kept_segments, kept_scores = np.empty(size, np.int64), np.empty(size, np.float64)
+    kept_held, kept_total = 0, 0
+    some_rows = np.empty((words, 8), np.int64)
+    some_weights, some_units = np.empty(words, np.float64), np.empty(words, np.float64)
+    held, total = 0, 0
+    for s in range(count):
+        if s and table[s, PARTITION] != table[s - 1, PARTITION]:
+            kept.keys[:held], kept.hashes[:held], kept.docs[:held] = keys[:held], hashes[:held], docs[:held]
+            kept_segments[:held], kept_scores[:held] = segments[:held], scores[:held]
+            kept_held, kept_total = held, total
+        lists, postings = 0, 0
+        for word in range(words):
+            row = rows[word * count + s]
+            if row[DF] == 0:
+                continue
+            at = lists
+            while at and some_rows[at - 1, DF] > row[DF]:
+                some_rows[at] = some_rows[at - 1]
+                some_weights[at], some_units[at] = some_weights[at - 1], some_units[at - 1]
+                at -= 1
+            some_rows[at] = row
+            some_weights[at] = weights[word]
+            some_units[at] = weights[word] * units[s * TEXT_FIELDS + row[NORMS]]
+            lists += 1
+            postings += row[DF]
+        low, high = ranges[s, LOW], ranges[s, HIGH]
+        if lists < minimum or low >= high:
+            continue
+        articles = table[s, SIZE]
+        segment = _view(table, s)
+        view = Lists(_frozen(some_rows[:lists]), some_weights[:lists], some_units[:lists])
+        mask = carray(_pointer(ranges[s, MASK]), ((articles + 4095) // 4096 * 64,), np.uint64)
+        range_ = Range(mask, low, high)
+        floor = -np.float64(keys[held - 1]) if pruning and held and held == size else page.floor
+        part = Page(page.after, page.after_id, page.counting, floor, page.deadline_ns)
+        if minimum == 1 and pruning:
+            if postings * FEW <= articles:
+                report[s, ALGORITHM] = FEW_POSTINGS
+                rank_few(
+                    segment, view, range_, part, found, scratch[:articles], seen[: (articles + 63) // 64], report[s]
+                )
+            else:
+                report[s, ALGORITHM] = ANY
+                rank_any(segment, view, range_, part, found, report[s])
+            for at in range(report[s, HELD]):
+                found_scores[at] = -np.float64(found.keys[at])
+        else:
+            report[s, ALGORITHM] = MATCHING
+            atoms = np.zeros((lists, 7), np.int64)
+            starts = np.arange(lists + 1)
+            for at in range(lists):
+                atoms[at, KIND], atoms[at, FIRST], atoms[at, COUNT] = WORD, at, 1
+            clauses = Clauses(
+                atoms,
+                starts,
+                lists,
+                minimum,
+                np.empty((0, len(mask)), np.uint64),
+                np.empty(0, np.float64),
+                np.empty((0, 0), np.float64),
+            )
+            rank_matches(segment, view, clauses, range_, part, sort, found, found_scores, report[s])
+        if report[s, LATE]:
+            keys[:kept_held], hashes[:kept_held], docs[:kept_held] = (
+                kept.keys[:kept_held],
+                kept.hashes[:kept_held],
+                kept.docs[:kept_held],
+            )
+            segments[:kept_held], scores[:kept_held] = kept_segments[:kept_held], kept_scores[:kept_held]
+            held, total = kept_held, kept_total
+            break
+        total += report[s, TOTAL]
+        more, one, two = 0, 0, 0
+        while more < size and (one < held or two < report[s, HELD]):
+            if two == report[s, HELD] or (
+                one < held and _comes_first(table, best, one, segments[one], found, two, s, sign)
+            ):
+                merged.keys[more], merged.hashes[more], merged.docs[more] = keys[one], hashes[one], docs[one]
+                merged_segments[more], merged_scores[more] = segments[one], scores[one]
+                one += 1
+            else:
+                merged.keys[more], merged.hashes[more] = found.keys[two], found.hashes[two]
+                merged.docs[more] = found.docs[two]
+                merged_segments[more], merged_scores[more] = s, found_scores[two]
+                two += 1
+            more += 1
+        held = more
+        keys[:held], hashes[:held], docs[:held] = merged.keys[:held], merged.hashes[:held], merged.docs[:held]
+        segments[:held], scores[:held] = merged_segments[:held], merged_scores[:held]
+    report[count, HELD], report[count, TOTAL] = held, total

@@ -1,0 +1,42 @@
+"""The documents of a page: the stored fields of its matches, and their snippets.
+
+Contract: only what a page shows is read.
+
+Not here: what a snippet is (`snippets.py`), public names (`answers.py`).
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from search.leaf import Match
+from search.snapshot import Snapshot
+from search.snippets import snippets
+
+
+def documents_of(
+    snapshot: Snapshot, matches: Iterable[Match], fields: frozenset[str], words: frozenset[str]
+) -> list[dict[str, Any]]:
+    """These stored fields, `snippet` among them, of each match.
+
+    Args:
+        snapshot: that the matches were found in.
+        matches: of a page.
+        fields: names.
+        words: what a snippet marks (`query.words_of`).
+
+    Raises:
+        IndexFileError: a file is damaged.
+    """
+    stored = [_stored(snapshot, match) for match in matches]
+    documents = [{name: one[name] for name in fields if name in one} for one in stored]
+    if "snippet" in fields:
+        made = snippets([one["body"] or one["summary"] for one in stored], words)
+        for document, snippet in zip(documents, made, strict=True):
+            document["snippet"] = snippet
+    return documents
+
+
+def _stored(snapshot: Snapshot, match: Match) -> dict[str, Any]:
+    leaf = snapshot.leaf(match.partition)
+    assert leaf is not None, "its match was found in it"
+    return leaf.reader.stored(match.segment, match.docnum)

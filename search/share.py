@@ -1,0 +1,255 @@
+"""A share: the partitions that one thread searches together.
+
+    words of which all, any or some must match     one kernel call for all segments (`kernels/sharing.py`)
+    everything else                                leaf by leaf, segment by segment (`leaf.py`)
+
+Contract: the total and the best `size` matches after a position, in the total order, at a cost that does not depend
+on how deep the position is. A partition that fails is named with its reason, and the others answer as if it were not
+there. A share may be searched by several threads at once.
+
+Not here: who is given which share (`broker.py`), how a segment is searched (`executor.py`).
+"""
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from partition.errors import IndexFileError
+from partition.kernels import sharing
+from partition.kernels.postings import NORMS
+from partition.kernels.views import HELD, LATE, LOOKED, SKIPPED, TOTAL, Page
+from partition.schema import TEXT_FIELDS
+from search.executor import SORTS
+from search.exhaustive import DeadlineError
+from search.leaf import Leaf, LeafAnswer, LeafQuery, Match, SegmentSearch, Slice
+from search.query import Choice, Filters
+
+MAX_REMEMBERED_BYTES = 16 << 20
+"""Of the places of lists."""
+MAX_MASKS = 64
+ALGORITHMS = {
+    sharing.NONE: "none",
+    sharing.FEW_POSTINGS: "rank_few",
+    sharing.ANY: "rank_any",
+    sharing.MATCHING: "rank_matches",
+}
+_SIGN = 1 << 63
+_log = structlog.get_logger()
+
+
+class _Scratch(threading.local):
+    """Zeros for each article of a segment, one set a thread: `rank_few` leaves them as it found them."""
+
+    scores: NDArray[np.float64] = np.zeros(0)
+    seen: NDArray[np.uint64] = np.zeros(0, np.uint64)
+
+    def of(self, articles: int) -> tuple[NDArray[np.float64], NDArray[np.uint64]]:
+        if len(self.scores) < articles:
+            self.scores = np.zeros(articles)
+            self.seen = np.zeros((articles + 63) // 64, np.uint64)
+        return self.scores, self.seen
+
+
+_scratch = _Scratch()
+
+
+class _Masks(NamedTuple):
+    """Which articles pass a filter on values, by segment."""
+
+    masks: list[NDArray[np.uint64]]
+    """Kept alive for their addresses."""
+    ranges: NDArray[np.int64]
+    """As `kernels/sharing.py` wants them, for all dates."""
+
+
+class Share:
+    """Some partitions."""
+
+    def __init__(self, leaves: Sequence[Leaf]) -> None:
+        self.leaves = leaves
+        self._segments = [
+            (leaf.partition, ordinal, executor) for leaf in leaves for ordinal, executor in enumerate(leaf.executors)
+        ]
+        self._largest = max((executor.segment.size for _, _, executor in self._segments), default=0)
+        table = np.zeros((len(self._segments), sharing.COLUMNS), np.int64)
+        for row, (partition, _ordinal, executor) in zip(table, self._segments, strict=True):
+            segment, view = executor.segment, executor.view
+            row[sharing.PARTITION], row[sharing.SIZE], row[sharing.DATED] = partition, segment.size, view.dated
+            row[sharing.POSTINGS_SIZE], row[sharing.IDS_SIZE] = len(view.words), len(view.ids)
+            row[sharing.KEYS_SIZE], row[sharing.TERMS] = len(segment.keys), len(segment.areas)
+            for column, array in (
+                (sharing.POSTINGS, view.words),
+                (sharing.NORMS_AT, view.norms),
+                (sharing.PUBLISHED, view.published_ms),
+                (sharing.HASHES, view.hashes),
+                (sharing.IDS, view.ids),
+                (sharing.ID_ENDS, view.id_ends),
+                (sharing.KEYS, segment.keys),
+                (sharing.KEY_ENDS, segment.key_ends),
+                (sharing.AREAS, segment.areas),
+                (sharing.DFS, segment.dfs),
+            ):
+                row[column] = array.ctypes.data
+        self._table = table
+        self._units = np.array([executor.unit(field) for _, _, executor in self._segments for field in TEXT_FIELDS])
+        self._terms = {
+            field: np.array([executor.segment.fields[field]["terms"] for _, _, executor in self._segments], np.int64)
+            for field in TEXT_FIELDS
+        }
+        self._rows: dict[tuple[str, bytes], bytes] = {}
+        self._masks: dict[tuple[Choice, ...], _Masks] = {}
+
+    def search(self, query: LeafQuery) -> LeafAnswer:
+        """The total and the best matches of all partitions."""
+        if query.plan.words and self._segments:
+            try:
+                return self._search_words(query)
+            except IndexFileError:
+                pass  # leaf by leaf it shows whose file it is
+        return self._search_leaves(query)
+
+    def _search_words(self, query: LeafQuery) -> LeafAnswer:
+        plan, filters, sort, part, deadline_s, _given = query
+        segments, size = len(self._segments), part.size
+        rows = np.frombuffer(b"".join([self._rows_of(word.field, word.key) for word in plan.words]), np.int64)
+        numbers = np.empty((3, size), np.int64)
+        hashes, scores = np.empty(size, np.uint64), np.empty(size, np.float64)
+        report = np.zeros((segments + 1, 6), np.int64)
+        keys, docs, ordinals = numbers
+        sharing.rank_words(
+            self._table,
+            self._ranges(filters),
+            rows.reshape(-1, 8),
+            np.array([word.weight for word in plan.words]),
+            self._units,
+            plan.minimum,
+            SORTS[sort],
+            page_of(part, deadline_s),
+            *_scratch.of(self._largest),
+            keys,
+            hashes,
+            docs,
+            ordinals,
+            scores,
+            report,
+        )
+        matches = []
+        held = int(report[segments, HELD])
+        columns = zip(
+            docs[:held].tolist(), ordinals[:held].tolist(), keys[:held].tolist(), scores[:held].tolist(), strict=True
+        )
+        for docnum, at, key, score in columns:
+            partition, ordinal, executor = self._segments[at]
+            segment = executor.segment
+            matches.append(
+                Match(
+                    ~key if part.backwards else key,
+                    segment.hash_of[docnum],
+                    segment.article_id(docnum),
+                    int(score),
+                    partition,
+                    ordinal,
+                    docnum,
+                )
+            )
+        searches, late = [], len(self._segments)
+        for at, (found, (partition, ordinal, _executor)) in enumerate(
+            zip(report[:-1].tolist(), self._segments, strict=True)
+        ):
+            if found[LATE]:
+                late = at
+                break
+            algorithm = ALGORITHMS[found[sharing.ALGORITHM]]
+            searches.append(SegmentSearch(partition, ordinal, algorithm, found[LOOKED], found[SKIPPED]))
+        failed = {partition: "timeout" for partition, _ordinal, _executor in self._segments[late:]}
+        if failed:
+            searches = [search for search in searches if search.partition not in failed]
+        return LeafAnswer(int(report[segments, TOTAL]), matches, failed, searches)
+
+    def _rows_of(self, field: str, key: bytes) -> bytes:
+        """The rows of a term's lists, segment by segment, verified."""
+        known = self._rows.get((field, key))
+        if known is None:
+            rows, ordinals = np.zeros((len(self._segments), 8), np.int64), np.empty(len(self._segments), np.int64)
+            sharing.find_lists(self._table, self._terms[field], np.frombuffer(key, np.uint8), rows, ordinals)
+            rows[:, NORMS] = TEXT_FIELDS.index(field)
+            for term, (_partition, _ordinal, executor) in zip(ordinals.tolist(), self._segments, strict=True):
+                if term >= 0:
+                    executor.segment.verify_list(term)
+            known = rows.tobytes()
+            if len(self._rows) * len(known) >= MAX_REMEMBERED_BYTES:
+                self._rows.clear()
+            self._rows[field, key] = known
+        return known
+
+    def _ranges(self, filters: Filters) -> NDArray[np.int64]:
+        known = self._masks.get(filters.choices)
+        if known is None:
+            masks = [executor.mask(filters.choices) for _, _, executor in self._segments]
+            ranges = np.zeros((len(masks), 3), np.int64)
+            ranges[:, sharing.MASK] = [mask.ctypes.data for mask in masks]
+            ranges[:, sharing.HIGH] = self._table[:, sharing.SIZE]
+            known = _Masks(masks, ranges)
+            if len(self._masks) >= MAX_MASKS:
+                self._masks.clear()
+            self._masks[filters.choices] = known
+        from_ms, to_ms = filters.published_from_ms, filters.published_to_ms
+        if from_ms is None and to_ms is None:
+            return known.ranges
+        ranges = known.ranges.copy()
+        sharing.ranges_of(self._table, from_ms is not None, from_ms or 0, to_ms is not None, to_ms or 0, ranges)
+        return ranges
+
+    def _search_leaves(self, query: LeafQuery) -> LeafAnswer:
+        page = page_of(query.part, query.deadline_s)
+        answer = LeafAnswer(0, [], {}, [])
+        total, best = 0, answer.matches
+        for leaf in self.leaves:
+            before = len(answer.searches)
+            try:
+                if time.monotonic() > query.deadline_s:
+                    raise DeadlineError  # noqa: TRY301 - as if the leaf had looked at the clock itself
+                found, best = leaf.search(query, best, page, answer.searches)
+                total += found
+            except DeadlineError:
+                answer.failed[leaf.partition] = "timeout"
+            except IndexFileError as error:
+                _log.error("partition is damaged", partition=leaf.partition, reason=str(error))
+                answer.failed[leaf.partition] = "damaged"
+            except Exception:  # noqa: BLE001 - the other partitions must answer
+                _log.exception("partition failed", partition=leaf.partition)
+                answer.failed[leaf.partition] = "failed"
+            if leaf.partition in answer.failed:
+                del answer.searches[before:]
+        return answer._replace(total=total, matches=best)
+
+
+def page_of(part: Slice, deadline_s: float) -> Page:
+    """The slice as kernels want it."""
+    after, after_id = np.zeros(4, np.int64), np.frombuffer(b"", np.uint8)
+    if part.after is not None:
+        key, hash_ = part.after.key, part.after.hash
+        if part.backwards:
+            key, hash_ = ~key, ~hash_ & 0xFFFF_FFFF_FFFF_FFFF
+        after[0], after[1] = 1, key
+        after[2] = hash_ - 2 * _SIGN if hash_ & _SIGN else hash_  # the same bits, signed
+        after_id = np.frombuffer(part.after.article_id.encode(), np.uint8)
+    after[3] = part.backwards
+    return Page(after, after_id, part.counting, 0.0, int(deadline_s * 1e9))
+
+
+def shared_out(leaves: Sequence[Leaf], shares: int) -> list[Share]:
+    """The leaves in at most so many shares, about equal in articles; at least one share, which may be empty."""
+    shared: list[list[Leaf]] = [[] for _ in range(max(1, min(shares, len(leaves))))]
+    sizes = [0] * len(shared)
+    # The largest first, each to who has least (Graham, 1969: at most a third more than the best way).
+    for leaf in sorted(leaves, key=lambda leaf: -leaf.articles):
+        least = sizes.index(min(sizes))
+        shared[least].append(leaf)
+        sizes[least] += leaf.articles
+    return [Share(sorted(share, key=lambda leaf: leaf.partition)) for share in shared]

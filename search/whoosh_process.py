@@ -1,0 +1,136 @@
+"""A Whoosh process: executes what only Whoosh can, until its parent closes the socket or kills it.
+
+Contract: one request at a time, in order. Whatever goes wrong with one request is answered as such; the process
+goes on. Whoosh cannot be told to stop, so the process may be killed at any moment: it owns nothing but memory.
+
+    python -m search.whoosh_process SOCKET_FD DATA_FOLDER
+
+Not here: the parent's side (`pool.py`), Whoosh over our segments (`partition/whoosh_codec.py`).
+"""
+
+import signal
+import socket
+import sys
+from collections import OrderedDict
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import structlog
+from whoosh import query as whoosh_query
+
+from partition.errors import IndexFileError, MissingFile
+from partition.manifest import Layout, read_manifest
+from partition.reader import PartitionReader
+from partition.whoosh_codec import WhooshIndex, open_whoosh_index
+from search.messages import (
+    FRAME,
+    Broken,
+    EpochGone,
+    Matched,
+    MatchRequest,
+    Parsed,
+    ParseRequest,
+    Ready,
+    Refused,
+    Reply,
+    Request,
+    SegmentSet,
+    decode_request,
+    encode,
+)
+from search.parsing import MAX_EXPANSIONS, QueryError, parse_query, too_many_words
+from search.query import Wildcard
+from web.logs import configure_logs
+
+MAX_OPEN_EPOCHS = 2
+_log = structlog.get_logger()
+
+
+class WhooshServer:
+    """Answers requests on the epochs of one archive."""
+
+    def __init__(self, root: Path) -> None:
+        self._layout = Layout(root)
+        self._open: OrderedDict[int, _WholeEpoch] = OrderedDict()
+
+    def answer(self, request: Request) -> Reply:
+        """The reply to one request."""
+        try:
+            match request:
+                case ParseRequest(text=text):
+                    return Parsed(parse_query(text))
+                case MatchRequest(epoch=epoch, nodes=nodes):
+                    return Matched(self._epoch(epoch).matched(nodes))
+        except QueryError as error:
+            return Refused(error.detail, error.position)
+        except MissingFile:
+            return EpochGone()
+        except Exception as error:  # noqa: BLE001 - one bad request must not end the process
+            # Callers learn that it failed; why, with paths and all, is for those who read the log.
+            _log.exception("whoosh request failed", request=type(request).__name__)
+            return Broken("damaged" if isinstance(error, IndexFileError) else "failed")
+
+    def _epoch(self, epoch: int) -> "_WholeEpoch":
+        if epoch not in self._open:
+            self._open[epoch] = _WholeEpoch(self._layout, epoch)
+        self._open.move_to_end(epoch)
+        while len(self._open) > MAX_OPEN_EPOCHS:
+            self._open.popitem(last=False)
+        return self._open[epoch]
+
+
+class _WholeEpoch:
+    """All partitions of an epoch as one Whoosh index."""
+
+    def __init__(self, layout: Layout, epoch: int) -> None:
+        records = enumerate(read_manifest(layout, epoch).partitions)
+        held = [(partition, record) for partition, record in records if record.generation]
+        folders = (layout.generation(partition, record.generation) for partition, record in held)
+        readers = [PartitionReader(folder, record) for folder, (_, record) in zip(folders, held, strict=True)]
+        self._partitions = [partition for partition, _record in held]
+        self._index: WhooshIndex = open_whoosh_index(readers, epoch=epoch)
+        self._searcher = self._index.searcher()
+
+    def matched(self, nodes: Sequence[Wildcard]) -> tuple[tuple[SegmentSet, ...], ...]:
+        """For each node, the live articles that match.
+
+        Raises:
+            QueryError: together they stand for too many words.
+        """
+        left = MAX_EXPANSIONS
+        queries = [whoosh_query.Wildcard(node.field, node.text) for node in nodes]
+        for node, query in zip(nodes, queries, strict=True):
+            left -= len(list(islice(query.expanded_terms(self._searcher.reader()), left + 1)))
+            if left < 0:
+                raise too_many_words(node.text)
+        return tuple(map(self._articles, queries))
+
+    def _articles(self, query: whoosh_query.Query) -> tuple[SegmentSet, ...]:
+        docnums = np.fromiter(self._searcher.docs_for_query(query), np.int64)
+        sets = []
+        for part in self._index.segment.parts:
+            bits = np.zeros(part.segment.size, np.bool_)
+            within = docnums[(docnums >= part.base) & (docnums < part.base + part.segment.size)]
+            bits[within - part.base] = True
+            packed = np.packbits(bits, bitorder="little").tobytes()
+            sets.append(SegmentSet(self._partitions[part.partition], part.ordinal, packed))
+        return tuple(sets)
+
+
+def main(handle: int, root: Path) -> None:
+    """Serve the socket with this file handle until it is closed."""
+    # An interrupt at the terminal reaches the whole group; the parent closes the socket when it is done.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    configure_logs()
+    server = WhooshServer(root)
+    with socket.socket(fileno=handle) as connection, connection.makefile("rb") as incoming:
+        connection.sendall(encode(Ready()))
+        while header := incoming.read(FRAME.size):
+            request = decode_request(incoming.read(*FRAME.unpack(header)))
+            connection.sendall(encode(server.answer(request)))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,182 @@
+"""The broker: work shared out among threads changes no answer, and waits for nothing for ever.
+
+Not here: HTTP, Whoosh's processes (`test_faults.py`), partitions that are damaged (`test_damage.py`).
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from partition.manifest import Layout
+from search import broker as broker_module
+from search.broker import Broker, Gathered, LeafError
+from search.exhaustive import DeadlineError
+from search.leaf import Leaf, Slice
+from search.parsing import parse_query
+from search.pool import WhooshPool
+from search.query import Filters, Query
+from search.share import shared_out
+from search.snapshot import Snapshot
+from tests.archive import PARTITIONS, Archive
+
+QUERY = Query(parse_query('budget OR tariff OR "health care"'), Filters(), "relevance")
+SHORT = Slice(20)
+
+
+class _Sized:
+    """A leaf as `shared_out` sees it."""
+
+    def __init__(self, articles: int) -> None:
+        self.articles, self.partition = articles, 0
+        self.executors: tuple[()] = ()
+
+
+@given(st.lists(st.integers(0, 1000), max_size=20), st.integers(1, 8))
+def test_shares_are_about_equal(sizes: list[int], shares: int) -> None:
+    """Each leaf is in one share; no share is larger than the mean and one leaf together; there is one at least."""
+    leaves: list[Any] = [_Sized(size) for size in sizes]
+    shared = shared_out(leaves, shares)
+    assert sorted(map(id, leaves)) == sorted(id(leaf) for share in shared for leaf in share.leaves)
+    assert len(shared) == max(1, min(shares, len(leaves)))
+    largest = max(sum(leaf.articles for leaf in share.leaves) for share in shared)
+    assert largest <= sum(sizes) / len(shared) + max(sizes, default=0)
+
+
+@pytest.fixture
+def opened(archive: Archive) -> Iterator[Callable[[int], Broker]]:
+    """Makes brokers with so many threads, which are closed in the end."""
+    brokers = []
+
+    def open_(threads: int) -> Broker:
+        brokers.append(Broker(archive.root, WhooshPool(archive.root, processes=1), threads=threads))
+        return brokers[-1]
+
+    yield open_
+    for broker in brokers:
+        broker.close()
+
+
+def gathered(_snapshot: Snapshot, found: Gathered) -> Gathered:
+    """A page that is everything that was gathered."""
+    return found
+
+
+async def ask(broker: Broker, archive: Archive, part: Slice = SHORT, seconds: float = 60) -> Gathered:
+    """What the query finds in the newest epoch."""
+    epoch = Layout(archive.root).newest_epoch()
+    return await broker.search(epoch, QUERY, part, time.monotonic() + seconds, gathered)
+
+
+def leaves_of(broker: Broker, archive: Archive) -> list[Leaf]:
+    """The leaves that it searches."""
+    return asyncio.run(broker.open(Layout(archive.root).newest_epoch())).leaves
+
+
+@pytest.mark.parametrize("threads", [2, 3, 8, 20])
+def test_sharing_out_changes_nothing(
+    archive: Archive, opened: Callable[[int], Broker], monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    """Whatever the number of threads, and only what is worth a thread is shared out."""
+    alone = asyncio.run(ask(opened(threads), archive))
+    assert (alone.threads, alone.partitions, alone.failed) == (1, PARTITIONS, {})
+    assert alone.total > SHORT.size == len(alone.matches)
+    monkeypatch.setattr(broker_module, "SHARE_POSTINGS", 1)
+    shared = asyncio.run(ask(opened(threads), archive))
+    assert shared.threads == min(threads, PARTITIONS)
+    assert (shared.matches, shared.total) == (alone.matches, alone.total)
+    assert {search.partition for search in shared.searches} == set(range(PARTITIONS))
+    back = Slice(20, shared.matches[-1].position, backwards=True)
+    assert asyncio.run(ask(opened(threads), archive, back)).matches == shared.matches[-2::-1]
+
+
+def test_threads_that_are_busy_are_not_waited_for(
+    archive: Archive, opened: Callable[[int], Broker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A search whose shares nobody takes does them itself; more searches than threads all end."""
+    expected = asyncio.run(ask(opened(1), archive))
+    monkeypatch.setattr(broker_module, "SHARE_POSTINGS", 1)
+    broker, over = opened(3), threading.Event()
+
+    async def run() -> None:
+        busy = [asyncio.create_task(broker._run(time.monotonic() + 60, over.wait)) for _ in range(2)]
+        found = await ask(broker, archive)
+        assert not any(task.done() for task in busy)
+        over.set()
+        await asyncio.gather(*busy)
+        for one in (found, *await asyncio.gather(*(ask(broker, archive) for _ in range(40)))):
+            assert (one.threads, one.matches, one.total) == (3, expected.matches, expected.total)
+
+    asyncio.run(run())
+
+
+def test_a_late_partition_is_named(
+    archive: Archive, opened: Callable[[int], Broker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It, and those after it in the same thread, are missing from the answer, which is right without them."""
+    broker = opened(1)
+    leaves = leaves_of(broker, archive)
+    whole = asyncio.run(ask(broker, archive, Slice(1000)))
+
+    def late(*_arguments: object) -> None:
+        time.sleep(0.3)  # past the deadline
+        raise DeadlineError
+
+    monkeypatch.setattr(leaves[5], "search", late)
+    found = asyncio.run(ask(broker, archive, Slice(1000), seconds=0.25))
+    assert found.failed == {5: "timeout", 6: "timeout", 7: "timeout"}
+    assert found.matches == [match for match in whole.matches if match.partition < 5]
+    assert found.total == len(found.matches)
+    assert {search.partition for search in found.searches} == set(range(5))
+
+
+def test_a_partition_that_fails_is_named(
+    archive: Archive, opened: Callable[[int], Broker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An accident in one partition costs that partition, also what it had found before, and nothing else."""
+    broker = opened(1)
+    leaves = leaves_of(broker, archive)
+    whole = asyncio.run(ask(broker, archive, Slice(1000)))
+    search = leaves[2].search
+
+    def fails(*arguments: Any) -> None:
+        search(*arguments)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(leaves[2], "search", fails)
+    found = asyncio.run(ask(broker, archive, Slice(1000)))
+    assert found.failed == {2: "failed"}
+    assert found.matches == [match for match in whole.matches if match.partition != 2]
+    assert {search.partition for search in found.searches} == {0, 1, 3, 4, 5, 6, 7}
+
+
+def test_a_thread_that_hangs_is_not_waited_for(
+    archive: Archive, opened: Callable[[int], Broker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks is told at the deadline and a grace; the other threads go on."""
+    broker, over = opened(2), threading.Event()
+    (leaf, *_) = leaves_of(broker, archive)
+    monkeypatch.setattr(leaf, "search", lambda *_arguments: over.wait(60))
+
+    async def run() -> None:
+        began_s = time.monotonic()
+        with pytest.raises(LeafError, match="timeout"):
+            await ask(broker, archive, seconds=0.2)
+        assert 0.2 <= time.monotonic() - began_s < 5
+        monkeypatch.undo()
+        assert (await ask(broker, archive)).failed == {}
+        over.set()
+
+    asyncio.run(run())
+
+
+def test_plans_are_remembered(archive: Archive, opened: Callable[[int], Broker]) -> None:
+    """The same tree has the same plan, for as long as the statistics are the same."""
+    broker = opened(1)
+    first, second = (asyncio.run(ask(broker, archive)).plan for _ in range(2))
+    assert first is second
