@@ -140,13 +140,14 @@ class Statistics:
 
     def df(self, field: str, term: str) -> int:
         """Live articles that hold the term; 1 for a term that was not there when the statistics were frozen."""
-        return self._look_up(field, term)[1]
+        return self.idf_and_df(field, term)[1]
 
     def idf(self, field: str, term: str) -> float:
         """Inverse document frequency of the term."""
-        return self._look_up(field, term)[0]
+        return self.idf_and_df(field, term)[0]
 
-    def _look_up(self, field: str, term: str) -> tuple[float, int]:
+    def idf_and_df(self, field: str, term: str) -> tuple[float, int]:
+        """Both at once."""
         known = self._known.get((field, term))
         if known is None:
             at = self._find(field, term)

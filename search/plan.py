@@ -75,16 +75,16 @@ def plan_of(node: Node, statistics: Statistics) -> Plan:
         case Nothing():
             return Plan((), 1)
         case And(required=required, excluded=excluded):
-            clauses = tuple(_clause(child, statistics) for child in required if child != Every())
-            return _plan(clauses, len(clauses), tuple(_clause(child, statistics) for child in excluded))
+            clauses = tuple([_clause(child, statistics) for child in required if not isinstance(child, Every)])
+            return _plan(clauses, len(clauses), tuple([_clause(child, statistics) for child in excluded]))
         case Or(clauses=children, minimum=minimum):
-            return _plan(tuple((_atom(child, statistics),) for child in children), minimum)
+            return _plan(tuple([(_atom(child, statistics),) for child in children]), minimum)
         case _:
             return _plan(((_atom(node, statistics),),), 1)
 
 
 def _plan(clauses: tuple[tuple[Atom, ...], ...], minimum: int, excluded: tuple[tuple[Atom, ...], ...] = ()) -> Plan:
-    words = tuple(clause[0] for clause in clauses if len(clause) == 1 and isinstance(clause[0], Word))
+    words = tuple([clause[0] for clause in clauses if len(clause) == 1 and isinstance(clause[0], Word)])
     return Plan(clauses, minimum, excluded, words if len(words) == len(clauses) and not excluded else ())
 
 
@@ -114,8 +114,8 @@ def _atom(node: Node, statistics: Statistics) -> Atom:
 
 
 def _word(field: str, text: str, boost: float, statistics: Statistics) -> Word:
-    weight = boost * FIELD_BOOSTS[field] * statistics.idf(field, text)
-    return Word(field, text.encode(), weight, statistics.df(field, text))
+    idf, df = statistics.idf_and_df(field, text)
+    return Word(field, text.encode(), boost * FIELD_BOOSTS[field] * idf, df)
 
 
 def postings_of(plan: Plan, articles: int) -> int:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from partition.errors import IndexFileError
 from partition.kernels import sharing
 from partition.kernels.postings import NORMS
-from partition.kernels.views import HELD, LATE, LOOKED, SKIPPED, TOTAL, Page
+from partition.kernels.views import LOOKED, SKIPPED, Page
 from partition.schema import TEXT_FIELDS
 from search.executor import SORTS
 from search.exhaustive import DeadlineError
@@ -32,6 +32,8 @@ from search.query import Choice, Filters
 MAX_REMEMBERED_BYTES = 16 << 20
 """Of the places of lists."""
 MAX_MASKS = 64
+MAX_SIZES = 16
+"""Of pages that a thread keeps room for."""
 ALGORITHMS = {
     sharing.NONE: "none",
     sharing.FEW_POSTINGS: "rank_few",
@@ -39,23 +41,41 @@ ALGORITHMS = {
     sharing.MATCHING: "rank_matches",
 }
 _SIGN = 1 << 63
+_FROM_THE_START, _NO_ID = np.zeros(4, np.int64), np.frombuffer(b"", np.uint8)
 _log = structlog.get_logger()
 
 
-class _Scratch(threading.local):
-    """Zeros for each article of a segment, one set a thread: `rank_few` leaves them as it found them."""
+class _Room(threading.local):
+    """What a thread works in, kept from query to query."""
 
-    scores: NDArray[np.float64] = np.zeros(0)
-    seen: NDArray[np.uint64] = np.zeros(0, np.uint64)
+    def __init__(self) -> None:
+        self._scores, self._seen = np.zeros(0), np.zeros(0, np.uint64)
+        self._results: dict[int, _Results] = {}
 
-    def of(self, articles: int) -> tuple[NDArray[np.float64], NDArray[np.uint64]]:
-        if len(self.scores) < articles:
-            self.scores = np.zeros(articles)
-            self.seen = np.zeros((articles + 63) // 64, np.uint64)
-        return self.scores, self.seen
+    def zeros(self, articles: int) -> tuple[NDArray[np.float64], NDArray[np.uint64]]:
+        """For each article of a segment; `rank_few` leaves them as it found them."""
+        if len(self._scores) < articles:
+            self._scores, self._seen = np.zeros(articles), np.zeros((articles + 63) // 64, np.uint64)
+        return self._scores, self._seen
+
+    def results(self, size: int) -> "_Results":
+        """For so many articles."""
+        if size not in self._results:
+            if len(self._results) >= MAX_SIZES:
+                self._results.clear()
+            self._results[size] = _Results(np.empty((3, size), np.int64), np.empty(size, np.uint64), np.empty(size))
+        return self._results[size]
 
 
-_scratch = _Scratch()
+class _Results(NamedTuple):
+    """As `kernels/sharing.rank_words` fills them: keys, docnums and segments; hashes; scores."""
+
+    numbers: NDArray[np.int64]
+    hashes: NDArray[np.uint64]
+    scores: NDArray[np.float64]
+
+
+_room = _Room()
 
 
 class _Masks(NamedTuple):
@@ -115,12 +135,10 @@ class Share:
 
     def _search_words(self, query: LeafQuery) -> LeafAnswer:
         plan, filters, sort, part, deadline_s, _given = query
-        segments, size = len(self._segments), part.size
+        segments = len(self._segments)
         rows = np.frombuffer(b"".join([self._rows_of(word.field, word.key) for word in plan.words]), np.int64)
-        numbers = np.empty((3, size), np.int64)
-        hashes, scores = np.empty(size, np.uint64), np.empty(size, np.float64)
+        numbers, hashes, scores = _room.results(part.size)
         report = np.zeros((segments + 1, 6), np.int64)
-        keys, docs, ordinals = numbers
         sharing.rank_words(
             self._table,
             self._ranges(filters),
@@ -130,46 +148,32 @@ class Share:
             plan.minimum,
             SORTS[sort],
             page_of(part, deadline_s),
-            *_scratch.of(self._largest),
-            keys,
+            *_room.zeros(self._largest),
+            numbers[0],
             hashes,
-            docs,
-            ordinals,
+            numbers[1],
+            numbers[2],
             scores,
             report,
         )
+        *reports, (held, total, late, *_) = report.tolist()
         matches = []
-        held = int(report[segments, HELD])
-        columns = zip(
-            docs[:held].tolist(), ordinals[:held].tolist(), keys[:held].tolist(), scores[:held].tolist(), strict=True
-        )
-        for docnum, at, key, score in columns:
+        for key, docnum, at, score in zip(*numbers[:, :held].tolist(), scores[:held].tolist(), strict=True):
             partition, ordinal, executor = self._segments[at]
             segment = executor.segment
-            matches.append(
-                Match(
-                    ~key if part.backwards else key,
-                    segment.hash_of[docnum],
-                    segment.article_id(docnum),
-                    int(score),
-                    partition,
-                    ordinal,
-                    docnum,
-                )
-            )
-        searches, late = [], len(self._segments)
-        for at, (found, (partition, ordinal, _executor)) in enumerate(
-            zip(report[:-1].tolist(), self._segments, strict=True)
-        ):
-            if found[LATE]:
-                late = at
-                break
-            algorithm = ALGORITHMS[found[sharing.ALGORITHM]]
-            searches.append(SegmentSearch(partition, ordinal, algorithm, found[LOOKED], found[SKIPPED]))
-        failed = {partition: "timeout" for partition, _ordinal, _executor in self._segments[late:]}
-        if failed:
+            if part.backwards:
+                key = ~key  # noqa: PLW2901 - kernels complement it
+            id_ = segment.article_id(docnum)
+            matches.append(Match(key, segment.hash_of[docnum], id_, int(score), partition, ordinal, docnum))
+        searches = [
+            SegmentSearch(partition, ordinal, ALGORITHMS[found[sharing.ALGORITHM]], found[LOOKED], found[SKIPPED])
+            for found, (partition, ordinal, _executor) in zip(reports, self._segments, strict=True)
+        ]
+        failed: dict[int, str] = {}
+        if late:
+            failed = {partition: "timeout" for partition, _ordinal, _executor in self._segments[late - 1 :]}
             searches = [search for search in searches if search.partition not in failed]
-        return LeafAnswer(int(report[segments, TOTAL]), matches, failed, searches)
+        return LeafAnswer(total, matches, failed, searches)
 
     def _rows_of(self, field: str, key: bytes) -> bytes:
         """The rows of a term's lists, segment by segment, verified."""
@@ -231,7 +235,10 @@ class Share:
 
 def page_of(part: Slice, deadline_s: float) -> Page:
     """The slice as kernels want it."""
-    after, after_id = np.zeros(4, np.int64), np.frombuffer(b"", np.uint8)
+    deadline_ns = int(deadline_s * 1e9)
+    if part.after is None and not part.backwards:
+        return Page(_FROM_THE_START, _NO_ID, part.counting, 0.0, deadline_ns)
+    after, after_id = np.zeros(4, np.int64), _NO_ID
     if part.after is not None:
         key, hash_ = part.after.key, part.after.hash
         if part.backwards:
@@ -240,7 +247,7 @@ def page_of(part: Slice, deadline_s: float) -> Page:
         after[2] = hash_ - 2 * _SIGN if hash_ & _SIGN else hash_  # the same bits, signed
         after_id = np.frombuffer(part.after.article_id.encode(), np.uint8)
     after[3] = part.backwards
-    return Page(after, after_id, part.counting, 0.0, int(deadline_s * 1e9))
+    return Page(after, after_id, part.counting, 0.0, deadline_ns)
 
 
 def shared_out(leaves: Sequence[Leaf], shares: int) -> list[Share]:

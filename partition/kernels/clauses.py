@@ -165,23 +165,30 @@ def _clause_bits(
 
 
 @inlined
+def _places(segment: "SegmentView", lists: "Lists", n: int, nth: int, doc: int, room: Room) -> bool:
+    """Make column `nth` of the chain begin with a list's places in an article; whether it has any."""
+    gaps, chain = room.gaps, room.chain
+    ordinal = find(segment.words, lists.rows, n, doc, room.cursors, room.buffer)
+    if ordinal < 0:
+        return False
+    block = ordinal >> 7
+    if gaps[n, 0] != block:
+        gaps[n, 0] = block
+        gaps[n, 1], gaps[n, 2] = block_gaps(segment.words, lists.rows, n, block, room.before)
+    start = np.int64(room.before[n, ordinal & 127])
+    chain[0, nth] = gaps[n, 1] + gaps[n, 2] * start
+    chain[1, nth] = room.before[n, (ordinal & 127) + 1] - start
+    chain[2, nth] = -1
+    return True
+
+
+@inlined
 def _in_order(segment: "SegmentView", lists: "Lists", first: int, span: int, slop: int, doc: int, room: Room) -> bool:
     """Whether an article holds the lists from `first` on one after the other, with at most `slop` words between."""
-    rows, words = lists.rows, segment.words
-    gaps, chain = room.gaps, room.chain
+    words, gaps, chain = segment.words, room.gaps, room.chain
     for nth in range(span):
-        n = first + nth
-        ordinal = find(words, rows, n, doc, room.cursors, room.buffer)
-        if ordinal < 0:
+        if not _places(segment, lists, first + nth, nth, doc, room):
             return False
-        block = ordinal >> 7
-        if gaps[n, 0] != block:
-            gaps[n, 0] = block
-            gaps[n, 1], gaps[n, 2] = block_gaps(words, rows, n, block, room.before)
-        start = np.int64(room.before[n, ordinal & 127])
-        chain[0, nth] = gaps[n, 1] + gaps[n, 2] * start
-        chain[1, nth] = room.before[n, (ordinal & 127) + 1] - start
-        chain[2, nth] = -1
     # From each place of the first word, the earliest chain of places; all only move on, so nothing is read twice.
     while chain[1, 0]:
         chain[2, 0] += get(words, chain[0, 0], gaps[first, 2]) + 1
@@ -201,10 +208,49 @@ def _in_order(segment: "SegmentView", lists: "Lists", first: int, span: int, slo
 
 
 @inlined
+def _rarest(lists: "Lists", first: int, span: int) -> tuple[int, int]:
+    """The two rarest of some lists, in their order."""
+    one, other = first, first + 1
+    for n in range(first, first + span):
+        if lists.rows[n, DF] < lists.rows[one, DF]:
+            one, other = n, one
+        elif n != one and lists.rows[n, DF] < lists.rows[other, DF]:
+            other = n
+    return min(one, other), max(one, other)
+
+
+@inlined
+def _rarest_in_order(
+    segment: "SegmentView", lists: "Lists", first: int, span: int, slop: int, doc: int, room: Room
+) -> bool:
+    """Whether an article holds the two rarest lists of a phrase as far apart as it wants them: most do not."""
+    one, other = _rarest(lists, first, span)
+    if not (_places(segment, lists, one, 0, doc, room) and _places(segment, lists, other, 1, doc, room)):
+        return False
+    words, chain, apart = segment.words, room.chain, other - one
+    while chain[1, 0]:
+        chain[2, 0] += get(words, chain[0, 0], room.gaps[one, 2]) + 1
+        chain[0, 0] += room.gaps[one, 2]
+        chain[1, 0] -= 1
+        while chain[2, 1] < chain[2, 0] + apart:
+            if chain[1, 1] == 0:
+                return False
+            chain[2, 1] += get(words, chain[0, 1], room.gaps[other, 2]) + 1
+            chain[0, 1] += room.gaps[other, 2]
+            chain[1, 1] -= 1
+        if chain[2, 1] <= chain[2, 0] + apart + slop:
+            return True
+    return False
+
+
+@inlined
 def _phrase_holds(segment: "SegmentView", lists: "Lists", clauses: Clauses, atom: int, doc: int, room: Room) -> bool:
     span, slop = clauses.atoms[atom, SPAN], clauses.atoms[atom, SLOP]
     for part in range(clauses.atoms[atom, PARTS]):
-        if _in_order(segment, lists, clauses.atoms[atom, PLACES] + part * span, span, slop, doc, room):
+        first = clauses.atoms[atom, PLACES] + part * span
+        if _rarest_in_order(segment, lists, first, span, slop, doc, room) and (
+            span == 2 or _in_order(segment, lists, first, span, slop, doc, room)
+        ):
             return True
     return False
 
@@ -233,6 +279,15 @@ def _atom_score(segment: "SegmentView", lists: "Lists", clauses: Clauses, atom: 
             return -1.0
         tf = np.float64(tf_at(segment.words, lists.rows, n, ordinal))
         score += contribution(lists.weights[n], tf, segment.norms[lists.rows[n, NORMS], doc])
+    return score
+
+
+@inlined
+def sum_of(segment: "SegmentView", lists: "Lists", clauses: Clauses, doc: int, room: Room) -> float:
+    """The score of an article that matches every atom."""
+    score = 0.0
+    for atom in range(clauses.starts[clauses.optional]):
+        score += _atom_score(segment, lists, clauses, atom, doc, room)
     return score
 
 

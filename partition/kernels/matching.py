@@ -29,6 +29,7 @@ from partition.kernels.clauses import (
     phrases_hold,
     room_for,
     score_of,
+    sum_of,
     window_matches,
 )
 from partition.kernels.clock import passed
@@ -195,13 +196,15 @@ def rank_matches(
                 total += found
                 if worthless:
                     continue
-            # A sum over all lists is the score, or with phrases no less than it.
-            summed = relevance and found > MANY and not sets
+            # What is not good enough must be decided only to be counted.
+            least = 0.0 if phrases and page.counting else threshold
+            # A sum over all lists is the score, or with phrases no less than it. Where nothing is too little, phrases
+            # are looked at first.
+            phrases_first = phrases and plain and least == 0.0
+            summed = relevance and found > MANY and not sets and not phrases_first
             if summed:
                 scores[:] = 0.0
                 _add_up(segment, lists, start, found, scores, room)
-            # What is not good enough must be decided only to be counted.
-            least = 0.0 if phrases and page.counting else threshold
             for nth_word in range(WORDS):
                 word = WORDS - 1 - nth_word if descending else nth_word
                 left = room.bits[MATCHES, word]
@@ -215,10 +218,12 @@ def rank_matches(
                         score = scores[offset]
                         if score < least:
                             continue
-                    if summed and phrases and plain:
+                    if phrases_first or (summed and phrases and plain):
                         if not phrases_hold(segment, lists, clauses, doc, room):
                             continue
                         total += 1
+                        if phrases_first and relevance:
+                            score = sum_of(segment, lists, clauses, doc, room)
                     elif phrases or (relevance and not summed):
                         score = score_of(segment, lists, clauses, doc, least, room)
                         if score < 0.0:

@@ -192,8 +192,8 @@ def rank_words(
         scratch, seen: zeros for the articles of the largest segment, as `ranking.rank_few` wants them.
         keys, hashes, docs, segments, scores: shape (k,), receive the best, best first.
         report: shape (segments + 1, 6), zeros; receives the report of each segment with its algorithm, and in the
-            last row how many are held, and how many match in the segments that were searched to their end. A segment
-            that was late is the last that was begun with.
+            last row how many are held, how many match in the partitions that were searched to their end, and the
+            ordinal, from 1, of the segment that was late.
     """
     size, words, count = len(keys), len(weights), len(table)
     backwards = page.after[3] != 0
@@ -210,7 +210,7 @@ def rank_words(
     kept_held, kept_total = 0, 0
     some_rows = np.empty((words, 8), np.int64)
     some_weights, some_units = np.empty(words, np.float64), np.empty(words, np.float64)
-    held, total = 0, 0
+    held, total, late = 0, 0, 0
     for s in range(count):
         if s and table[s, PARTITION] != table[s - 1, PARTITION]:
             kept.keys[:held], kept.hashes[:held], kept.docs[:held] = keys[:held], hashes[:held], docs[:held]
@@ -275,7 +275,7 @@ def rank_words(
                 kept.docs[:kept_held],
             )
             segments[:kept_held], scores[:kept_held] = kept_segments[:kept_held], kept_scores[:kept_held]
-            held, total = kept_held, kept_total
+            held, total, late = kept_held, kept_total, s + 1
             break
         total += report[s, TOTAL]
         more, one, two = 0, 0, 0
@@ -295,4 +295,4 @@ def rank_words(
         held = more
         keys[:held], hashes[:held], docs[:held] = merged.keys[:held], merged.hashes[:held], merged.docs[:held]
         segments[:held], scores[:held] = merged_segments[:held], merged_scores[:held]
-    report[count, HELD], report[count, TOTAL] = held, total
+    report[count, HELD], report[count, TOTAL], report[count, LATE] = held, total, late
