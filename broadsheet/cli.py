@@ -98,6 +98,7 @@ def index(
                 partitions=partitions,
                 mapping=parse_mapping(mapping) if mapping else None,
                 builders=settings.builders,
+                memory_mb=settings.memory_mb,
                 round_articles=settings.round_articles,
                 retention=Retention(settings.retain_seconds, settings.retain_epochs),
                 reporter=told,

@@ -1,7 +1,7 @@
 """Building: one partition's next generation from its events, here or in a process of its own.
 
 Contract: a `BuildJob` is plain data; `build` does it and leaves only the new generation's folder and, when asked,
-this partition's share of a statistics epoch. `build_in_processes` runs jobs side by side, reports progress, and
+this partition's share of a statistics epoch. `ProcessBuilder` runs jobs side by side, reports progress, and
 kills its children when it is interrupted; a child ends by itself when its parent is gone. Jobs and results cross
 the process border as JSON lines.
 
@@ -56,6 +56,7 @@ class BuildJob:
     """Also write the partition's share of a statistics epoch, to `counts_path`."""
     merge: bool = False
     memory_mb: int = DEFAULT_MEMORY_MB
+    """What the articles of one segment may take in memory while it is made."""
 
     @property
     def counts_path(self) -> Path:
@@ -111,49 +112,65 @@ def build_inline(jobs: Sequence[BuildJob], progress: Progress) -> list[Generatio
     return [build(job, progress, vocabulary) for job in jobs]
 
 
-def build_in_processes(processes: int, lock_handle: int) -> Builder:
-    """A `Builder` that works in up to `processes` processes at a time.
+class ProcessBuilder:
+    """A `Builder` that works in several processes at a time."""
 
-    Args:
-        processes: how many.
-        lock_handle: the file handle of the held `IndexerLock`, which the children inherit.
-    """
+    def __init__(self, processes: int, lock_handle: int) -> None:
+        """Args: how many processes at most, and the handle of the held `IndexerLock`, which they inherit."""
+        self._processes = processes
+        self._lock_handle = lock_handle
+        self._children: list[subprocess.Popen[str]] = []
+        self._waiting: deque[int] = deque()
+        self._stopped = False
 
-    def run(jobs: Sequence[BuildJob], progress: Progress) -> list[GenerationRecord]:
-        children: list[subprocess.Popen[str]] = []
+    def __call__(self, jobs: Sequence[BuildJob], progress: Progress) -> list[GenerationRecord]:
+        """Do all the jobs.
+
+        Raises:
+            BuildError: one could not be done, or `stop` was called.
+        """
         built: dict[int, GenerationRecord] = {}
         telling = threading.Lock()
         # Largest first, so that no long job starts last.
-        order = sorted(range(len(jobs)), key=lambda at: jobs[at].base.articles, reverse=True)
-        waiting = deque(order)
+        self._waiting.extend(sorted(range(len(jobs)), key=lambda at: jobs[at].base.articles, reverse=True))
 
         def told(articles: int) -> None:
             with telling:
                 progress(articles)
 
         def work() -> None:
-            with _child(lock_handle) as child:
-                children.append(child)
+            with _child(self._lock_handle) as child:
+                self._children.append(child)
+                if self._stopped:
+                    child.kill()
                 while True:
                     try:
-                        at = waiting.popleft()
+                        at = self._waiting.popleft()
                     except IndexError:  # nothing is waiting any more
                         return
                     built[at] = _hand_over(child, jobs[at], told)
 
-        with ThreadPoolExecutor(max_workers=processes) as pool:
-            futures = [pool.submit(work) for _ in range(min(processes, len(jobs)))]
+        with ThreadPoolExecutor(max_workers=self._processes) as pool:
+            futures = [pool.submit(work) for _ in range(min(self._processes, len(jobs)))]
             try:
                 for future in futures:
                     future.result()
             except BaseException:
-                waiting.clear()
-                for child in children:
-                    child.kill()
+                self._end()
                 raise
+            finally:
+                self._children.clear()
         return [built[at] for at in range(len(jobs))]
 
-    return run
+    def stop(self) -> None:
+        """End what is being done, from another thread; nothing can be done any more."""
+        self._stopped = True
+        self._end()
+
+    def _end(self) -> None:
+        self._waiting.clear()
+        for child in list(self._children):
+            child.kill()
 
 
 @contextlib.contextmanager

@@ -9,12 +9,13 @@ Not here: how files are read (`readers/`), how epochs are made (`projection.py`)
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from indexer.article import ArticleInvalid, validate
-from indexer.builder import build_in_processes
+from indexer.builder import ProcessBuilder
 from indexer.fields import FieldMap, has_column_numbers
 from indexer.log import EventLog, Submission
 from indexer.projection import Projector, advance_statistics, log_path
@@ -65,6 +66,7 @@ def index_files(
     partitions: int | None,
     mapping: Mapping[str, str] | None,
     builders: int,
+    memory_mb: int,
     round_articles: int,
     retention: Retention,
     reporter: Reporter,
@@ -78,6 +80,7 @@ def index_files(
         partitions: how many, for a new archive; `None` takes what it has, or the default.
         mapping: canonical field name to the name in the files, besides the names that are recognised.
         builders: processes that build partitions side by side.
+        memory_mb: what the articles of one segment may take in memory while it is made, in each of them.
         round_articles: changes after which an epoch is published on the way.
         retention: how long older epochs stay.
         reporter: told how it goes.
@@ -97,10 +100,29 @@ def index_files(
             EventLog(log_path(root), partitions=count) as log,
             RejectsFile(root / "rejects.jsonl") as rejects,
         ):
-            projector = Projector(root, log, build_in_processes(builders, lock.handle), retention=retention)
+            builder = ProcessBuilder(builders, lock.handle)
+            projector = Projector(root, log, builder, retention=retention, memory_mb=memory_mb)
             intake = _Intake(records, FieldMap(mapping), log, rejects, reporter)
-            for _round in intake.rounds(round_articles):
-                _project(log, projector, reporter)
+
+            def project(through: int) -> None:
+                with EventLog(log_path(root)) as own:  # a connection belongs to its thread
+                    behind = Projector(root, own, builder, retention=retention, memory_mb=memory_mb)
+                    _project(own, behind, through, reporter)
+
+            # While a round is built, the next one is read.
+            with ThreadPoolExecutor(1) as background:
+                try:
+                    projecting: Future[None] | None = None
+                    for _round in intake.rounds(round_articles):
+                        if projecting:
+                            projecting.result()
+                        advance_statistics(log)
+                        projecting = background.submit(project, log.last_seq())
+                    if projecting:
+                        projecting.result()
+                except BaseException:
+                    builder.stop()
+                    raise
             manifest = projector.current()
             return Summary(
                 lines=records.lines,
@@ -178,10 +200,9 @@ class _Intake:
             self._reporter.note(line)
 
 
-def _project(log: EventLog, projector: Projector, reporter: Reporter) -> None:
-    advance_statistics(log)
+def _project(log: EventLog, projector: Projector, through: int, reporter: Reporter) -> None:
     current = projector.current()
-    total = sum(log.pending(current.applied_seq if current else 0, log.last_seq()).values())
+    total = sum(log.pending(current.applied_seq if current else 0, through).values())
     done = 0
 
     def progress(articles: int) -> None:
@@ -190,6 +211,6 @@ def _project(log: EventLog, projector: Projector, reporter: Reporter) -> None:
         if done < total:  # the end is told once, below
             reporter.indexing(done, total)
 
-    projector.project(progress=progress)
+    projector.project(through, progress=progress)
     if total:
         reporter.indexing(total, total)

@@ -27,6 +27,7 @@ from partition.manifest import (
 )
 from partition.schema import SCHEMA_VERSION, TEXT_FIELDS
 from partition.statistics import write_statistics
+from partition.writer import DEFAULT_MEMORY_MB
 
 STATISTICS_GROWTH = 0.1
 """Statistics advance when the number of live articles has changed by this share since they were frozen."""
@@ -58,12 +59,14 @@ class Projector:
         builder: Builder,
         *,
         retention: Retention,
+        memory_mb: int = DEFAULT_MEMORY_MB,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._layout = Layout(root)
         self._log = log
         self._builder = builder
         self._retention = retention
+        self._memory_mb = memory_mb
         self._now_ms = now_ms
         for folder in (self._layout.epochs, self._layout.statistics):
             folder.mkdir(parents=True, exist_ok=True)
@@ -89,14 +92,17 @@ class Projector:
             raise LogError("this archive was indexed under other rules; index its articles into a new folder")
         return manifest
 
-    def project(self, *, merge: bool = False, progress: Progress = lambda _articles: None) -> RootManifest:
-        """Apply everything the log holds and publish it; publishes nothing when there is nothing new.
+    def project(
+        self, through: int | None = None, *, merge: bool = False, progress: Progress = lambda _articles: None
+    ) -> RootManifest:
+        """Apply what the log holds and publish it; publishes nothing when there is nothing new.
 
         Args:
+            through: up to this sequence, `None` for everything.
             merge: also merge every partition into one segment.
             progress: told how many articles were indexed.
         """
-        through = self._log.last_seq()
+        through = self._log.last_seq() if through is None else through
         manifest = self.current() or self._genesis()
         for seq, _live in self._log.statistics_events(manifest.applied_seq, through):
             manifest = self._advance(manifest, seq, count=True, merge=False, progress=progress)
@@ -179,6 +185,7 @@ class Projector:
             through_seq=through,
             count=count,
             merge=merge,
+            memory_mb=self._memory_mb,
         )
 
     def _statistics_path(self, number: int) -> Path:

@@ -72,6 +72,7 @@ def spans(text: str) -> Iterator[tuple[str, int, int]]:
         yield term_of(match.group()), match.start(), match.end()
 
 
+@lru_cache(maxsize=20_000)
 def exact(value: str) -> str:
     """The term of a filter value (a section, a source, an author's name): white space and case do not count."""
     return " ".join(value.split()).casefold()

@@ -26,7 +26,7 @@ from partition.types import Article
 KIND = b"DICT"
 VERSIONS = range(1, 2)
 SUFFIX = ".dictionary"
-LEVEL = 3
+LEVEL = 1
 DICTIONARY_BYTES = 112_640
 SAMPLES = 1000
 """Articles that a dictionary is trained on."""

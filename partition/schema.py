@@ -70,4 +70,5 @@ def values_of(article: Article) -> tuple[list[str], ...]:
 
 
 def _whole(values: Iterable[str]) -> list[str]:
-    return sorted({exact(value) for value in values} - {""})
+    found = sorted({exact(value) for value in values})
+    return found[1:] if found and not found[0] else found

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.builder import BuildError, build_in_processes
+from indexer.builder import BuildError, ProcessBuilder
 from indexer.publisher import IndexerLock
 from partition.envelope import HEADER_BYTES
 from partition.errors import IndexFileError
@@ -55,7 +55,7 @@ def test_a_damaged_generation_is_not_built_upon(
                 index.publish()
             message = f"partition 0 could not be built: {path}: {problem}"
             with (
-                SmallIndex(tmp_path, partitions=1, builder=build_in_processes(1, lock.handle)) as other,
+                SmallIndex(tmp_path, partitions=1, builder=ProcessBuilder(1, lock.handle)) as other,
                 pytest.raises(BuildError, match=re.escape(message)),
             ):
                 other.publish()

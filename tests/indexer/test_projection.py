@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.builder import BuildJob, Progress, build_in_processes, build_inline
+from indexer.builder import BuildJob, ProcessBuilder, Progress, build_inline
 from indexer.log import LogError
 from indexer.projection import advance_statistics, log_path, statistics_due
 from indexer.publisher import IndexerLock
@@ -223,7 +223,7 @@ def test_a_failed_build_publishes_nothing(tmp_path: Path) -> None:
 def test_builders_in_processes_are_the_same(tmp_path: Path) -> None:
     """Several builder processes give the articles that one process gives, and tell how far they are."""
     told: list[int] = []
-    with IndexerLock(tmp_path) as lock, SmallIndex(tmp_path, builder=build_in_processes(2, lock.handle)) as index:
+    with IndexerLock(tmp_path) as lock, SmallIndex(tmp_path, builder=ProcessBuilder(2, lock.handle)) as index:
         many = [article(f"c/{number}") for number in range(120)]
         index.put(*many)
         index.projector.project(progress=told.append)
