@@ -21,6 +21,7 @@ Not here: what collects the documents (`whoosh_searcher.py`).
 """
 
 import copy
+from bisect import bisect_right
 from collections import defaultdict
 from itertools import pairwise
 from typing import Any
@@ -196,18 +197,20 @@ class _DateRange(_Bounded, query.DateRange):  # type: ignore[misc]
 
 class _NestedParent(query.NestedParent):  # type: ignore[misc]
     def matcher(self, searcher: Searcher, context: SearchContext = None) -> Matcher:
-        """All found, for Whoosh's matcher is right as long as it does not skip."""
-        found, docnums, scores = super().matcher(searcher, context), [], []
+        parents = sorted(searcher._filter_to_comb(self.parents))  # noqa: SLF001 - as Whoosh's does
+        scores: dict[int, list[float]] = defaultdict(list)
+        found, most = self.child.matcher(searcher, context), self.per_parent_limit or searcher.doc_count_all()
         while found.is_active():
-            docnums.append(found.id())
-            scores.append(found.score())
+            before = bisect_right(parents, found.id())
+            if before and len(scores[parents[before - 1]]) < most:
+                scores[parents[before - 1]].append(found.score())
             found.next()
-        return ListMatcher(docnums, scores)
+        return ListMatcher(list(scores), [self.score_fn(each) for each in scores.values()])
 
 
 class _NestedChildren(query.NestedChildren):  # type: ignore[misc]
     def matcher(self, searcher: Searcher, context: SearchContext = None) -> Matcher:
-        parents = sorted(searcher._filter_to_comb(self.parents))  # noqa: SLF001 - as Whoosh's does
+        parents = sorted(searcher._filter_to_comb(self.parents))  # noqa: SLF001 - as above
         wanted = set(self.child.matcher(searcher, context).all_ids())
         families = pairwise([*parents, searcher.doc_count_all()])
         missing = searcher.reader().is_deleted

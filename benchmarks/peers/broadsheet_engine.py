@@ -36,6 +36,10 @@ from search.snapshot import Snapshot, Snapshots
 PATIENCE_S = 60.0
 
 
+MEMORY_MB = 1024
+"""A partition becomes one segment, as it would by merging."""
+
+
 class Broadsheet:
     """The product, in one thread."""
 
@@ -56,7 +60,9 @@ class Broadsheet:
         for partition, share in enumerate(shares):
             generation = layout.generation(partition, 1)
             changes = (Put(article, version=1, indexed_ms=0) for article in share)
-            record = write_generation(generation, number=1, base=None, changes=changes, vocabulary=vocabulary)
+            record = write_generation(
+                generation, number=1, base=None, changes=changes, memory_mb=MEMORY_MB, vocabulary=vocabulary
+            )
             counts.append(generation.with_suffix(".counts"))
             count_partition(PartitionReader(generation, record), counts[-1], through_seq=1)
             records.append(record)

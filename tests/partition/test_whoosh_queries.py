@@ -4,9 +4,8 @@ Every query answers as the definition says (`tests/reference/whoosh_matching.py`
 one segment with `limit=None`, with the same scores, but where Whoosh is wrong over every codec: `_known_wrong` says
 where, `partition/whoosh_repairs.py` how, and `WRONG` shows each.
 
-whoosh-reloaded has more: a prefix inside a span query raises unless the whole query keeps its current match,
-`SpanNot` raises `IndexError` when its second part ends first, and a `NumericRange` over a field without steps takes
-in an end that is left out. There our answer is the definition's or that of its own codec.
+whoosh-reloaded has more: `SpanNot` raises when its second part ends first, and a `NumericRange` may find too much in
+fields without a sign or without steps. There our answer is the definition's or that of its own codec.
 """
 
 import importlib.util
