@@ -51,7 +51,7 @@ async def compare(archives: list[Path], lines: list[str], depth: int) -> int:
     different = 0
     for archive in archives:
         started_s, asked, found = time.perf_counter(), 0, 0
-        async with running_service(resolve({"data": str(archive)}).settings) as (service, epochs, _pool):
+        async with running_service(resolve({"data": str(archive)}).settings) as (service, epochs, *_):
             await epochs.refresh()
             partitions = len(service.current().partitions)
             for line in lines:

@@ -40,7 +40,7 @@ async def _page(
 async def walk(root: Path, query: str, limit: int) -> bool:
     """Walk; whether every id came exactly once."""
     given = [("q", query), ("limit", str(limit))]
-    async with running_service(resolve({"data": str(root)}).settings) as (service, epochs, _pool):
+    async with running_service(resolve({"data": str(root)}).settings) as (service, epochs, *_):
         await epochs.refresh()
         cursors: list[str | None] = [None]
         ids: list[str] = []

@@ -32,6 +32,7 @@ from search.epochs import Epochs
 from search.page.routes import page_routes
 from search.pool import WhooshPool
 from search.routes import OPERATIONS, query_routes
+from search.scrub import Scrubber
 from search.service import SearchService
 from web.admission import Admission
 from web.docs import docs_routes
@@ -101,6 +102,7 @@ class Running(NamedTuple):
     service: SearchService
     epochs: Epochs
     pool: WhooshPool
+    scrubber: Scrubber
 
 
 @contextlib.asynccontextmanager
@@ -124,7 +126,7 @@ async def running_service(settings: Settings) -> AsyncIterator[Running]:
         partition_of=partition_of,
     )
     try:
-        yield Running(service, epochs, pool)
+        yield Running(service, epochs, pool, Scrubber(epochs, broker.snapshots, period_s=settings.scrub_s))
     finally:
         await pool.close()
         broker.close()
@@ -138,15 +140,18 @@ def create_app(settings: Settings | None = None) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, SearchService]]:
-        async with running_service(chosen) as (service, epochs, pool):
-            await asyncio.gather(pool.start(), epochs.refresh())
+        async with running_service(chosen) as running:
+            await asyncio.gather(running.pool.start(), running.epochs.refresh())
             gc.freeze()  # what is there now stays: it need not be looked through again and again
-            following = asyncio.create_task(epochs.follow())
+            following = [
+                asyncio.create_task(endless) for endless in (running.epochs.follow(), running.scrubber.follow())
+            ]
             try:
-                yield {"service": service}
+                yield {"service": running.service}
             finally:
-                following.cancel()
-                await asyncio.gather(following, return_exceptions=True)
+                for task in following:
+                    task.cancel()
+                await asyncio.gather(*following, return_exceptions=True)
 
     described = document((*OPERATIONS, *PROBES), version=__version__)
     encoded = orjson.dumps(described)

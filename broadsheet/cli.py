@@ -172,7 +172,7 @@ async def _search(settings: Any, given: list[tuple[str, str]]) -> bytes:
     parameters = parse_search(given)
     if not settings.root.is_dir():
         _fail(f"{settings.root}: there is no such folder; index something into it first")
-    async with running_service(settings) as (service, epochs, _pool):
+    async with running_service(settings) as (service, epochs, *_):
         await epochs.refresh()
         served = await service.search(parameters, Timings())
         return served.answer.body

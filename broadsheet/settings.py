@@ -44,6 +44,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     redis_url: Annotated[str, Meta(description="Redis for the cache; empty keeps it in memory.")] = ""
     cache_bytes: Annotated[int, Meta(ge=1 << 16, description="Bound of the cache in memory.")] = 64 << 20
     cache_ttl_s: Annotated[float, Meta(gt=0, description="How long an answer may be served.")] = 3600.0
+    scrub_s: Annotated[
+        float, Meta(gt=0, description="In how many seconds a server reads every byte of the index again.")
+    ] = 3600.0
     cursor_keys: Annotated[
         str,
         Meta(description="Secrets that sign cursors, as `id:hex,id:hex`; the highest id signs. Empty: one is made."),

@@ -93,6 +93,7 @@ class EventLog:
         if partitions is None and not path.exists():
             raise LogError(f"{path}: there is no event log here; index something first")
         self._now_ms = now_ms
+        self._folder, self._named = path.parent, False
         self._compressor = zstandard.ZstdCompressor(level=1)
         try:
             if partitions is not None and not path.exists():
@@ -185,7 +186,10 @@ class EventLog:
                 ((article_id, *states[article_id]) for article_id in sorted(changed)),
             )
             self._db.execute("COMMIT")
-        except sqlite3.Error as error:
+            if not self._named:
+                fsync_folder(self._folder)  # SQLite has made a file beside the log, and ignores an error of this
+                self._named = True
+        except (sqlite3.Error, OSError) as error:
             raise LogError(f"the event log cannot be written ({error}); put that right and run again") from None
         finally:
             self._db.rollback()  # does nothing after a commit

@@ -59,6 +59,15 @@ class PartitionReader:
         }
         self._own = _Own()
 
+    def verify(self) -> None:
+        """Check every byte of every segment again.
+
+        Raises:
+            CorruptFile
+        """
+        for segment in self.segments:
+            segment.file.verify_all()
+
     def stored(self, segment: int, docnum: int) -> dict[str, Any]:
         """A stored article: the fields of `Article`, `version` and `indexed_ms`."""
         chosen = self.segments[segment]

@@ -73,7 +73,8 @@ class Broker:
 
     def __init__(self, root: Path, pool: WhooshPool, *, threads: int) -> None:
         """Args: the data folder, the processes for what Whoosh executes, and how many threads search."""
-        self._snapshots = Snapshots(root)
+        self.snapshots = Snapshots(root)
+        """The open epochs."""
         self._pool = pool
         self._width = threads
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="leaf")
@@ -105,7 +106,7 @@ class Broker:
         Raises:
             IndexFileError
         """
-        snapshot = await asyncio.get_running_loop().run_in_executor(None, self._snapshots.open, epoch)
+        snapshot = await asyncio.get_running_loop().run_in_executor(None, self.snapshots.open, epoch)
         if snapshot.damaged:
             raise min(snapshot.damaged.items())[1]
         return snapshot
@@ -171,7 +172,7 @@ class Broker:
         given: Given,
         page: Callable[[Snapshot, Gathered], T],
     ) -> T:
-        snapshot = self._snapshots.open(epoch)
+        snapshot = self.snapshots.open(epoch)
         check_prefixes(query.node, snapshot.statistics.prefix_size)
         plan = snapshot.plan(query.node)
         asked = LeafQuery(plan, query.filters, query.sort, part, deadline_s, given)
@@ -211,7 +212,7 @@ class Broker:
         return await self._run(deadline_s, self._find, epoch, partition, article_id)
 
     def _find(self, epoch: int, partition: int, article_id: str) -> dict[str, Any] | None:
-        snapshot = self._snapshots.open(epoch)
+        snapshot = self.snapshots.open(epoch)
         if partition in snapshot.damaged:
             raise LeafError("damaged")
         leaf = snapshot.leaf(partition)

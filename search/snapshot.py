@@ -69,6 +69,14 @@ class Snapshot:
             shares = self._shares[threads] = shared_out(self.leaves, threads)
         return shares
 
+    def condemn(self, partition: int, error: IndexFileError) -> None:
+        """A partition was found damaged: it is not searched any more."""
+        self._by_partition[partition].damage = error
+        self.damaged = {**self.damaged, partition: error}
+        self.leaves = [leaf for leaf in self.leaves if leaf.partition != partition]
+        del self._by_partition[partition]
+        self._shares = {}
+
     def leaf(self, partition: int) -> Leaf | None:
         """One partition; `None` for one that was always empty, or is damaged."""
         return self._by_partition.get(partition)
@@ -122,6 +130,8 @@ class Snapshots:
                 if leaf is None:
                     reader = PartitionReader(self._layout.generation(partition, record.generation), record)
                     leaf = self._leaves[key] = Leaf(partition, reader, planner.statistics)
+                if leaf.damage:
+                    raise leaf.damage
                 leaves.append(leaf)
             except IndexFileError as error:
                 if isinstance(error, MissingFile) and not self._layout.manifest(epoch).exists():

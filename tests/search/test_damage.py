@@ -124,6 +124,25 @@ def test_damage_that_shows_when_it_is_touched(rotting: tuple[Path, Path, int, in
         assert path.name in server.log()
 
 
+def test_damage_that_nobody_touches(rotting: tuple[Path, Path, int, int]) -> None:
+    """The scrubber finds it: the partition answers no more, until an epoch brings a sound generation of it."""
+    root, path, partition, at = rotting
+    with ApiServer(root, scrub_s=0.5) as server:
+        assert server.search({"q": "storm"}).status_code == 200
+        rot(path, at)
+        eventually(lambda: "partition is damaged" in server.log())
+        eventually(lambda: "broadsheet_damaged_partitions_total 1.0" in server.client.get("/metrics").text)
+        problem = problem_of(server.search({"q": "vote"}), 503, "partial-results")
+        assert failed_of(problem) == {partition: "damaged"}
+        page = server.page({"q": "vote", "allow_partial": "true"})
+        assert failed_of(page) == {partition: "damaged"}
+        rot(path, at)  # as it was, but nobody would believe it
+        assert server.search({"q": "senate"}).status_code == 503
+        sound = publish(root, [Article(id="large", title="Small")])
+        eventually(lambda: server.epoch() == sound)
+        assert server.search({"q": "senate"}).status_code == 200
+
+
 def test_partial_answer_is_honest_and_not_kept(rotting: tuple[Path, Path, int, int]) -> None:
     """With `allow_partial`: right as far as it goes, marked as a part, not cached; its cursors remember."""
     root, path, _partition, at = rotting
