@@ -37,6 +37,11 @@ Progress = Callable[[int], None]
 _PROGRESS_EVERY = 50
 
 
+ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(1 << 32), "MALLOC_TRIM_THRESHOLD_": str(1 << 32)}
+"""Variables that make glibc keep the memory of large arrays for the next ones: giving it back after each, and getting
+it anew page by page, takes a sixth of the time of building. Other C libraries do not look at them."""
+
+
 class BuildError(Exception):
     """A partition could not be built; what is published stays as it is."""
 
@@ -181,7 +186,12 @@ def _child(lock_handle: int) -> Iterator["subprocess.Popen[str]"]:
     # -P: a folder of the user's that is named like one of our rooms must not be imported instead.
     command = [sys.executable, "-P", "-m", "indexer.builder"]
     with subprocess.Popen(  # noqa: S603 - our own module, no shell
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, pass_fds=[lock_handle]
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        pass_fds=[lock_handle],
+        env={**os.environ, **ALLOCATOR},
     ) as child:
         yield child
 

@@ -26,6 +26,8 @@ from indexer.rejects import Reject, RejectsFile
 DEFAULT_PARTITIONS = 8
 _BATCH = 500
 """Articles logged in one transaction, at most."""
+_FIRST_ROUND = 20_000
+"""Changes after which the first epoch of a run is published, at most; rounds double from there."""
 _REPORT_AFTER = 100
 """Records after which it is said what was taken for what."""
 
@@ -151,9 +153,13 @@ class _Intake:
         self.changed = 0
 
     def rounds(self, round_articles: int) -> Iterator[None]:
-        """Log the input; yields whenever `round_articles` changes are in the log, and at the end."""
+        """Log the input; yields whenever `round_articles` changes are in the log, and at the end.
+
+        The first rounds are shorter, so that there is something to build, and to search, soon.
+        """
         batch: list[Submission] = []
-        last_round = 0
+        last_round, most = 0, round_articles
+        round_articles = min(most, _FIRST_ROUND)
         size = min(_BATCH, round_articles)
         for item in self._records:
             submission = self._submission(item)
@@ -163,7 +169,7 @@ class _Intake:
                 self._append(batch)
                 batch = []
                 if self.changed - last_round >= round_articles:
-                    last_round = self.changed
+                    last_round, round_articles = self.changed, min(most, 2 * round_articles)
                     yield
         if self._records.records < _REPORT_AFTER:
             self._report_fields()

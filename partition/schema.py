@@ -13,7 +13,7 @@ Not here: the names that users write in files (`indexer/fields.py`) and in reque
 fields lie in a file (`format.py`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from partition.analysis import exact
 from partition.types import Article
@@ -61,14 +61,21 @@ def texts_of(article: Article) -> tuple[str, ...]:
 def values_of(article: Article) -> tuple[list[str], ...]:
     """The values of `KEYWORD_FIELDS`, each once, sorted."""
     return (
-        _whole((article.section,)),
-        _whole((article.source,)),
+        _one(article.section),
+        _one(article.source),
         _whole(article.authors),
         _whole(article.tags),
-        _whole((article.language,)),
+        _one(article.language),
     )
 
 
-def _whole(values: Iterable[str]) -> list[str]:
+def _one(value: str) -> list[str]:
+    found = exact(value)
+    return [found] if found else []
+
+
+def _whole(values: Sequence[str]) -> list[str]:
+    if not values:
+        return []
     found = sorted({exact(value) for value in values})
-    return found[1:] if found and not found[0] else found
+    return found if found[0] else found[1:]
