@@ -141,7 +141,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, SearchService]]:
         async with running_service(chosen) as running:
-            await asyncio.gather(running.pool.start(), running.epochs.refresh())
+            with contextlib.suppress(Exception):  # whoever follows the epochs tries again, and says what is wrong
+                await asyncio.gather(running.pool.start(), running.epochs.refresh())
             gc.freeze()  # what is there now stays: it need not be looked through again and again
             following = [
                 asyncio.create_task(endless) for endless in (running.epochs.follow(), running.scrubber.follow())

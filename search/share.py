@@ -138,10 +138,11 @@ class Share:
         segments = len(self._segments)
         rows = np.frombuffer(b"".join([self._rows_of(word.field, word.key) for word in plan.words]), np.int64)
         numbers, hashes, scores = _room.results(part.size)
+        masks = self._masks_of(filters.choices)  # held here, for kernels have only their addresses
         report = np.zeros((segments + 1, 6), np.int64)
         sharing.rank_words(
             self._table,
-            self._ranges(filters),
+            self._ranges(masks, filters),
             rows.reshape(-1, 8),
             np.array([word.weight for word in plan.words]),
             self._units,
@@ -191,21 +192,24 @@ class Share:
             self._rows[field, key] = known
         return known
 
-    def _ranges(self, filters: Filters) -> NDArray[np.int64]:
-        known = self._masks.get(filters.choices)
+    def _masks_of(self, choices: tuple[Choice, ...]) -> _Masks:
+        known = self._masks.get(choices)
         if known is None:
-            masks = [executor.mask(filters.choices) for _, _, executor in self._segments]
+            masks = [executor.mask(choices) for _, _, executor in self._segments]
             ranges = np.zeros((len(masks), 3), np.int64)
             ranges[:, sharing.MASK] = [mask.ctypes.data for mask in masks]
             ranges[:, sharing.HIGH] = self._table[:, sharing.SIZE]
             known = _Masks(masks, ranges)
             if len(self._masks) >= MAX_MASKS:
                 self._masks.clear()
-            self._masks[filters.choices] = known
+            self._masks[choices] = known
+        return known
+
+    def _ranges(self, masks: _Masks, filters: Filters) -> NDArray[np.int64]:
         from_ms, to_ms = filters.published_from_ms, filters.published_to_ms
         if from_ms is None and to_ms is None:
-            return known.ranges
-        ranges = known.ranges.copy()
+            return masks.ranges
+        ranges = masks.ranges.copy()
         sharing.ranges_of(self._table, from_ms is not None, from_ms or 0, to_ms is not None, to_ms or 0, ranges)
         return ranges
 

@@ -179,11 +179,13 @@ def rank_matches(
             if passed(page.deadline_ns, timespec):
                 report[LATE] = 1
                 break
-            if not relevance and held == len(top.keys) and not page.counting:
+            beaten = False
+            if not relevance and held == len(top.keys):
                 edge = min(start + WINDOW, high) - 1 if descending else max(start, low)
                 key = _key(sort, segment.published_ms[edge])
-                if held == 0 or (~key if backwards else key) > top.keys[held - 1]:
-                    break
+                beaten = held == 0 or (~key if backwards else key) > top.keys[held - 1]
+            if beaten and not page.counting:
+                break
             worthless = threshold > 0.0 and _bound(segment, lists, clauses, start, room) < threshold
             if worthless and not page.counting:
                 report[SKIPPED] += 1
@@ -194,7 +196,7 @@ def rank_matches(
                 continue
             if not phrases:
                 total += found
-                if worthless:
+                if worthless or beaten:
                     continue
             # What is not good enough must be decided only to be counted.
             least = 0.0 if phrases and page.counting else threshold

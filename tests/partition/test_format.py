@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from partition import format as segment_format
 from partition.build import SegmentBuilder
 from partition.documents import DocumentCodec
+from partition.documents import LEVEL
 from partition.envelope import HEADER_BYTES, PAGE_BYTES
 from partition.errors import CorruptFile
 from partition.format import SegmentFile, SegmentWriter
@@ -148,7 +149,7 @@ def test_every_byte_of_a_small_segment(tmp_path: Path) -> None:
         article("a", "Vote a", authors=("Ann Lee",), source="Wire"),
     )
     # What a compressor makes of an article is not ours to promise, so that is taken from it.
-    compressor = zstandard.ZstdCompressor(level=3, write_checksum=False, write_dict_id=False)
+    compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=False, write_dict_id=False)
     frames = [compressor.compress(stored) for stored in STORED]
     ends = [len(frames[0]), len(frames[0]) + len(frames[1])]
     content = b""

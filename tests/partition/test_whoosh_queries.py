@@ -23,7 +23,7 @@ from whoosh.matching import ReadTooFar
 from whoosh.query import spans
 
 from partition.whoosh_codec import WhooshIndex
-from tests.partition.whoosh_cases import NUMBERS, WORDS, Case, Shape, documents, shapes
+from tests.partition.whoosh_cases import NUMBERS, TIMES, WORDS, Case, Shape, documents, shapes
 from tests.partition.whoosh_trees import PARENTS, queries
 from tests.reference.whoosh_matching import matching
 
@@ -156,6 +156,12 @@ WRONG: dict[str, tuple[Case, query.Query, Any, list[int]]] = {
     ),
     "ColumnQuery": (FAMILIES, query.ColumnQuery("key", "x"), AttributeError, [2]),
     "ColumnQuery in And": (FAMILIES, query.And([query.ColumnQuery("key", "x"), A]), NotImplementedError, [2]),
+    "ColumnQuery and a deleted document": (
+        Case(SORTABLE, [{"key": "x"}, {"key": "x"}], frozenset({1})),
+        query.ColumnQuery("key", "x"),
+        AttributeError,
+        [0],
+    ),
     "NumericRange above the largest number": (
         Case(SORTABLE, [{"number": 127}], frozenset()),
         query.NumericRange("number", 127, None, startexcl=True),
@@ -177,13 +183,73 @@ def test_where_whoosh_is_wrong_the_definition_decides(name: str, tmp_path: Path)
     assert _documents(_answer(case.ours(tmp_path), wanted)) == (right, right, len(right))
 
 
-MANY = 20_001
 _WORDS_IN = (1, 3, 7, 11)
 _PARTS: dict[str, Callable[[int], Any]] = {
     "body": lambda n: " ".join([f"u{n % 1500}", *(WORDS[n // step % len(WORDS)] for step in _WORDS_IN[: 2 + n % 3])]),
     "key": lambda n: WORDS[n % 7],
     "number": lambda n: NUMBERS[n % len(NUMBERS)] if n % 3 else None,
 }
+_MORE_PARTS: dict[str, Callable[[int], Any]] = {
+    "flag": lambda n: n % 5 == 0,
+    "time": lambda n: TIMES[n % len(TIMES)] if n % 4 else None,
+}
+AL = query.Prefix("body", "al")
+EACH = (
+    *(
+        A,
+        AL,
+        query.Wildcard("body", "*r*"),
+        query.Regex("body", "br"),
+        query.FuzzyTerm("body", "alfax"),
+        query.Every(),
+    ),
+    *(query.TermRange("body", "b", "c"), query.NumericRange("number", 1, 100, startexcl=True)),
+    *(query.Every("body", boost=2.0), query.Every("key", boost=2.0), query.Phrase("body", ["alfa", "alfas"], slop=2)),
+    *(query.DateRange("time", TIMES[0], None, boost=boost) for boost in (1.0, 0.0)),
+    query.NumericRange("number", None, 100, boost=0.0),
+    *(query.ColumnQuery("number", 2), query.ColumnQuery("key", "alfas"), query.ConstantScoreQuery(A, 2.0)),
+    *(kind([A, AL, B]) for kind in (query.Or, query.PreloadedOr, query.SplitOr, query.DisjunctionMax)),
+    *(query.Not(A), query.AndNot(A, B), query.AndMaybe(A, B), query.Require(A, B), query.Otherwise(B, A)),
+    *(query.NestedParent(PARENTS, B), query.NestedChildren(PARENTS, query.And([PARENTS, AL]), boost=2.0)),
+    *(kind([AL, B], slop=5) for kind in (spans.SpanNear2, query.Sequence, query.Ordered)),
+    *(kind(AL, B) for kind in (spans.SpanBefore, spans.SpanCondition, spans.SpanNot)),
+    *(spans.SpanNear(AL, B, slop=5), spans.SpanFirst(A, limit=1), spans.SpanOr([AL, B])),
+    spans.SpanContains(spans.SpanNear(AL, query.Prefix("body", "b"), slop=5), B),
+)
+
+
+@pytest.mark.parametrize("wanted", EACH, ids=lambda wanted: type(wanted).__name__)
+def test_each_kind_of_query(wanted: query.Query, tmp_path: Path) -> None:
+    """Alone, and inside of others."""
+    held = [{name: part(number) for name, part in {**_PARTS, **_MORE_PARTS}.items()} for number in range(200)]
+    case = Case(SORTABLE, held, frozenset(range(0, 200, 7)))
+    ours = case.ours(tmp_path, ((60, 90), ()))
+    C = query.Term("body", "charlie")  # noqa: N806 - as A and B
+    assert _check(case, ours, wanted)[2] > 0
+    for outer in (
+        *(query.And([wanted, C]), query.Or([wanted, B, X]), query.Not(wanted), query.AndNot(C, wanted)),
+        *(query.AndMaybe(C, wanted), query.Require(wanted, C), query.DisjunctionMax([wanted, C, B])),
+        *(query.NestedParent(PARENTS, wanted), query.ConstantScoreQuery(wanted)),
+    ):
+        _check(case, ours, outer)
+
+
+def test_several_terms_score_alike(tmp_path: Path) -> None:
+    """Those of a prefix, be they two or many; one has its own score, and so have all if that is asked for."""
+    case = _case("alfa", "alfas", "brave brave bravo", "bravo", "x")
+    with case.ours(tmp_path).searcher() as searcher:
+        for prefix, constant, scores in (
+            ("alf", True, {1.0}),
+            ("", True, {1.0}),
+            ("x", True, None),
+            ("br", False, None),
+        ):
+            found = searcher.search(query.Prefix("body", prefix, constantscore=constant), limit=None).items()
+            assert scores is None or {score for _docnum, score in found} == scores
+            assert scores or min(score for _docnum, score in found) > 1
+
+
+MANY = 20_001
 
 
 def test_large_corpora_answer_as_over_whooshs_own_codec(tmp_path: Path) -> None:
@@ -218,7 +284,7 @@ def test_large_corpora_answer_as_over_whooshs_own_codec(tmp_path: Path) -> None:
 
 def test_many_terms_next_to_one(tmp_path: Path) -> None:
     """Beyond 1,024 terms, where Whoosh knows no positions any more, a prefix may stand beside a word."""
-    case = _case(*(f"u{n} {WORDS[n % 2]}" for n in range(1030)))
+    case = _case(*(f"u{n} {WORDS[n % 2]}" for n in range(1025)))
     wanted = spans.SpanNear2([query.Prefix("body", "u"), A])
     assert _answer(case.stock, wanted) is Exception
     assert _answer(case.ours(tmp_path), wanted)[1] == sorted(matching(wanted, case.plain))

@@ -5,15 +5,16 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from whoosh import query, sorting
 
-from tests.partition.whoosh_cases import NUMBERS, TIMES, WORDS_DRAWN, Case, Shape, documents
+from tests.partition.whoosh_cases import NUMBERS, TIMES, WORDS, WORDS_DRAWN, Case, Shape, documents
 from tests.partition.whoosh_trees import queries
 
 SORTABLE, PLAIN = (Shape("plain", 1.0, "bytes", sortable=sortable) for sortable in (True, False))
 FULL = {"body": "alfa", "title": "x", "key": "x", "tags": "x", "number": 1, "flag": True, "time": TIMES[0]}
+ALFA, ALFAS, ALFALFA = (query.Term("body", word) for word in WORDS[:3])
 _deaths = st.frozensets(st.integers(0, 24), max_size=4)
 _terms = st.builds(
     query.Term, st.sampled_from(("body", "title")), WORDS_DRAWN, boost=st.sampled_from((0.0, 1.0, 2.0))
@@ -59,6 +60,11 @@ def _added(searcher: Any, wanted: query.Query) -> dict[int, float]:
 
 
 @given(documents, _deaths, st.lists(st.recursive(_terms, _scoring, max_leaves=6), min_size=6, max_size=6))
+@example(
+    [{"body": "alfa"}, {"body": "alfas alfalfa"}, {"body": "alfa alfas alfalfa"}],
+    frozenset(),
+    [query.And([query.AndMaybe(ALFA, ALFAS), ALFALFA])],
+)
 @settings(max_examples=40, deadline=None)
 def test_scores_add_up(held: list[dict[str, Any]], dead: frozenset[int], asked: list[query.Query]) -> None:
     """A score is the sum, or the largest, of those of the parts that match."""
@@ -68,6 +74,7 @@ def test_scores_add_up(held: list[dict[str, Any]], dead: frozenset[int], asked: 
 
 
 @given(documents, _deaths, st.lists(queries, min_size=6, max_size=6), st.integers(1, 5))
+@example(3 * [{"body": "alfa"}], frozenset(), [query.Require(ALFA, ALFA)], 2)
 @settings(max_examples=30, deadline=None)
 def test_the_first_are_the_first_of_all(
     held: list[dict[str, Any]], dead: frozenset[int], asked: list[query.Query], limit: int

@@ -28,7 +28,7 @@ def matching(query: Any, documents: Mapping[int, Document]) -> set[int]:  # noqa
     match type(query).__name__:
         case "And":
             return set.intersection(*map(of, query.subqueries)) if query.subqueries else set()
-        case "Or" | "DisjunctionMax":
+        case "Or" | "PreloadedOr" | "SplitOr" | "DisjunctionMax":
             return set().union(*map(of, query.subqueries))
         case "Not":
             return documents.keys() - of(query.query)
