@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from partition import format as segment_format
 from partition.build import SegmentBuilder
-from partition.documents import DocumentCodec
-from partition.documents import LEVEL
+from partition.documents import LEVEL, DocumentCodec
 from partition.envelope import HEADER_BYTES, PAGE_BYTES
 from partition.errors import CorruptFile
 from partition.format import SegmentFile, SegmentWriter
