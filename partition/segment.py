@@ -107,12 +107,17 @@ class Segment:
 
     def values(self, field: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The values of a keyword field: ordinals of its terms, article after article, and how many each has."""
-        ordinals = self.file.section(f"value/{field}")
-        if f"value_ends/{field}" in self.file:
-            ends = self.file.section(f"value_ends/{field}").astype(np.int64)
+        ordinals, ends = self.value_ordinals(field)
+        if ends is not None:
+            ends = ends.astype(np.int64)
             return ordinals.astype(np.int64), np.diff(ends, prepend=0)
         has = ordinals != np.iinfo(ordinals.dtype).max
         return ordinals[has].astype(np.int64), has.astype(np.int64)
+
+    def value_ordinals(self, field: str) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        """The sections `value/FIELD` and `value_ends/FIELD` (`format.py`)."""
+        ends = f"value_ends/{field}"
+        return self.file.section(f"value/{field}"), self.file.section(ends) if ends in self.file else None
 
     def length(self, field: str) -> NDArray[np.uint32]:
         """Shape (size,): words of a text field."""

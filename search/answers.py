@@ -16,6 +16,7 @@ import orjson
 from partition.manifest import RootManifest
 from partition.scoring import ONE
 from search.broker import Gathered
+from search.facets import shown
 from search.leaf import Match
 from search.parameters import SearchParameters
 from search.plan import postings_of
@@ -116,6 +117,32 @@ class Explanation(msgspec.Struct):
     segments: list[SegmentExplanation]
 
 
+class FacetValue(msgspec.Struct):
+    """One value of a facet."""
+
+    value: str
+    """In lower case; of a period, as ISO 8601 writes it."""
+    count: int
+    """Matching articles that have it."""
+
+
+class OtherValues(msgspec.Struct):
+    """The values that are not shown."""
+
+    values: int
+    """How many there are."""
+    count: int
+    """The sum of their counts."""
+
+
+class Facet(msgspec.Struct):
+    """How many of the matching articles have which value."""
+
+    values: list[FacetValue]
+    """The ten most frequent; of periods those that are not empty, in order of time, at most the latest 1,000."""
+    other: OtherValues
+
+
 class SearchAnswer(msgspec.Struct):
     """One page of a search."""
 
@@ -124,7 +151,8 @@ class SearchAnswer(msgspec.Struct):
     total: Total | None
     """`null` with `total=none`."""
     coverage: Coverage
-    facets: dict[str, Any]
+    facets: dict[str, Facet]
+    """By the names that `facets` gave."""
     as_of: str
     """When the state of the archive that answered was published."""
     explain: Explanation | msgspec.UnsetType = msgspec.UNSET
@@ -212,6 +240,18 @@ def coverage_of(found: Gathered, missed: tuple[int, ...]) -> dict[str, Any]:
     }
 
 
+def facets_of(parameters: SearchParameters, found: Gathered) -> dict[str, Any]:
+    """The facets that were asked for (`Facet`)."""
+    facets = {}
+    for name, facet in parameters.facets:
+        counted, other_values, other_count = shown(facet, found.counts.get(facet, {}))
+        facets[name] = {
+            "values": [{"value": value, "count": count} for value, count in counted],
+            "other": {"values": other_values, "count": other_count},
+        }
+    return facets
+
+
 def explanation_of(query: Query, found: Gathered, articles: int) -> Explanation:
     """What `explain` says."""
     return Explanation(
@@ -246,7 +286,7 @@ def page_body(
         "page": {"next": next_, "prev": prev, "limit": parameters.limit, "has_more": next_ is not None},
         "total": total if parameters.exact_total else None,
         "coverage": coverage_of(found, missed),
-        "facets": {},
+        "facets": facets_of(parameters, found),
         "as_of": iso(manifest.published_ms),
     }
     if parameters.explain:

@@ -23,6 +23,7 @@ import numpy as np
 from prometheus_client import Counter
 
 from partition.errors import IndexFileError, MissingFile
+from search.facets import Counts, added
 from search.leaf import Given, LeafAnswer, LeafQuery, Match, SegmentSearch, Slice, merged
 from search.messages import Broken, EpochGone, Matched, MatchRequest, Parsed, ParseRequest, Refused, Reply
 from search.parsing import QueryError, check_prefixes
@@ -66,6 +67,8 @@ class Gathered:
     plan: Plan
     threads: int
     """Among how many the partitions were shared out."""
+    counts: Counts
+    """Of the facets asked for, over the partitions that answered."""
 
 
 class Broker:
@@ -126,7 +129,13 @@ class Broker:
         return answered.node
 
     async def search(
-        self, epoch: int, query: Query, part: Slice, deadline_s: float, page: Callable[[Snapshot, Gathered], T]
+        self,
+        epoch: int,
+        query: Query,
+        part: Slice,
+        deadline_s: float,
+        page: Callable[[Snapshot, Gathered], T],
+        facets: tuple[str, ...] = (),
     ) -> T:
         """One page of a query over all partitions.
 
@@ -136,13 +145,14 @@ class Broker:
             part: what is wanted of the result.
             deadline_s: when to give up, on the monotonic clock.
             page: makes the page of what was gathered, in the thread that has gathered it.
+            facets: of `facets.FACETS`, what is counted besides.
 
         Raises:
             QueryError: it cannot be executed.
             EpochGoneError, LeafError, and what `page` raises.
         """
         given = await self._given(epoch, query.node, deadline_s)
-        return await self._run(deadline_s, self._search, epoch, query, part, deadline_s, given, page)
+        return await self._run(deadline_s, self._search, epoch, query, part, deadline_s, given, facets, page)
 
     async def _given(self, epoch: int, node: Node, deadline_s: float) -> Given:
         """What Whoosh must find, found."""
@@ -170,13 +180,16 @@ class Broker:
         part: Slice,
         deadline_s: float,
         given: Given,
+        facets: tuple[str, ...],
         page: Callable[[Snapshot, Gathered], T],
     ) -> T:
         snapshot = self.snapshots.open(epoch)
         check_prefixes(query.node, snapshot.statistics.prefix_size)
         plan = snapshot.plan(query.node)
-        asked = LeafQuery(plan, query.filters, query.sort, part, deadline_s, given)
-        worth = 1 + postings_of(plan, snapshot.manifest.articles) // SHARE_POSTINGS
+        asked = LeafQuery(plan, query.filters, query.sort, part, deadline_s, given, facets)
+        # Facets look at everything that matches once more.
+        postings = postings_of(plan, snapshot.manifest.articles) * (2 if facets else 1)
+        worth = 1 + postings // SHARE_POSTINGS
         shares = snapshot.shares(min(self._width, worth))
         answers = self._scatter(shares, asked)
         failed = dict.fromkeys(snapshot.damaged, "damaged")
@@ -192,6 +205,7 @@ class Broker:
                 searches=[search for answer in answers for search in answer.searches],
                 plan=plan,
                 threads=len(shares),
+                counts=added(answer.counts for answer in answers),
             ),
         )
 

@@ -115,6 +115,14 @@ class SegmentExecutor:
         scores = found[:held].astype(np.int64).tolist()
         return Found(top.docs[:held].tolist(), keys, scores, total, "rank_matches", looked, skipped)
 
+    def matching(self, plan: Plan, filters: Filters, deadline_ns: int, given: GivenSets) -> NDArray[np.uint64]:
+        """A bit for each docnum: which articles match; arguments as of `search`.
+
+        Raises:
+            DeadlineError: it took too long.
+        """
+        return self._collect(plan, self._range(filters), deadline_ns, given, scored=False)[0]
+
     def _collect(
         self, plan: Plan, range_: Range, deadline_ns: int, given: GivenSets, *, scored: bool
     ) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:

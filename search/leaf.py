@@ -17,6 +17,7 @@ from partition.kernels.views import Page
 from partition.reader import PartitionReader
 from partition.statistics import Statistics
 from search.executor import GivenSets, SegmentExecutor
+from search.facets import Counts, FacetCounter, added
 from search.order import Position
 from search.plan import Plan
 from search.query import Filters, Sort
@@ -82,6 +83,8 @@ class LeafAnswer(NamedTuple):
     """Partition to reason: `timeout`, `damaged` or `failed`."""
     searches: list[SegmentSearch]
     """Of the partitions that answered."""
+    counts: Counts = MappingProxyType({})
+    """Of the facets asked for, over the partitions that answered."""
 
 
 class LeafQuery(NamedTuple):
@@ -94,6 +97,8 @@ class LeafQuery(NamedTuple):
     deadline_s: float
     """When to give up, on the monotonic clock."""
     given: Given = MappingProxyType({})
+    facets: tuple[str, ...] = ()
+    """Of `facets.FACETS`: what is counted besides."""
 
 
 class Leaf:
@@ -105,6 +110,7 @@ class Leaf:
         self.damage: IndexFileError | None = None
         """What was found wrong with a file of it."""
         self.executors = [SegmentExecutor(segment, statistics) for segment in reader.segments]
+        self._counters = [FacetCounter(executor) for executor in self.executors]
 
     @property
     def articles(self) -> int:
@@ -126,7 +132,7 @@ class Leaf:
             DeadlineError: it took too long.
             IndexFileError: a file is damaged.
         """
-        plan, filters, sort, part, _deadline_s, given = query
+        plan, filters, sort, part, _deadline_s, given, _facets = query
         size, backwards = part.size, part.backwards
         skipping = sort == "relevance" and not backwards
         total = 0
@@ -146,6 +152,20 @@ class Leaf:
             ]
             best = merged((best, matches), part) if best else matches
         return total, best
+
+    def count(self, query: LeafQuery) -> Counts:
+        """The facets of the partition.
+
+        Raises:
+            DeadlineError: it took too long.
+            IndexFileError: a file is damaged.
+        """
+        plan, filters, _sort, _part, deadline_s, given, facets = query
+        deadline_ns = int(deadline_s * 1e9)
+        return added(
+            counter.count(plan, filters, facets, deadline_ns, given.get((self.partition, ordinal), _NOTHING))
+            for ordinal, counter in enumerate(self._counters)
+        )
 
 
 def merged(lists: Iterable[list[Match]], part: Slice) -> list[Match]:

@@ -14,6 +14,7 @@ import msgspec
 
 from partition.analysis import exact
 from search.cursor import MAX_CHARS
+from search.facets import PERIODS
 from search.query import Choice, Filters, Sort
 from web.parameters import Parameter, boolean, choice, integer, parse, text_up_to
 
@@ -55,6 +56,9 @@ _FILTERS = {
 }
 """Parameter to keyword field of the index."""
 
+_FACETS = {**_FILTERS, **dict(zip(PERIODS, PERIODS, strict=True))}
+"""What `facets` may name."""
+
 _VALUE_PATTERN = r"^(?!!?[\s\u0085]*$)[^\u0000-\u001F]+$"
 """What `_filter_value` accepts, for the documentation: text that is not blank, perhaps after a `!`."""
 
@@ -75,6 +79,8 @@ class SearchParameters(msgspec.Struct, frozen=True):
     allow_partial: bool
     timeout_ms: int
     explain: bool
+    facets: tuple[tuple[str, str], ...]
+    """Names as users write them, with those of `facets.FACETS`."""
     given: tuple[tuple[str, str], ...]
     """The parameters that decide membership, order and content, as given, in canonical order; for links."""
 
@@ -100,6 +106,14 @@ def _fields(text: str) -> tuple[str, ...]:
         if name not in FIELDS:
             raise ValueError(f"{name[:40]!r} is not one of {', '.join(FIELDS)}")
     return chosen
+
+
+def _facets(text: str) -> tuple[tuple[str, str], ...]:
+    chosen = tuple(dict.fromkeys(text.split(",")))
+    for name in chosen:
+        if name not in _FACETS:
+            raise ValueError(f"{name[:40]!r} is not one of {', '.join(_FACETS)}")
+    return tuple((name, _FACETS[name]) for name in chosen)
 
 
 def _filter_value(text: str) -> str:
@@ -184,6 +198,15 @@ SEARCH = (
         example="id,title,published_at",
     ),
     Parameter(
+        name="facets",
+        description="What is counted over all matches, separated by commas: articles by value, under all filters "
+        "but the one on the same field, or by day, month or year of publication.",
+        schema={"type": "string", "pattern": f"^({'|'.join(_FACETS)})(,({'|'.join(_FACETS)}))*$"},
+        convert=_facets,
+        default=(),
+        example="section,month",
+    ),
+    Parameter(
         name="total",
         description="Whether to count all matches.",
         schema={"type": "string", "enum": ["exact", "none"], "default": "exact"},
@@ -219,7 +242,7 @@ SEARCH = (
 
 _IN_LINKS = (
     *("q", "from", "to", "sort", *_FILTERS),
-    *("limit", "fields", "total", "allow_partial", "timeout_ms", "explain"),
+    *("limit", "fields", "total", "allow_partial", "timeout_ms", "explain", "facets"),
 )
 
 
@@ -244,6 +267,7 @@ def parse_search(given: list[tuple[str, str]]) -> SearchParameters:
         allow_partial=values["allow_partial"],
         timeout_ms=values["timeout_ms"],
         explain=values["explain"],
+        facets=values["facets"],
         given=tuple(ordered),
     )
 

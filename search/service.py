@@ -189,7 +189,8 @@ class SearchService:
 
         try:
             async with self._admission.admitted():
-                return await self._broker.search(manifest.epoch, query, part, deadline_s, page)
+                facets = tuple(facet for _name, facet in parameters.facets)
+                return await self._broker.search(manifest.epoch, query, part, deadline_s, page, facets)
         except QueryError as error:
             raise _invalid(error) from None
         except LeafError as error:
@@ -285,6 +286,7 @@ def _key(parameters: SearchParameters, manifest: RootManifest, query: Query) -> 
         parameters.allow_partial,
         parameters.timeout_ms,
         parameters.explain,
+        parameters.facets,
     )
     digest = blake2b(query.canonical() + msgspec.msgpack.encode(shape), digest_size=16).hexdigest()
     return f"search:{ANSWER_VERSION}:{manifest.epoch}:{digest}"

@@ -26,6 +26,7 @@ from partition.kernels.views import LOOKED, SKIPPED, Page
 from partition.schema import TEXT_FIELDS
 from search.executor import SORTS
 from search.exhaustive import DeadlineError
+from search.facets import added
 from search.leaf import Leaf, LeafAnswer, LeafQuery, Match, SegmentSearch, Slice
 from search.query import Choice, Filters
 
@@ -125,8 +126,8 @@ class Share:
         self._masks: dict[tuple[Choice, ...], _Masks] = {}
 
     def search(self, query: LeafQuery) -> LeafAnswer:
-        """The total and the best matches of all partitions."""
-        if query.plan.words and self._segments:
+        """The total, the best matches and the facets of all partitions."""
+        if query.plan.words and self._segments and not query.facets:
             try:
                 return self._search_words(query)
             except IndexFileError:
@@ -134,7 +135,7 @@ class Share:
         return self._search_leaves(query)
 
     def _search_words(self, query: LeafQuery) -> LeafAnswer:
-        plan, filters, sort, part, deadline_s, _given = query
+        plan, filters, sort, part, deadline_s, _given, _facets = query
         segments = len(self._segments)
         rows = np.frombuffer(b"".join([self._rows_of(word.field, word.key) for word in plan.words]), np.int64)
         numbers, hashes, scores = _room.results(part.size)
@@ -216,14 +217,16 @@ class Share:
     def _search_leaves(self, query: LeafQuery) -> LeafAnswer:
         page = page_of(query.part, query.deadline_s)
         answer = LeafAnswer(0, [], {}, [])
-        total, best = 0, answer.matches
+        total, best, counts = 0, answer.matches, [answer.counts]
         for leaf in self.leaves:
             before = len(answer.searches)
             try:
                 if time.monotonic() > query.deadline_s:
                     raise DeadlineError  # noqa: TRY301 - as if the leaf had looked at the clock itself
+                counted = leaf.count(query) if query.facets else answer.counts
                 found, best = leaf.search(query, best, page, answer.searches)
                 total += found
+                counts.append(counted)
             except DeadlineError:
                 answer.failed[leaf.partition] = "timeout"
             except IndexFileError as error:
@@ -234,7 +237,7 @@ class Share:
                 answer.failed[leaf.partition] = "failed"
             if leaf.partition in answer.failed:
                 del answer.searches[before:]
-        return answer._replace(total=total, matches=best)
+        return answer._replace(total=total, matches=best, counts=added(counts))
 
 
 def page_of(part: Slice, deadline_s: float) -> Page:

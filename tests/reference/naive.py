@@ -10,6 +10,7 @@ Not here: anything that is fast.
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
@@ -17,6 +18,8 @@ K1, B, ONE = 1.2, 0.75, 2**24
 BOOSTS = {"text": 1.0, "title": 2.0, "body": 1.0, "author": 1.0}
 TITLE_WEIGHT = 2
 LAST = 2**63 - 1
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+PERIODS = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
 
 Analyse = Callable[[str], list[str]]
 
@@ -104,6 +107,25 @@ class NaiveIndex:
                 hits.append(Hit(article["id"], score, self._key(sort, score, article)))
         return sorted(hits, key=lambda hit: hit.order)
 
+    def facets(self, node: dict[str, Any], filters: dict[str, Any], facets: tuple[str, ...]) -> dict[str, Any]:
+        """Facet to value to how many articles match under all filters but the one on the facet's own field."""
+        counts: dict[str, Any] = {}
+        for facet in facets:
+            counts[facet] = {}
+            others = [choice for choice in filters["choices"] if choice["field"] != facet]
+            for article in self.articles.values():
+                if self._score(node, article) is not None and self._passes({**filters, "choices": others}, article):
+                    for value in self._facet_values(facet, article):
+                        counts[facet][value] = counts[facet].get(value, 0) + 1
+        return counts
+
+    def _facet_values(self, facet: str, article: dict[str, Any]) -> set[str]:
+        if facet in PERIODS:
+            if article["published_ms"] is None:
+                return set()
+            return {(EPOCH + timedelta(milliseconds=article["published_ms"])).strftime(PERIODS[facet])}
+        return self._values(facet, article)
+
     def _key(self, sort: str, score: int, article: dict[str, Any]) -> int:
         if sort == "relevance":
             return -score
@@ -121,17 +143,20 @@ class NaiveIndex:
         return all(self._chosen(choice, article) for choice in filters["choices"])
 
     def _chosen(self, choice: dict[str, Any], article: dict[str, Any]) -> bool:
+        has = self._values(choice["field"], article)
+        allowed = {self._exact(value) for value in choice["allowed"]}
+        denied = {self._exact(value) for value in choice["denied"]}
+        return (not allowed or bool(has & allowed)) and not has & denied
+
+    def _values(self, name: str, article: dict[str, Any]) -> set[str]:
         values = {
             "section": [article["section"]],
             "source": [article["source"]],
             "author_name": article["authors"],
             "tag": article["tags"],
             "language": [article["language"]],
-        }[choice["field"]]
-        has = {self._exact(value) for value in values} - {""}
-        allowed = {self._exact(value) for value in choice["allowed"]}
-        denied = {self._exact(value) for value in choice["denied"]}
-        return (not allowed or bool(has & allowed)) and not has & denied
+        }[name]
+        return {self._exact(value) for value in values} - {""}
 
     def _score(self, node: dict[str, Any], article: dict[str, Any]) -> int | None:
         """The score of a matching article; `None` for one that does not match."""

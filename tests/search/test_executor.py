@@ -223,7 +223,7 @@ def test_a_deadline_stops_every_kernel(many: ManyArticles, name: str) -> None:
         found = found_in(many.own, query, 0, part)
         assert (found.algorithm, found.hits) == (algorithm, expected[:10])
     late = leaf_query(query, many.own.statistics, part, deadline_s=time.monotonic())
-    assert Share([many.own.leaf]).search(late) == (0, [], {0: "timeout"}, [])
+    assert Share([many.own.leaf]).search(late) == (0, [], {0: "timeout"}, [], {})
 
 
 def test_a_deadline_stops_the_union_of_many_lists(many: ManyArticles) -> None:

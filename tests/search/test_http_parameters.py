@@ -27,6 +27,7 @@ SINGLE = ("q", "from", "to", "sort", "limit", "cursor", "fields", "total", "allo
         ("limit", ["", "0", "-1", "101", "1e1", "1.0", " 5", "+5", "\u0665", "9" * 400, "0x10"]),
         ("cursor", ["", "x", "AAAA", "=", "é", "A" * 600, "../../etc/passwd"]),
         ("fields", ["", "id,", "nothing", "id;title", "ID", "id, title"]),
+        ("facets", ["", "tag,", "nothing", "tag;author", "Tag", "author_name", "title"]),
         ("total", ["", "true", "EXACT"]),
         ("allow_partial", ["", "1", "True", "yes"]),
         ("timeout_ms", ["", "0", "30001", "1s", "-5"]),

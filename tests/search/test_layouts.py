@@ -1,7 +1,7 @@
 """Partitioning is invisible in the answer: one log, several layouts, published and merged at different moments.
 
-Contract: after the same events, 1, 2, 8 and 13 partitions give the ids, scores, order and totals of the plain index
-in `tests/reference/`, for every query, sort, filter and page.
+Contract: after the same events, 1, 2, 8 and 13 partitions give the ids, scores, order, totals and facets of the plain
+index in `tests/reference/`, for every query, sort, filter and page.
 
 Not here: HTTP and processes (`test_http_search.py`).
 """
@@ -24,6 +24,7 @@ from indexer.publisher import Retention
 from partition.analysis import exact, function_terms, terms
 from partition.manifest import RootManifest
 from partition.types import Article
+from search.facets import FACETS, Counts
 from search.leaf import Match, Slice
 from search.order import Position
 from search.query import And, Choice, Every, Filters, Node, Nothing, Or, Phrase, Prefix, Query, Term
@@ -137,6 +138,14 @@ class Layout:
         assert not answer.failed
         return answer.total, answer.matches
 
+    def counts(self, manifest: RootManifest, query: Query) -> Counts:
+        """All facets."""
+        snapshot = self.snapshots.open(manifest.epoch)
+        asked = leaf_query(query, snapshot.statistics, Slice(1))._replace(facets=FACETS)
+        answer = Share(snapshot.leaves).search(asked)
+        assert not answer.failed
+        return answer.counts
+
 
 class Layouts(RuleBasedStateMachine):
     """Puts, corrections, withdrawals, statistics; publishes and merges wherever each layout pleases."""
@@ -209,6 +218,8 @@ class Layouts(RuleBasedStateMachine):
                 few = layout.page(manifests[count], query, Slice(size, counting=False))[1]
                 assert [_hit(match) for match in few] == expected[:size]
                 if round_ % 4 == 0:
+                    counts = self.naive.facets(plain["node"], plain["filters"], FACETS)
+                    assert layout.counts(manifests[count], query) == counts
                     self._walk(layout, manifests[count], query, size, expected)
 
     def _walk(self, layout: Layout, manifest: RootManifest, query: Query, size: int, expected: list[Hit]) -> None:

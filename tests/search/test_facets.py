@@ -1,0 +1,170 @@
+"""Facets: counts of many windows of articles are those of a loop over the stored articles; what is shown of them.
+
+Not here: several partitions (`test_layouts.py`), HTTP (`test_http_search.py`).
+"""
+
+import itertools
+import random
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+
+from partition.analysis import exact
+from partition.kernels.counting import NONE, count_stretches, count_values
+from search.exhaustive import DeadlineError, Executor
+from search.facets import FACETS, MAX_PERIODS, MAX_SHOWN, added, shown
+from search.leaf import Slice
+from search.query import Every, Filters, Query
+from search.share import Share
+from tests.leaf import leaf_query
+from tests.search.many_articles import ManyArticles, QueryMaker, write_many_articles
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NEVER_NS = 2**62
+
+
+class Whole(NamedTuple):
+    """The partition, and what each article of each segment counts for, by facet."""
+
+    many: ManyArticles
+    held: list[list[dict[str, set[str]]]]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """Shared by all tests: nothing changes it."""
+    many = write_many_articles(tmp_path_factory.mktemp("many"))
+    held = []
+    for ordinal, segment in enumerate(many.reader.segments):
+        stored = [many.reader.stored(ordinal, docnum) for docnum in range(segment.size)]
+        held.append([_held(one) for one in stored])
+    return Whole(many, held)
+
+
+def _held(stored: dict[str, object]) -> dict[str, set[str]]:
+    values = {name: {exact(str(stored[name]))} - {""} for name in ("section", "source", "language")}
+    for name, field in (("author_name", "authors"), ("tag", "tags")):
+        texts = stored[field]
+        assert isinstance(texts, list | tuple)
+        values[name] = {exact(text) for text in texts} - {""}
+    for name, form in (("day", "%Y-%m-%d"), ("month", "%Y-%m"), ("year", "%Y")):
+        time_ms = stored["published_ms"]
+        values[name] = set()
+        if isinstance(time_ms, int):
+            values[name] = {(EPOCH + timedelta(milliseconds=time_ms)).strftime(form)}
+    return values
+
+
+def test_a_loop_over_all_articles_counts_the_same(whole: Whole) -> None:
+    """Any tree and filter; the filter on a facet's own field does not count."""
+    scored = whole.many.own
+    seen: Counter[str] = Counter()
+
+    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(seed=st.integers(0, 2**32 - 1))
+    def check(seed: int) -> None:
+        random_ = random.Random(seed)
+        query = QueryMaker(random_, whole.many.reader).query()
+        facets = tuple(random_.sample(FACETS, 3))
+        note(f"{query} {facets}")
+        asked = leaf_query(query, scored.statistics, Slice(10))._replace(facets=facets)
+        answer = Share([scored.leaf]).search(asked)
+        assert not answer.failed
+        assert answer.total == Share([scored.leaf]).search(asked._replace(facets=())).total
+        assert tuple(answer.counts) == facets
+        for facet in facets:
+            assert dict(answer.counts[facet]) == dict(_counted(whole, query, facet)), facet
+            seen[facet] += len(answer.counts[facet]) > 1
+
+    check()
+    assert min(seen[facet] for facet in ("section", "tag", "author_name", "day")) > 0, seen
+
+
+def _counted(whole: Whole, query: Query, facet: str) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    from_ms, to_ms, choices = query.filters.published_from_ms, query.filters.published_to_ms, query.filters.choices
+    filters = Filters(from_ms, to_ms, tuple(choice for choice in choices if choice.field != facet))
+    for segment, held in zip(whole.many.reader.segments, whole.held, strict=True):
+        plain = Executor(segment, whole.many.own.statistics, time.monotonic() + 60)
+        for docnum in np.flatnonzero(plain.execute(query.node, filters).mask).tolist():
+            counts.update(held[docnum][facet])
+    return counts
+
+
+@pytest.mark.parametrize("facet", ["section", "tag", "month"])
+def test_a_deadline_stops_counting(whole: Whole, facet: str) -> None:
+    """A partition that is late counts nothing, and its matches are not told either."""
+    scored = whole.many.own
+    asked = leaf_query(Query(Every(), Filters(), "newest"), scored.statistics, Slice(10), time.monotonic())
+    with pytest.raises(DeadlineError):
+        scored.leaf.count(asked._replace(facets=(facet,)))
+    assert Share([scored.leaf]).search(asked._replace(facets=(facet,))) == (0, [], {0: "timeout"}, [], {})
+
+
+def test_kernels_look_at_the_deadline() -> None:
+    """Both stop where it has passed, and count nothing any more."""
+    bitmap, counts = np.full(64, 2**64 - 1, np.uint64), np.zeros(1, np.int64)
+    assert count_values(bitmap, np.zeros(4096, np.uint32), np.empty(0, np.uint32), 0, counts)
+    assert count_stretches(bitmap, np.array([0, 4096]), 0, counts)
+    assert counts.tolist() == [0]
+
+
+@given(data=st.data())
+def test_kernels_count_what_loops_count(data: st.DataObject) -> None:
+    """Values, one or several an article, and stretches that begin and end inside words, some of them empty."""
+    size = data.draw(st.integers(1, 300))
+    docnums = data.draw(st.sets(st.integers(0, size - 1)))
+    bits = np.zeros(-(-size // 64) * 64, np.bool_)
+    bits[list(docnums)] = True
+    bitmap = np.packbits(bits, bitorder="little").view(np.uint64)
+
+    one = data.draw(st.lists(st.sampled_from((0, 1, 2, NONE)), min_size=size, max_size=size))
+    counts = np.zeros(3, np.int64)
+    assert not count_values(bitmap, np.array(one, np.uint32), np.empty(0, np.uint32), NEVER_NS, counts)
+    assert counts.tolist() == [sum(one[docnum] == value for docnum in docnums) for value in range(3)]
+
+    several = data.draw(st.lists(st.sets(st.integers(0, 2)), min_size=size, max_size=size))
+    flat = np.array([value for values in several for value in sorted(values)], np.uint32)
+    ends = np.cumsum([len(values) for values in several]).astype(np.uint32)
+    counts[:] = 0
+    assert not count_values(bitmap, flat, ends, NEVER_NS, counts)
+    assert counts.tolist() == [sum(value in several[docnum] for docnum in docnums) for value in range(3)]
+
+    starts = sorted(data.draw(st.lists(st.integers(0, size), min_size=2, max_size=6)))
+    counts = np.zeros(len(starts) - 1, np.int64)
+    assert not count_stretches(bitmap, np.array(starts), NEVER_NS, counts)
+    stretches = itertools.pairwise(starts)
+    assert counts.tolist() == [sum(low <= docnum < high for docnum in docnums) for low, high in stretches]
+
+
+def test_the_most_frequent_values_are_shown() -> None:
+    """Equally frequent ones by name, and how much is left."""
+    counts = {f"v{n:02}": 1 + n // 4 for n in range(20)}
+    counted, other_values, other_count = shown("tag", counts)
+    assert [value for value, _ in counted] == [f"v{n:02}" for n in (16, 17, 18, 19, 12, 13, 14, 15, 8, 9)]
+    assert (len(counted), other_values) == (MAX_SHOWN, 10)
+    assert other_count == sum(counts.values()) - sum(count for _, count in counted)
+
+
+def test_periods_are_shown_in_order_of_time() -> None:
+    """And the latest, when there are too many."""
+    counts = {f"{1000 + n}": n + 1 for n in range(MAX_PERIODS + 5)}
+    counted, other_values, other_count = shown("year", dict(reversed(counts.items())))
+    assert counted == list(counts.items())[5:]
+    assert (other_values, other_count) == (5, 1 + 2 + 3 + 4 + 5)
+
+
+def test_counts_add_up() -> None:
+    """Facet by facet, value by value; what was added is left as it was."""
+    first = {"tag": Counter(a=1, b=2)}
+    assert added([first, {}, {"tag": Counter(b=1, c=1), "year": Counter({"2007": 3})}]) == {
+        "tag": Counter(a=1, b=3, c=1),
+        "year": Counter({"2007": 3}),
+    }
+    assert first == {"tag": Counter(a=1, b=2)}
