@@ -38,5 +38,6 @@ def documents_of(
 
 def _stored(snapshot: Snapshot, match: Match) -> dict[str, Any]:
     leaf = snapshot.leaf(match.partition)
-    assert leaf is not None, "its match was found in it"
+    if leaf is None:  # found damaged since its match was found in it
+        raise snapshot.damaged[match.partition]
     return leaf.reader.stored(match.segment, match.docnum)

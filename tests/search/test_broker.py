@@ -13,9 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from partition.errors import CorruptFile
 from partition.manifest import Layout
 from search import broker as broker_module
 from search.broker import Broker, Gathered, LeafError
+from search.documents import documents_of
 from search.exhaustive import DeadlineError
 from search.leaf import Leaf, Slice
 from search.parsing import parse_query
@@ -65,6 +67,26 @@ def opened(archive: Archive) -> Iterator[Callable[[int], Broker]]:
 def gathered(_snapshot: Snapshot, found: Gathered) -> Gathered:
     """A page that is everything that was gathered."""
     return found
+
+
+def test_a_partition_found_damaged_meanwhile(archive: Archive, opened: Callable[[int], Broker]) -> None:
+    """Between searching and reading what a page shows: the error says so, and the next search leaves it out."""
+    broker = opened(1)
+    error = CorruptFile(archive.root, "a byte is wrong", "index again")
+
+    def page(snapshot: Snapshot, found: Gathered) -> None:
+        snapshot.condemn(found.matches[0].partition, error)
+        documents_of(snapshot, found.matches, frozenset({"title"}), frozenset())
+
+    async def run() -> Gathered:
+        epoch, deadline_s = Layout(archive.root).newest_epoch(), time.monotonic() + 60
+        with pytest.raises(LeafError, match="damaged"):
+            await broker.search(epoch, QUERY, SHORT, deadline_s, page)
+        return await ask(broker, archive)
+
+    after = asyncio.run(run())
+    assert list(after.failed.values()) == ["damaged"]
+    assert not {match.partition for match in after.matches} & set(after.failed)
 
 
 async def ask(broker: Broker, archive: Archive, part: Slice = SHORT, seconds: float = 60) -> Gathered:
