@@ -28,16 +28,35 @@ KILL_GRACE_S = 0.2
 START_TIMEOUT_S = 60.0
 """How long a process may take to start."""
 
+RETRY_S, MAX_RETRY_S = 0.2, 10.0
+"""How long after a failed start it is tried again: at first, and when it has failed often."""
+
 _REPLACED = Counter("broadsheet_whoosh_processes_replaced", "Whoosh processes that were replaced", ["reason"])
 _log = structlog.get_logger()
+
+
+class _Stream(asyncio.StreamReader):
+    """What a process says; it is known at once when no more will come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ended = asyncio.Event()
+
+    def feed_eof(self) -> None:
+        """Called by the event loop."""
+        super().feed_eof()
+        self.ended.set()
+
+    def set_exception(self, exc: Exception) -> None:
+        """Called by the event loop in its stead when the process left something unread."""
+        super().set_exception(exc)
+        self.ended.set()
 
 
 class _Process:
     """One running Whoosh process and the stream to it."""
 
-    def __init__(
-        self, process: "subprocess.Popen[bytes]", reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", reader: _Stream, writer: asyncio.StreamWriter) -> None:
         self._process = process
         self._reader = reader
         self._writer = writer
@@ -54,8 +73,9 @@ class _Process:
         command = [sys.executable, "-P", "-m", "search.whoosh_process", str(theirs.fileno()), str(root)]
         process = await asyncio.to_thread(_spawn, command, theirs.fileno())
         theirs.close()
-        reader, writer = await asyncio.open_connection(sock=ours)
-        started = cls(process, reader, writer)
+        loop, reader = asyncio.get_running_loop(), _Stream()
+        transport, protocol = await loop.create_connection(lambda: asyncio.StreamReaderProtocol(reader), sock=ours)
+        started = cls(process, reader, asyncio.StreamWriter(transport, protocol, reader, loop))
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
                 ready = await started._reply()
@@ -76,6 +96,10 @@ class _Process:
         reply: Reply = decode_reply(await self._reader.readexactly(length))
         return reply
 
+    async def ended(self) -> None:
+        """Wait until it has ended."""
+        await self._reader.ended.wait()
+
     async def end(self) -> None:
         """Kill the process and wait until it is gone."""
         self._writer.close()
@@ -92,6 +116,7 @@ class _Slot:
         self._root = root
         self._turn = asyncio.Lock()
         self._process: _Process | None = None
+        self._watching: asyncio.Task[None] | None = None
         self._reviving: asyncio.Task[None] | None = None
         self._waiting = 0
 
@@ -103,7 +128,22 @@ class _Slot:
     async def start(self) -> None:
         """Start the process."""
         await self._turn.acquire()
-        await self._revive()
+        await self._attempt()
+        if self._process is None:
+            self._reviving = asyncio.create_task(self._revive(RETRY_S))
+
+    async def _start(self) -> _Process:
+        self._process = process = await _Process.start(self._root)
+        self._watching = asyncio.create_task(self._watch(process))
+        return process
+
+    async def _watch(self, process: _Process) -> None:
+        await process.ended()
+        await self._turn.acquire()
+        if self._process is process:
+            self._replace("died")
+        else:
+            self._turn.release()
 
     async def ask(self, request: Request, deadline_s: float) -> Reply:
         """The reply to one request, by the deadline and a grace."""
@@ -117,9 +157,7 @@ class _Slot:
             self._waiting -= 1
         try:
             async with asyncio.timeout_at(_loop_time(deadline_s + KILL_GRACE_S)):
-                if self._process is None:
-                    self._process = await _Process.start(self._root)
-                reply = await self._process.ask(request)
+                reply = await (self._process or await self._start()).ask(request)
         except TimeoutError:
             self._replace("timeout")
             return Broken("timeout")
@@ -134,21 +172,40 @@ class _Slot:
         return reply
 
     def _replace(self, reason: str) -> None:
-        """Kill the process; nobody gets a turn until another one is ready."""
+        """Kill the process; nobody gets a turn until another one is ready, or could not be started."""
         _REPLACED.labels(reason).inc()
+        if self._reviving:  # it waits: the turn is ours
+            self._reviving.cancel()
         self._reviving = asyncio.create_task(self._revive())
 
-    async def _revive(self) -> None:
+    async def _revive(self, wait_s: float = 0.0) -> None:
+        """Start a process, again and again; a request that comes in between tries it too."""
+        while True:
+            if wait_s:
+                await asyncio.sleep(wait_s)
+                await self._turn.acquire()
+            if wait_s and self._process:
+                self._turn.release()
+            else:
+                await self._attempt()
+            if self._process:
+                return
+            wait_s = min(2 * wait_s or RETRY_S, MAX_RETRY_S)
+
+    async def _attempt(self) -> None:
+        """Replace the process, and end the turn."""
         try:
             await self._end()
-            self._process = await _Process.start(self._root)
-        except Exception as error:  # noqa: BLE001 - the next request tries again
+            await self._start()
+        except Exception as error:  # noqa: BLE001 - it is tried again
             _log.error("whoosh process cannot be started", reason=repr(error))
         finally:
             self._turn.release()
 
     async def _end(self) -> None:
         process, self._process = self._process, None
+        if self._watching:
+            self._watching.cancel()
         if process:
             await process.end()
 

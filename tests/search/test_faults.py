@@ -99,6 +99,21 @@ def test_killed_processes_are_replaced(faulty: ApiServer, how_many: int) -> None
         eventually(recovered)
 
 
+def test_processes_killed_while_they_start(faulty: ApiServer) -> None:
+    """They are started again without being asked for."""
+    known = set(faulty.whoosh_processes())
+    for victim in known:
+        kill(victim)
+    faulty.search({**WILD, "limit": 99})  # finds that they are dead
+    for _ in range(3):
+        starting = eventually(partial(_others, faulty, known))
+        known |= starting
+        for victim in starting:
+            kill(victim)
+    eventually(lambda: _replaced(faulty, known))
+    assert "whoosh process cannot be started" in faulty.log()
+
+
 def test_processes_killed_under_load(faulty: ApiServer) -> None:
     """Every answer on the way is whole and right, or a refusal that is documented."""
     expected = [item["id"] for item in faulty.page(WILD)["data"]]
@@ -136,6 +151,10 @@ def test_processes_killed_under_load(faulty: ApiServer) -> None:
         finally:
             over.set()
         assert 200 in {status for asked in asking for status in asked.result()}
+
+
+def _others(server: ApiServer, known: set[int]) -> set[int]:
+    return set(server.whoosh_processes()) - known
 
 
 def _replaced(server: ApiServer, victims: set[int]) -> bool:
