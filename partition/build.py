@@ -7,8 +7,8 @@ now, so that its owner can write in time. Nothing of it depends on chance or on 
 Not here: when a segment is written and what it is called (`writer.py`), merging (`merge.py`).
 """
 
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Iterable, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partition.documents import SAMPLES, DocumentCodec, encode_article, train
-from partition.format import SegmentWriter
+from partition.format import SegmentWriter, narrowed
 from partition.kernels.invert import append_tokens, count_terms, encode_terms, scatter
 from partition.manifest import FileRecord
 from partition.schema import (
@@ -36,6 +36,8 @@ from partition.vocabulary import Vocabulary
 
 _ANALYSE_BYTES = 4 << 20
 """Text that is collected before it is analysed."""
+_FRAMES = 4096
+"""Stored articles that are written at a time."""
 _WORDS = 1 << 20
 """Words of postings that are written at a time, at least."""
 
@@ -106,15 +108,20 @@ class ListsWriter:
     def finish(self) -> None:
         """Write the dictionary."""
         self._file.append("postings", np.zeros(2, np.uint64))  # a reader of bits looks one word ahead
-        self._file.append("areas", _joined(self._areas, np.uint64))
-        self._file.append("dfs", _joined(self._dfs, np.uint32))
-        self._file.append("totals", _joined(self._totals, np.uint32))
-        self._file.append("key_ends", np.cumsum([len(key) for key in self._keys], dtype=np.uint32))
+        self._file.append("areas", _joined(self._areas).astype(np.uint64))
+        for name, numbers in (("dfs", _joined(self._dfs)), ("totals", _joined(self._totals))):
+            self._file.append(name, narrowed(self._file.path, numbers, np.uint32))
+        self._file.append("key_ends", narrowed(self._file.path, _ends_of(self._keys), np.uint32))
         self._file.append("keys", np.frombuffer(b"".join(self._keys), np.uint8))
 
 
-def _joined(parts: list[NDArray[Any]], type_: type[np.unsignedinteger[Any]]) -> NDArray[Any]:
-    return np.concatenate([*parts, np.zeros(0, np.int64)]).astype(type_)
+def _joined(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    return np.concatenate([*parts, np.zeros(0, np.int64)])
+
+
+def _ends_of(strings: Iterable[bytes | memoryview]) -> NDArray[np.int64]:
+    """Where each ends when they stand one after the other."""
+    return np.cumsum(np.fromiter(map(len, strings), np.int64))
 
 
 class SegmentBuilder:
@@ -219,7 +226,7 @@ class SegmentBuilder:
                 **{f"{name}_length": lengths[name].astype(np.uint32) for name in TEXT_FIELDS},
             }
             write_columns(file, columns)
-            write_articles(file, [self._ids[at] for at in order], [self._frames[at] for at in order])
+            write_articles(file, [self._ids[at] for at in order], (self._frames[at] for at in order))
             file.describe(articles=len(order), dictionary=dictionary, fields=writer.fields)
         self._vocabulary.trim()
         return file.record()
@@ -287,7 +294,7 @@ def write_values(file: SegmentWriter, values: dict[str, Values], terms: dict[str
         type_ = np.min_scalar_type(last - first)  # its largest number means none
         if counts.max(initial=0) > 1:
             file.append(f"value/{name}", ordinals.astype(type_))
-            file.append(f"value_ends/{name}", np.cumsum(counts).astype(np.uint32))
+            file.append(f"value_ends/{name}", narrowed(file.path, np.cumsum(counts), np.uint32))
         else:
             single = np.full(len(counts), np.iinfo(type_).max, type_)
             single[counts == 1] = ordinals
@@ -301,17 +308,14 @@ def write_columns(file: SegmentWriter, columns: dict[str, NDArray[Any]]) -> None
     file.append("by_hash", np.argsort(columns["hash"], kind="stable").astype(np.uint32))
 
 
-def write_articles(file: SegmentWriter, ids: list[bytes], frames: list[bytes] | list[memoryview]) -> None:
-    """Write ids and stored articles."""
-    file.append("id_ends", np.cumsum([len(one) for one in ids]).astype(np.uint32))
+def write_articles(file: SegmentWriter, ids: list[bytes], frames: Iterable[bytes]) -> None:
+    """Write ids and stored articles; frames are taken some at a time."""
+    file.append("id_ends", narrowed(file.path, _ends_of(ids), np.uint32))
     file.append("ids", np.frombuffer(b"".join(ids), np.uint8))
-    file.append("stored_ends", np.cumsum([len(frame) for frame in frames]).astype(np.uint64))
-    for some in _batches(frames, 4096):
+    sizes = [np.zeros(0, np.int64)]
+    file.append("stored", np.zeros(0, np.uint8))
+    frames = iter(frames)
+    while some := list(islice(frames, _FRAMES)):
         file.append("stored", np.frombuffer(b"".join(some), np.uint8))
-    if not frames:
-        file.append("stored", np.zeros(0, np.uint8))
-
-
-def _batches(frames: list[bytes] | list[memoryview], size: int) -> Iterator[list[bytes] | list[memoryview]]:
-    for at in range(0, len(frames), size):
-        yield frames[at : at + size]
+        sizes.append(np.fromiter(map(len, some), np.int64))
+    file.append("stored_ends", np.cumsum(np.concatenate(sizes)).astype(np.uint64))

@@ -4,7 +4,8 @@
     ├── MissingFile            the file or folder is not there
     ├── CorruptFile            it is there, but its bytes are not those that were written
     ├── TooOldFile             written by an older format that this version no longer reads
-    └── TooNewFile             written by a newer format than this version knows
+    ├── TooNewFile             written by a newer format than this version knows
+    └── SegmentTooLarge        it cannot be written: a number in it would not fit
 
 Contract: messages are lower-case, name the path and the cure, and end without a full stop.
 
@@ -38,3 +39,7 @@ class TooOldFile(IndexFileError):  # noqa: N818 - as above
 
 class TooNewFile(IndexFileError):  # noqa: N818 - as above
     """A file's format is newer than this version knows."""
+
+
+class SegmentTooLarge(IndexFileError):  # noqa: N818 - as above
+    """A segment would hold more than its format can count."""

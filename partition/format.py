@@ -3,8 +3,8 @@
 A segment is one immutable file in the envelope of `envelope.py` (kind `SEGM`). Its content is a sequence of
 *sections*, arrays of one type each, then the *directory*, JSON that names them, then the directory's length (u32).
 All numbers are little endian; every section begins 8-byte aligned in the file. N is the number of articles, deleted
-ones included; docnums, 0 to N - 1, ascend by publication time, articles without a date first, and among equal times
-by descending `hash`. T is the number of terms. Strings are UTF-8.
+ones included, at most `MAX_ARTICLES`; docnums, 0 to N - 1, ascend by publication time, articles without a date first,
+and among equal times by descending `hash`. T is the number of terms. Strings are UTF-8.
 
     section             type   length    holds
     postings            u64    any       one list for each term, in the order of terms; see below
@@ -74,22 +74,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partition.envelope import PagedFile, PagedWriter
+from partition.errors import SegmentTooLarge
 from partition.manifest import FileRecord
 
 KIND = b"SEGM"
 VERSIONS = range(1, 2)
 SUFFIX = ".segment"
+MAX_ARTICLES = 8_000_000
+"""So that ids of `types.MAX_ARTICLE_ID_BYTES` end within 32 bits; larger segments are not merged."""
 LAZY = ("postings", "stored")
 """Sections that are verified when they are touched."""
 
 _LENGTH = struct.Struct("<I")
 
 
+def narrowed(path: Path, values: NDArray[np.int64], type_: type[np.unsignedinteger[Any]]) -> NDArray[Any]:
+    """The values, of which none is negative, as `type_`.
+
+    Raises:
+        SegmentTooLarge: one does not fit.
+    """
+    largest = int(values.max(initial=0))
+    if largest > np.iinfo(type_).max:
+        raise SegmentTooLarge(path, f"{largest:,} is too large a number for a segment", "use more partitions")
+    return values.astype(type_)
+
+
 class SegmentWriter:
     """Writes sections one after the other; a context manager that finishes the file if nothing went wrong."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._file = PagedWriter(path, KIND, VERSIONS.stop - 1)
         self._sections: dict[str, tuple[int, int, str]] = {}
         self._directory: dict[str, Any] = {}
@@ -113,7 +128,7 @@ class SegmentWriter:
 
     def record(self) -> FileRecord:
         """The finished file, for the manifest."""
-        return FileRecord(self._path.name, self._path.stat().st_size, self._file.seal)
+        return FileRecord(self.path.name, self.path.stat().st_size, self._file.seal)
 
     def __enter__(self) -> Self:
         return self

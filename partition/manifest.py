@@ -13,7 +13,7 @@ Not here: writing and publishing manifests, retention (`indexer/publisher.py`).
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,11 @@ class RootManifest:
     statistics_epoch: int
     statistics_file: FileRecord
     partitions: tuple[GenerationRecord, ...]
+    identity: bytes = field(init=False, compare=False, repr=False, default=b"")
+    """Eight bytes of its checksum: no other epoch, of this archive or another, answers otherwise under the same."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "identity", bytes.fromhex(_checksum(_body_of(self)))[:8])
 
     @property
     def articles(self) -> int:
@@ -119,7 +124,7 @@ class Layout:
 
 def encode_manifest(manifest: RootManifest) -> bytes:
     """The manifest's file content."""
-    epoch = asdict(manifest)
+    epoch = _body_of(manifest)
     document = {"format": FORMAT, "version": VERSIONS.stop - 1, "checksum": _checksum(epoch), "epoch": epoch}
     return json.dumps(document, indent=1).encode()
 
@@ -166,6 +171,12 @@ def _decode(body: dict[str, Any]) -> RootManifest:
     statistics_file = FileRecord(**body["statistics_file"])
     changed = {"partitions": partitions, "statistics_file": statistics_file, "parked": tuple(body["parked"])}
     return RootManifest(**{**body, **changed})
+
+
+def _body_of(manifest: RootManifest) -> dict[str, Any]:
+    body = asdict(manifest)
+    del body["identity"]
+    return body
 
 
 def _checksum(epoch: object) -> str:

@@ -1,8 +1,8 @@
 """Several segments into one, without their deleted articles; nothing is analysed again.
 
 Contract: the merged segment is, but for compressed articles, byte for byte the one that `SegmentBuilder` would have
-made from the articles that are left. Memory is bounded by `CHUNK_OCCURRENCES`, the articles' columns and the
-dictionary.
+made from the articles that are left. Memory is bounded by `CHUNK_OCCURRENCES`, and besides by some hundred bytes for
+each article (its columns and its id) and for each term.
 
 Not here: which segments (`merge_policy.py`), the loops (`kernels/merging.py`).
 """
@@ -33,7 +33,8 @@ from partition.scoring import norms_of
 from partition.segment import Segment
 
 CHUNK_OCCURRENCES = 16 << 20
-"""Occurrences unpacked at a time, eight bytes each, or those of one term if it has more."""
+"""Occurrences unpacked at a time, or those of one term if it has more; some forty bytes each, with the room that
+sorting and encoding them takes."""
 
 _AREA = np.uint64((1 << 48) - 1)
 
@@ -87,9 +88,10 @@ def merge_segments(path: Path, sources: Sequence[Source], codec: DocumentCodec, 
         writer.finish()
         write_values(file, values, {name: writer.fields[name]["terms"] for name in values})
         write_columns(file, columns)
-        places = list(zip(origin.tolist(), docnums.tolist(), strict=True))
-        ids = [sources[at].segment.article_id(docnum).encode() for at, docnum in places]
-        write_articles(file, ids, [_frame(sources[at], docnum, codec) for at, docnum in places])
+        places = (origin.tolist(), docnums.tolist())
+        ids = [sources[at].segment.article_id(docnum).encode() for at, docnum in zip(*places, strict=True)]
+        frames = (_frame(sources[at], docnum, codec) for at, docnum in zip(*places, strict=True))
+        write_articles(file, ids, frames)
         file.describe(articles=len(order), dictionary=dictionary, fields=writer.fields)
     return file.record()
 

@@ -2,9 +2,9 @@
 
 Segments are sorted into tiers by size, each `FACTOR` times the one below, and a tier that is full is merged into one
 of the next; so each article is rewritten about once a tier, log(size) times in all. Deleted articles count as gone. A
-segment too much of which is deleted is rewritten by itself.
+segment too much of which is deleted is rewritten by itself. No group becomes larger than a segment can be.
 
-Contract: a pure function of sizes; it names each segment at most once.
+Contract: pure functions of sizes; they name each segment at most once.
 
 Source: P. O'Neil, E. Cheng, D. Gawlick and E. O'Neil, "The Log-Structured Merge-Tree", 1996, with the tiers of
 Lucene's `TieredMergePolicy`.
@@ -14,6 +14,8 @@ Not here: merging (`merge.py`).
 
 from collections.abc import Sequence
 from typing import NamedTuple
+
+from partition.format import MAX_ARTICLES
 
 FACTOR = 4
 """Segments of one tier that make one of the next."""
@@ -32,29 +34,50 @@ class Size(NamedTuple):
     """Deleted ones included."""
     dead: int
 
+    @property
+    def live(self) -> int:
+        """Those that are not deleted."""
+        return self.articles - self.dead
+
 
 def segments_to_merge(sizes: Sequence[Size]) -> list[list[int]]:
     """Groups of ordinals of segments, each to become one segment; a group may be a single one."""
     groups: list[list[int]] = []
     tiers: dict[int, list[int]] = {}
     for at, size in enumerate(sizes):
-        live = size.articles - size.dead
+        live = size.live
         if live == 0 or size.dead > MAX_DEAD * size.articles:
             groups.append([at])
         else:
             tiers.setdefault(tier_of(live), []).append(at)
     carried: list[int] = []
     for tier in range(max(tiers, default=-1) + 1):
-        members = carried + tiers.get(tier, [])
+        below, members = carried, carried + tiers.get(tier, [])
         carried = []
         if len(members) >= FACTOR:
-            live = sum(sizes[at].articles - sizes[at].dead for at in members)
+            live = sum(sizes[at].live for at in members)
+            if live > MAX_ARTICLES:
+                groups += [below] if below else []
+                continue
             # What it becomes may fill the next tier: then it is merged once, not twice.
             if tier_of(live) > tier and len(tiers.get(tier + 1, [])) + 1 >= FACTOR:
                 carried = members
             else:
                 groups.append(members)
     return groups
+
+
+def everything_to_merge(sizes: Sequence[Size]) -> list[list[int]]:
+    """The same for segments without deleted articles, and about as few as there can be."""
+    groups: list[list[int]] = []
+    live = 0
+    for at, size in enumerate(sizes):
+        if not groups or live + size.live > MAX_ARTICLES:
+            groups.append([])
+            live = 0
+        groups[-1].append(at)
+        live += size.live
+    return [group for group in groups if len(group) > 1 or sizes[group[0]].dead]
 
 
 def tier_of(live: int) -> int:

@@ -21,7 +21,7 @@ from partition.documents import DocumentCodec
 from partition.envelope import fsync_folder
 from partition.manifest import EMPTY_GENERATION, FileRecord, GenerationRecord
 from partition.merge import Source, merge_segments
-from partition.merge_policy import Size, segments_to_merge
+from partition.merge_policy import Size, everything_to_merge, segments_to_merge
 from partition.segment import Segment, open_segment
 from partition.types import Article
 from partition.vocabulary import Vocabulary
@@ -65,12 +65,16 @@ def write_generation(
         number: the generation's number, never used before in this partition.
         base: the generation to start from and its folder, `None` for an empty partition.
         changes: at most one for each article: the last one wins outside, not here.
-        merge: merge into one segment without tombstones, whatever the policy says.
+        merge: merge into one segment without tombstones (more, where one would be too large), whatever the policy
+            says.
         memory_mb: how much the articles of one segment may take in memory.
         vocabulary: words met before, which need not be analysed again.
 
     Raises:
-        IndexFileError: a file of the base is damaged or missing; named where the base has it.
+        IndexFileError: a file of the base is damaged or missing, named where the base has it; or a segment would be
+            too large.
+        FileExistsError: there is such a folder.
+        OSError: something cannot be written.
     """
     # An empty vocabulary is false.
     writer = _GenerationWriter(folder, number, base, Vocabulary() if vocabulary is None else vocabulary)
@@ -164,7 +168,7 @@ class _GenerationWriter:
         sizes = [_size(segment) for segment in self._segments.values()]
         return GenerationRecord(
             generation=self._number,
-            articles=sum(size.articles - size.dead for size in sizes),
+            articles=sum(size.live for size in sizes),
             tombstones=sum(size.dead for size in sizes),
             segments=len(sizes),
             files=tuple(self._records[name] for name in sorted(self._records)),
@@ -182,11 +186,8 @@ class _GenerationWriter:
     def _groups(self, *, merge: bool) -> list[list[str]]:
         names = sorted(self._segments)
         sizes = [_size(self._segments[name]) for name in names]
-        if merge:
-            everything = list(range(len(names)))
-            needed = len(names) > 1 or any(size.dead for size in sizes)
-            return [[names[at] for at in everything]] if needed else []
-        return [[names[at] for at in group] for group in segments_to_merge(sizes)]
+        groups = everything_to_merge(sizes) if merge else segments_to_merge(sizes)
+        return [[names[at] for at in group] for group in groups]
 
     def _merge(self, names: list[str]) -> None:
         sources = [Source(self._segments[name], self._codec_of(self._segments[name])) for name in names]

@@ -2,8 +2,9 @@
 
 Layout before base64url (RFC 4648, without padding), big endian:
 
-    u8 version (1) | u8 key id | u8 flags (1: backwards) | u64 epoch | 8 bytes of the query's digest
-    i64 sort key | u64 hash64 | u8 n, then n u16 partitions that were missing | u16 m, then m bytes of the article id
+    u8 version (2) | u8 key id | u8 flags (1: backwards) | u64 epoch | 8 bytes of the epoch's identity
+    8 bytes of the query's digest | i64 sort key | u64 hash64 | u8 n, then n u16 partitions that were missing
+    u16 m, then m bytes of the article id
     16 bytes: HMAC-SHA256 (RFC 2104), truncated, over all before it
 
 Contract: `decode` accepts only what `encode` made under one of the keys; every number is bounded by its width. The
@@ -24,11 +25,11 @@ from hashlib import blake2b
 from search.order import Position
 from search.query import Query
 
-VERSION = 1
+VERSION = 2
 MAX_ID_BYTES = 240
 MAX_MISSING = 32
 MAX_CHARS = 512
-_HEAD = struct.Struct(">BBBQ8sqQB")
+_HEAD = struct.Struct(">BBBQ8s8sqQB")
 _SIGNATURE_BYTES = 16
 _BACKWARDS = 1
 
@@ -46,6 +47,8 @@ class Cursor:
     """A position in the result of one query at one epoch."""
 
     epoch: int
+    identity: bytes
+    """Of the epoch, eight bytes: another archive has the same numbers."""
     query_digest: bytes
     position: Position
     backwards: bool
@@ -77,6 +80,7 @@ class CursorCodec:
                     self._signing,
                     _BACKWARDS if cursor.backwards else 0,
                     cursor.epoch,
+                    cursor.identity,
                     cursor.query_digest,
                     cursor.position.key,
                     cursor.position.hash,
@@ -107,14 +111,15 @@ class CursorCodec:
         # base64 ignores the last bits of an incomplete group: only the one spelling that we make is accepted.
         if len(payload) < _HEAD.size + 2 or base64.urlsafe_b64encode(signed).rstrip(b"=") != text.encode():
             raise invalid
-        version, key_id, flags, epoch, digest, key, hash_, count = _HEAD.unpack_from(payload)
+        version, key_id, flags, epoch, identity, digest, key, hash_, count = _HEAD.unpack_from(payload)
         if version != VERSION or key_id not in self._keys:
             raise invalid
         if not hmac.compare_digest(signature, self._sign(key_id, payload)):
             raise invalid
         missing = struct.unpack_from(f">{count}H", payload, _HEAD.size)
         article_id = payload[_HEAD.size + 2 * count + 2 :].decode(errors="ignore")
-        return Cursor(epoch, digest, Position(key, hash_, article_id), bool(flags & _BACKWARDS), missing)
+        position = Position(key, hash_, article_id)
+        return Cursor(epoch, identity, digest, position, bool(flags & _BACKWARDS), missing)
 
     def _sign(self, key_id: int, payload: bytes) -> bytes:
         return hmac.digest(self._keys[key_id], payload, "sha256")[:_SIGNATURE_BYTES]

@@ -14,6 +14,7 @@ Not here: HTTP (`routes.py`), how the cache works (`cache/`, seen through a Prot
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
@@ -85,7 +86,7 @@ class SearchService:
         deadline_s = time.monotonic() + parameters.timeout_ms / 1000
         cursor = self._cursor(parameters.cursor)
         try:
-            manifest = self._epochs.manifest(cursor.epoch) if cursor else current
+            manifest = self._manifest(cursor) if cursor else current
             query = await self._query(parameters, deadline_s, timings)
             if cursor:
                 _check(cursor, query)
@@ -128,12 +129,18 @@ class SearchService:
 
         digest = blake2b(article_id.encode(), digest_size=16).hexdigest()
         try:
-            cached = await self._cache.get_or_load(f"article:{ANSWER_VERSION}:{manifest.epoch}:{digest}", load)
+            cached = await self._cache.get_or_load(f"article:{_state(manifest)}:{digest}", load)
         except EpochGoneError:
             raise _changed() from None
         except LeafError as error:
             raise _late_or_broken(error) from None
         return Served(msgspec.msgpack.decode(cached.body, type=Answer), manifest, cached)
+
+    def _manifest(self, cursor: Cursor) -> RootManifest:
+        manifest = self._epochs.manifest(cursor.epoch)
+        if manifest.identity != cursor.identity:
+            raise EpochGoneError
+        return manifest
 
     def _cursor(self, text: str | None) -> Cursor | None:
         if text is None:
@@ -224,7 +231,8 @@ class SearchService:
 
         def link(at: int, *, towards_start: bool) -> str:
             position = matches[at].position
-            made = Cursor(snapshot.manifest.epoch, digest_of(query), position, towards_start, missing)
+            of = snapshot.manifest
+            made = Cursor(of.epoch, of.identity, digest_of(query), position, towards_start, missing)
             return links_of(parameters, self._cursors.encode(made))
 
         # Whoever came by a cursor left something behind on the side it came from.
@@ -249,7 +257,7 @@ class SearchService:
     ) -> Problem:
         query = await self._query(parameters, deadline_s, timings)
         _check(cursor, query)
-        resumed = Cursor(current.epoch, cursor.query_digest, cursor.position, cursor.backwards, cursor.missing)
+        resumed = replace(cursor, epoch=current.epoch, identity=current.identity)
         resume = links_of(parameters, self._cursors.encode(resumed))
         return Problem(
             "cursor-expired",
@@ -275,6 +283,10 @@ def _check(cursor: Cursor, query: Query) -> None:
         raise Problem("cursor-mismatch", str(error), [ParameterError("cursor", "belongs to another query")]) from None
 
 
+def _state(manifest: RootManifest) -> str:
+    return f"{ANSWER_VERSION}:{manifest.epoch}:{manifest.identity.hex()}"
+
+
 def _key(parameters: SearchParameters, manifest: RootManifest, query: Query) -> str:
     """Everything the bytes depend on, and the effort allowed, since whoever asks first decides it for all."""
     shape: tuple[Any, ...] = (
@@ -289,7 +301,7 @@ def _key(parameters: SearchParameters, manifest: RootManifest, query: Query) -> 
         parameters.facets,
     )
     digest = blake2b(query.canonical() + msgspec.msgpack.encode(shape), digest_size=16).hexdigest()
-    return f"search:{ANSWER_VERSION}:{manifest.epoch}:{digest}"
+    return f"search:{_state(manifest)}:{digest}"
 
 
 def _incomplete(found: Gathered) -> Problem:

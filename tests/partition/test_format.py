@@ -155,8 +155,8 @@ def test_every_byte_of_a_small_segment(tmp_path: Path) -> None:
     sections: dict[str, list[Any]] = {}
     for name, (type_, values) in {
         **GOLDEN,
-        "stored_ends": ("<u8", ends),
         "stored": ("|u1", b"".join(frames)),
+        "stored_ends": ("<u8", ends),
     }.items():
         content += bytes(-len(content) % 8)
         sections[name] = [len(content), len(values), type_]

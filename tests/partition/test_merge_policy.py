@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partition.merge_policy import FACTOR, FLOOR, MAX_DEAD, Size, segments_to_merge, tier_of
+from partition.format import MAX_ARTICLES
+from partition.merge_policy import FACTOR, FLOOR, MAX_DEAD, Size, everything_to_merge, segments_to_merge, tier_of
 
 _sizes = st.lists(
     st.tuples(st.integers(0, 10**6) | st.integers(0, 3 * FLOOR), st.floats(0, 1)).map(
@@ -13,14 +14,9 @@ _sizes = st.lists(
 )
 
 
-def _live(size: Size) -> int:
-    return size.articles - size.dead
-
-
-def _applied(sizes: list[Size]) -> tuple[list[Size], int]:
-    """The segments after one round, and how many articles were written."""
-    groups = segments_to_merge(sizes)
-    merged = [sum(_live(sizes[at]) for at in group) for group in groups]
+def _applied(sizes: list[Size], groups: list[list[int]]) -> tuple[list[Size], int]:
+    """The segments after these groups were merged, and how many articles were written."""
+    merged = [sum(sizes[at].live for at in group) for group in groups]
     gone = {at for group in groups for at in group}
     kept = [size for at, size in enumerate(sizes) if at not in gone]
     return kept + [Size(live, 0) for live in merged if live], sum(merged)
@@ -40,24 +36,37 @@ def test_a_segment_is_rewritten_for_a_reason(sizes: list[Size]) -> None:
     """By itself if and only if too much of it is deleted; else with enough others to be worth it."""
     groups = segments_to_merge(sizes)
     alone = {group[0] for group in groups if len(group) == 1}
-    assert alone == {at for at, size in enumerate(sizes) if _live(size) == 0 or size.dead > MAX_DEAD * size.articles}
+    assert alone == {at for at, size in enumerate(sizes) if size.live == 0 or size.dead > MAX_DEAD * size.articles}
     for group in groups:
         assert len(group) == 1 or len(group) >= FACTOR
 
 
 @given(sizes=_sizes)
+def test_no_segment_becomes_too_large(sizes: list[Size]) -> None:
+    """Whatever the policy, a group fits into one segment; merging everything leaves none out."""
+    for group in segments_to_merge(sizes) + everything_to_merge(sizes):
+        assert sum(sizes[at].live for at in group) <= MAX_ARTICLES
+    left, _written = _applied(sizes, everything_to_merge(sizes))
+    assert sum(size.live for size in left) == sum(size.live for size in sizes)
+    assert not any(size.dead for size in left)
+    assert len(left) <= 1 + 2 * sum(size.live for size in sizes) // MAX_ARTICLES
+
+
+@given(sizes=_sizes)
 def test_the_policy_comes_to_rest(sizes: list[Size]) -> None:
     """Within a few rounds nothing is left to merge: fewer than `FACTOR` segments a tier, none much deleted."""
-    articles = sum(map(_live, sizes))
+    articles = sum(size.live for size in sizes)
     rounds = 0
     while segments_to_merge(sizes):
-        sizes, _written = _applied(sizes)
+        sizes, _written = _applied(sizes, segments_to_merge(sizes))
         rounds += 1
         assert rounds <= 3
-    assert sum(map(_live, sizes)) == articles
+    assert sum(size.live for size in sizes) == articles
     assert all(size.dead <= MAX_DEAD * size.articles for size in sizes)
-    tiers = [tier_of(_live(size)) for size in sizes]
-    assert all(tiers.count(tier) < FACTOR for tier in tiers)
+    tiers: dict[int, list[int]] = {}
+    for size in sizes:
+        tiers.setdefault(tier_of(size.live), []).append(size.live)
+    assert all(len(tier) < FACTOR or sum(tier) > MAX_ARTICLES for tier in tiers.values())
 
 
 @given(batches=st.lists(st.integers(1, 5000), min_size=1, max_size=400))
@@ -67,7 +76,8 @@ def test_an_archive_that_grows_by_small_batches(batches: list[int]) -> None:
     articles = written = 0
     for batch in batches:
         articles += batch
-        sizes, merged = _applied([*sizes, Size(batch, 0)])
+        sizes.append(Size(batch, 0))
+        sizes, merged = _applied(sizes, segments_to_merge(sizes))
         written += merged
         assert len(sizes) <= (FACTOR - 1) * (tier_of(articles) + 1)
     # In the lowest tier a segment of many small ones may be written again with every `FACTOR - 1` of them.

@@ -4,6 +4,7 @@ Not here: cursors over HTTP (`test_http_cursors.py`).
 """
 
 import base64
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -30,6 +31,7 @@ _cursors = st.builds(
     Cursor,
     st.integers(0, 2**64 - 1),
     st.binary(min_size=8, max_size=8),
+    st.binary(min_size=8, max_size=8),
     _positions,
     st.booleans(),
     st.lists(st.integers(0, 1023), max_size=40).map(tuple),
@@ -41,8 +43,9 @@ def test_what_was_encoded_is_decoded(cursor: Cursor) -> None:
     """Everything survives; of long ids a beginning does, and of many missing partitions the first."""
     text = CODEC.encode(cursor)
     decoded = CODEC.decode(text)
-    assert (decoded.epoch, decoded.query_digest, decoded.backwards) == (
+    assert (decoded.epoch, decoded.identity, decoded.query_digest, decoded.backwards) == (
         cursor.epoch,
+        cursor.identity,
         cursor.query_digest,
         cursor.backwards,
     )
@@ -57,7 +60,7 @@ def test_cursors_stay_under_512_bytes(cursor: Cursor, bytes_each: int) -> None:
     """However long the id and however many partitions were missing."""
     longest = Position(cursor.position.key, cursor.position.hash, ("x", "é", "新", "🗞")[bytes_each - 1] * 512)
     for backwards in (True, False):
-        text = CODEC.encode(Cursor(cursor.epoch, cursor.query_digest, longest, backwards, tuple(range(1000, 1064))))
+        text = CODEC.encode(replace(cursor, position=longest, backwards=backwards, missing=tuple(range(1000, 1064))))
         assert len(text) < 512
         CODEC.decode(text)
 
@@ -68,7 +71,7 @@ def test_shortened_id_still_separates(letter: str, size: int, other_size: int, e
     article_id = (letter * size)[:other_size] + letter * (size - other_size) + end
     for backwards in (True, False):
         position = Position(5, 6, article_id)
-        decoded = CODEC.decode(CODEC.encode(Cursor(1, bytes(8), position, backwards))).position
+        decoded = CODEC.decode(CODEC.encode(Cursor(1, bytes(8), bytes(8), position, backwards))).position
         assert position >= decoded if backwards else position <= decoded
 
 
@@ -103,7 +106,7 @@ def test_any_other_text_is_invalid(text: str) -> None:
 
 def test_every_bit_counts() -> None:
     """Of one cursor, each bit and each length, one after the other."""
-    text = CODEC.encode(Cursor(3, b"abcdefgh", Position(-1, 2, "a/b"), backwards=False, missing=(1, 5)))
+    text = CODEC.encode(Cursor(3, b"identity", b"abcdefgh", Position(-1, 2, "a/b"), backwards=False, missing=(1, 5)))
     signed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     for bit in range(len(signed) * 8):
         flipped = bytearray(signed)
@@ -118,7 +121,7 @@ def test_every_bit_counts() -> None:
 def test_only_one_spelling_is_accepted() -> None:
     """Base64 ignores the last bits of an incomplete group: a cursor that differs only there is not ours either."""
     for size in (1, 2, 3):
-        text = CODEC.encode(Cursor(3, bytes(8), Position(1, 2, "x" * size), backwards=False))
+        text = CODEC.encode(Cursor(3, b"identity", bytes(8), Position(1, 2, "x" * size), backwards=False))
         alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
         accepted = []
         for letter in alphabet:
@@ -132,7 +135,7 @@ def test_only_one_spelling_is_accepted() -> None:
 
 def test_keys_are_rotated() -> None:
     """The newest key signs; older ones are accepted while they are listed; unknown ones are not."""
-    cursor = Cursor(3, bytes(8), Position(1, 2, "x"), backwards=False)
+    cursor = Cursor(3, b"identity", bytes(8), Position(1, 2, "x"), backwards=False)
     before, after = CursorCodec({1: KEYS[1]}), CursorCodec({7: KEYS[7]})
     assert CODEC.decode(before.encode(cursor)) == cursor
     assert CODEC.encode(cursor) == after.encode(cursor) != before.encode(cursor)
@@ -146,7 +149,7 @@ def test_keys_are_rotated() -> None:
 def test_cursor_belongs_to_one_query() -> None:
     """Another text, filter or order is another query."""
     query = Query(Term("body", "a"), Filters(), "newest")
-    cursor = Cursor(3, digest_of(query), Position(1, 2, "x"), backwards=False)
+    cursor = Cursor(3, b"identity", digest_of(query), Position(1, 2, "x"), backwards=False)
     check(cursor, query)
     for other in (
         Query(Term("body", "b"), Filters(), "newest"),

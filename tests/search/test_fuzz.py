@@ -81,7 +81,7 @@ _PARAMETERS = {
     "author": ("Élodie Budget", "!!", "🗞"),
     "fields": ("id", "id,title,snippet,body", "id,,title", "*"),
     "total": ("none", "exact", "about"),
-    "cursor": ("", "AQ", "AQEAAAAAAAAAAAE", "\ud800", "A" * 513),
+    "cursor": ("", "AQ", "AgEAAAAAAAAAAAE", "\ud800", "A" * 513),
     "allow_partial": ("true", "false", "maybe"),
     "offset": ("10",),
 }

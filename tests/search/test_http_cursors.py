@@ -16,10 +16,12 @@ import orjson
 import pytest
 
 from indexer.publisher import Retention
+from partition.manifest import Layout
 from partition.types import Article
 from tests.api_server import ApiServer, eventually, problem_of
 from tests.archive import ODD_IDS, Archive, made_up, publish
 from tests.commands import run
+from tests.redis_server import RedisServer
 
 SORTS = ("relevance", "newest", "oldest")
 QUERY = "budget OR tariff"
@@ -221,3 +223,25 @@ def test_walk_goes_on_after_a_restart(own_archive: Path) -> None:
     with ApiServer(own_archive) as after:
         assert [first, *after.walk(first)] == pages
         assert after.page(query)["total"]["value"] > first["total"]["value"]
+
+
+def test_an_epoch_number_that_is_used_again(own_archive: Path) -> None:
+    """After its damaged manifest was removed: nothing cached of the first is answered, and its cursors are over."""
+    query = {"q": QUERY, "limit": 30, "fields": "id"}
+    publish(own_archive, [Article(id="other", title="Other")])
+    redis = RedisServer()
+    try:
+        with ApiServer(own_archive, redis_url=redis.url) as server:
+            before = server.page(query)
+            epoch = server.epoch()
+        Layout(own_archive).manifest(epoch).unlink()
+        publish(own_archive, [Article(id="late", title="Budget budget budget budget")])
+        with ApiServer(own_archive, redis_url=redis.url) as server:
+            assert server.epoch() == epoch
+            after = server.page(query)
+            assert after["total"]["value"] == before["total"]["value"] + 1
+            expired = server.search({**query, "cursor": cursor_of(before)})
+            resume = problem_of(expired, 410, "cursor-expired")["links"]["resume"]
+            assert server.client.get(resume).json()["data"]
+    finally:
+        redis.close()
