@@ -64,7 +64,7 @@ def broadsheet(documents: Mapping[str, Document], folder: Path) -> Ranking:
         advance_statistics(log)
         manifest = projector.project()
     snapshot = Snapshots(folder).open(manifest.epoch)
-    (share,) = snapshot.shares(1)
+    (share,) = snapshot.partitions.shares(1)
 
     def rank(text: str) -> list[str]:
         plan, deadline_s = snapshot.plan(any_word(text)), time.monotonic() + _QUERY_LIMIT_S

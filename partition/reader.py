@@ -50,6 +50,7 @@ class PartitionReader:
         Raises:
             IndexFileError: `MissingFile` when the generation is no longer kept.
         """
+        self.folder = folder
         records = {file.name: file for file in record.files}
         self.segments = [open_segment(folder, name, records) for name in records if name.endswith(format.SUFFIX)]
         self._dictionaries = {

@@ -24,7 +24,8 @@ from partition.tombstones import SUFFIX, read_tombstones
 from partition.types import hash64
 
 _AREA = (1 << 48) - 1
-MAX_REMEMBERED_TERMS = 100_000
+MAX_REMEMBERED_TERMS = 10_000
+"""About half a kilobyte each."""
 
 
 class TermList(NamedTuple):

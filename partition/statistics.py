@@ -26,7 +26,7 @@ Not here: the score (`scoring.py`), counting (`counting.py`), when statistics ad
 import json
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -162,6 +162,13 @@ class Statistics:
         key = prefix.encode()
         # No byte of UTF-8 is 0xFF.
         return self._lower_bound(field, key + b"\xff") - self._lower_bound(field, key)
+
+    def terms_with_prefix(self, field: str, prefix: str) -> Iterator[str]:
+        """The terms of `field` that begin with `prefix`, in order."""
+        key = prefix.encode()
+        for at in range(self._lower_bound(field, key), self._lower_bound(field, key + b"\xff")):
+            start = int(self._ends[at - 1]) if at else 0
+            yield str(self._keys[start : int(self._ends[at])].data, "utf-8")
 
     def counts(self, field: str) -> TermCounts:
         """All terms of a field."""

@@ -22,16 +22,17 @@ from typing import Any, TypeVar
 import numpy as np
 from prometheus_client import Counter
 
-from partition.errors import IndexFileError, MissingFile
+from partition.errors import CorruptFile, IndexFileError, MissingFile
+from search.expansions import check_expansions
 from search.facets import Counts, added
 from search.leaf import Given, LeafAnswer, LeafQuery, Match, SegmentSearch, Slice, merged
 from search.messages import Broken, EpochGone, Matched, MatchRequest, Parsed, ParseRequest, Refused, Reply
-from search.parsing import QueryError, check_prefixes
+from search.parsing import QueryError
 from search.plan import Plan, postings_of
 from search.pool import WhooshPool
 from search.query import Node, Query, Wildcard, without_kernel
 from search.share import Share
-from search.snapshot import Snapshot, Snapshots
+from search.snapshot import PartitionDamagedError, Snapshot, Snapshots
 
 SHARE_POSTINGS = 250_000
 """Postings that are worth a thread: it reads them in a fraction of a millisecond."""
@@ -86,8 +87,10 @@ class Broker:
         """End the threads, when they have done what they are doing."""
         self._threads.shutdown(cancel_futures=True)
 
-    async def _run(self, deadline_s: float, work: Callable[..., T], *arguments: Any) -> T:
-        """What the function returns, in a thread; it must see to it itself that it ends by the deadline.
+    async def _run(
+        self, threads: ThreadPoolExecutor | None, deadline_s: float, work: Callable[..., T], *arguments: Any
+    ) -> T:
+        """What the function returns, in one of the threads; it must see to it itself that it ends by the deadline.
 
         Raises:
             EpochGoneError, LeafError, and what the function raises.
@@ -95,7 +98,7 @@ class Broker:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(deadline_s + LATE_S - time.monotonic()):
-                return await loop.run_in_executor(self._threads, work, *arguments)
+                return await loop.run_in_executor(threads, work, *arguments)
         except TimeoutError:
             raise LeafError("timeout") from None
         except MissingFile:
@@ -110,8 +113,8 @@ class Broker:
             IndexFileError
         """
         snapshot = await asyncio.get_running_loop().run_in_executor(None, self.snapshots.open, epoch)
-        if snapshot.damaged:
-            raise min(snapshot.damaged.items())[1]
+        if damaged := snapshot.partitions.damaged:
+            raise min(damaged.items())[1]
         return snapshot
 
     async def parse(self, text: str, deadline_s: float) -> Node:
@@ -151,20 +154,28 @@ class Broker:
             QueryError: it cannot be executed.
             EpochGoneError, LeafError, and what `page` raises.
         """
+        if not self.snapshots.is_open(epoch):
+            # Not by the threads that search: all others would wait for the files of one epoch.
+            await self._run(None, deadline_s, self.snapshots.open, epoch)
         given = await self._given(epoch, query.node, deadline_s)
-        return await self._run(deadline_s, self._search, epoch, query, part, deadline_s, given, facets, page)
+        arguments = (epoch, query, part, deadline_s, given, facets, page)
+        return await self._run(self._threads, deadline_s, self._search, *arguments)
 
     async def _given(self, epoch: int, node: Node, deadline_s: float) -> Given:
         """What Whoosh must find, found."""
         nodes = tuple(dict.fromkeys(without_kernel(node)))
         if not nodes:
             return {}
+        await self._run(self._threads, deadline_s, self._check, epoch, node)
         _BY_WHOOSH.inc()
         reply = await self._pool.ask(MatchRequest(epoch, nodes), deadline_s)
         if reply == Broken("died") and time.monotonic() < deadline_s:
             reply = await self._pool.ask(MatchRequest(epoch, nodes), deadline_s)
         answered = _sound(reply)
         assert isinstance(answered, Matched)
+        for found in answered.damaged:
+            error = CorruptFile(Path(found.path), found.problem, found.cure)
+            self.snapshots.condemn(epoch, found.partition, error)
         given: dict[tuple[int, int], dict[Wildcard, Any]] = {}
         for wildcard, sets in zip(nodes, answered.sets, strict=True):
             for one in sets:
@@ -172,6 +183,9 @@ class Broker:
                 words = np.frombuffer(one.bits.ljust(-(-len(one.bits) // 512) * 512, b"\0"), np.uint64)
                 given.setdefault((one.partition, one.segment), {})[wildcard] = words
         return given
+
+    def _check(self, epoch: int, node: Node) -> None:
+        check_expansions(node, self.snapshots.open(epoch).statistics)
 
     def _search(
         self,
@@ -184,37 +198,47 @@ class Broker:
         page: Callable[[Snapshot, Gathered], T],
     ) -> T:
         snapshot = self.snapshots.open(epoch)
-        check_prefixes(query.node, snapshot.statistics.prefix_size)
+        check_expansions(query.node, snapshot.statistics)
         plan = snapshot.plan(query.node)
         asked = LeafQuery(plan, query.filters, query.sort, part, deadline_s, given, facets)
         # Facets look at everything that matches once more.
         postings = postings_of(plan, snapshot.manifest.articles) * (2 if facets else 1)
-        worth = 1 + postings // SHARE_POSTINGS
-        shares = snapshot.shares(min(self._width, worth))
+        width = min(self._width, 1 + postings // SHARE_POSTINGS)
+        while True:
+            try:
+                return page(snapshot, self._gather(snapshot, asked, width))
+            except PartitionDamagedError as found:  # each time one partition less is left
+                self.snapshots.condemn(epoch, found.partition, found.error)
+
+    def _gather(self, snapshot: Snapshot, asked: LeafQuery, width: int) -> Gathered:
+        partitions = snapshot.partitions
+        shares = partitions.shares(width)
         answers = self._scatter(shares, asked)
-        failed = dict.fromkeys(snapshot.damaged, "damaged")
+        failed = dict.fromkeys(partitions.damaged, "damaged")
         for answer in answers:
             failed |= answer.failed
-        return page(
-            snapshot,
-            Gathered(
-                matches=answers[0].matches if len(answers) == 1 else merged((one.matches for one in answers), part),
-                total=sum(answer.total for answer in answers),
-                partitions=len(snapshot.manifest.partitions),
-                failed=failed,
-                searches=[search for answer in answers for search in answer.searches],
-                plan=plan,
-                threads=len(shares),
-                counts=added(answer.counts for answer in answers),
-            ),
+        matches = answers[0].matches if len(answers) == 1 else merged((one.matches for one in answers), asked.part)
+        return Gathered(
+            matches=matches,
+            total=sum(answer.total for answer in answers),
+            partitions=len(snapshot.manifest.partitions),
+            failed=failed,
+            searches=[search for answer in answers for search in answer.searches],
+            plan=asked.plan,
+            threads=len(shares),
+            counts=added(answer.counts for answer in answers),
         )
 
     def _scatter(self, shares: Sequence[Share], query: LeafQuery) -> list[LeafAnswer]:
         offered = [self._threads.submit(share.search, query) for share in shares[1:]]
-        answers = [shares[0].search(query)]
-        for share, future in zip(shares[1:], offered, strict=True):
-            # What nobody has begun with can be taken back; so no thread ever waits for one that waits itself.
-            answers.append(share.search(query) if future.cancel() else future.result())
+        try:
+            answers = [shares[0].search(query)]
+            for share, future in zip(shares[1:], offered, strict=True):
+                # What nobody has begun with can be taken back; so no thread ever waits for one that waits itself.
+                answers.append(share.search(query) if future.cancel() else future.result())
+        finally:
+            for future in offered:
+                future.cancel()
         return answers
 
     async def find(self, epoch: int, partition: int, article_id: str, deadline_s: float) -> dict[str, Any] | None:
@@ -223,15 +247,18 @@ class Broker:
         Raises:
             EpochGoneError, LeafError
         """
-        return await self._run(deadline_s, self._find, epoch, partition, article_id)
+        return await self._run(self._threads, deadline_s, self._find, epoch, partition, article_id)
 
     def _find(self, epoch: int, partition: int, article_id: str) -> dict[str, Any] | None:
-        snapshot = self.snapshots.open(epoch)
-        if partition in snapshot.damaged:
-            raise LeafError("damaged")
-        leaf = snapshot.leaf(partition)
-        place = leaf.reader.find(article_id) if leaf else None
-        return leaf.reader.stored(*place) if leaf and place else None
+        try:
+            leaf = self.snapshots.open(epoch).partitions.leaf(partition)
+            place = leaf.reader.find(article_id) if leaf else None
+            return leaf.reader.stored(*place) if leaf and place else None
+        except PartitionDamagedError:
+            raise LeafError("damaged") from None
+        except CorruptFile as error:
+            self.snapshots.condemn(epoch, partition, error)
+            raise LeafError("damaged") from None
 
 
 def _sound(reply: Reply) -> Reply:

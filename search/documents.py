@@ -8,8 +8,9 @@ Not here: what a snippet is (`snippets.py`), public names (`answers.py`).
 from collections.abc import Iterable
 from typing import Any
 
+from partition.errors import IndexFileError
 from search.leaf import Match
-from search.snapshot import Snapshot
+from search.snapshot import PartitionDamagedError, Snapshot
 from search.snippets import snippets
 
 
@@ -25,7 +26,7 @@ def documents_of(
         words: what a snippet marks (`query.words_of`).
 
     Raises:
-        IndexFileError: a file is damaged.
+        PartitionDamagedError
     """
     stored = [_stored(snapshot, match) for match in matches]
     documents = [{name: one[name] for name in fields if name in one} for one in stored]
@@ -37,7 +38,9 @@ def documents_of(
 
 
 def _stored(snapshot: Snapshot, match: Match) -> dict[str, Any]:
-    leaf = snapshot.leaf(match.partition)
-    if leaf is None:  # found damaged since its match was found in it
-        raise snapshot.damaged[match.partition]
-    return leaf.reader.stored(match.segment, match.docnum)
+    leaf = snapshot.partitions.leaf(match.partition)
+    assert leaf is not None, "its match was found in it"
+    try:
+        return leaf.reader.stored(match.segment, match.docnum)
+    except IndexFileError as error:
+        raise PartitionDamagedError(match.partition, error) from None

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import msgspec
 
-from partition.errors import IndexFileError
 from partition.kernels.views import Page
 from partition.reader import PartitionReader
 from partition.statistics import Statistics
@@ -107,8 +106,6 @@ class Leaf:
     def __init__(self, partition: int, reader: PartitionReader, statistics: Statistics) -> None:
         self.partition = partition
         self.reader = reader
-        self.damage: IndexFileError | None = None
-        """What was found wrong with a file of it."""
         self.executors = [SegmentExecutor(segment, statistics) for segment in reader.segments]
         self._counters = [FacetCounter(executor) for executor in self.executors]
 

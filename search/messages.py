@@ -59,10 +59,21 @@ class SegmentSet(msgspec.Struct, frozen=True, array_like=True):
     """A bit for each docnum, the lowest of a byte first."""
 
 
+class Damaged(msgspec.Struct, frozen=True, array_like=True):
+    """A partition with a file that cannot be used, as `errors.IndexFileError` says."""
+
+    partition: int
+    path: str
+    problem: str
+    cure: str
+
+
 class Matched(msgspec.Struct, frozen=True, tag="matched"):
     """For each node asked, the articles that match, by segment."""
 
     sets: tuple[tuple[SegmentSet, ...], ...]
+    damaged: tuple["Damaged", ...] = ()
+    """What could not be looked into."""
 
 
 class EpochGone(msgspec.Struct, frozen=True, tag="gone"):

@@ -16,7 +16,7 @@ Not here: request parameters (`parameters.py`), execution (`exhaustive.py`).
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from whoosh import query as whoosh_query
@@ -25,7 +25,7 @@ from whoosh.qparser import QueryParser, plugins, syntax
 from partition.analysis import term_of, terms
 from partition.kernels.tokens import MAX_WORD_CHARS
 from partition.schema import POSITION_FIELDS, TEXT
-from search.query import And, Every, Node, Nothing, Or, Phrase, Prefix, Term, Wildcard, children_of
+from search.query import And, Every, Node, Nothing, Or, Phrase, Prefix, Term, Wildcard
 
 MAX_QUERY_CHARS = 512
 MAX_CLAUSES = 32
@@ -36,7 +36,6 @@ MAX_BOOST = 100.0
 MIN_PREFIX_CHARS = 3
 MAX_STARS = 2
 """In one word."""
-MAX_EXPANSIONS = 128
 
 
 class QueryError(ValueError):
@@ -307,32 +306,6 @@ def _stemmed(pattern: str) -> str:
     stem = term_of(likely)
     same = next((at for at, (one, other) in enumerate(zip(likely, stem, strict=False)) if one != other), len(stem))
     return pattern[:same] + stem[same:]
-
-
-def check_prefixes(node: Node, prefix_size: Callable[[str, str], int]) -> None:
-    """Refuse beginnings that stand for too many words.
-
-    Args:
-        node: the tree of a query.
-        prefix_size: tells how many terms of a field begin with a text, over the whole archive.
-
-    Raises:
-        QueryError
-    """
-    expansions = 0
-    left = [node]
-    while left:
-        node = left.pop()
-        left += children_of(node)
-        if isinstance(node, Prefix):
-            expansions += prefix_size(node.field, node.text)
-            if expansions > MAX_EXPANSIONS:
-                raise too_many_words(f"{node.text}*")
-
-
-def too_many_words(pattern: str) -> QueryError:
-    """What is said of a beginning, or of a wildcard, that stands for too many words."""
-    return QueryError(f"{pattern} stands for too many words ({MAX_EXPANSIONS} are allowed); write more letters")
 
 
 def _word(field: str | None, term: str, boost: float) -> Term:

@@ -10,13 +10,15 @@ Not here: the checksums (`partition/envelope.py`), `broadsheet check`, which loo
 import asyncio
 
 import structlog
-from prometheus_client import Counter
+from prometheus_client import Gauge
 
 from partition.errors import IndexFileError
-from search.epochs import Epochs
+from search.epochs import POLL_S, Epochs
 from search.snapshot import Snapshots
 
-_DAMAGED = Counter("broadsheet_damaged_partitions", "Partitions that were found damaged while they were served")
+_SCRUBBED = Gauge(
+    "broadsheet_scrubbed_timestamp_seconds", "When all of the index had been read again", multiprocess_mode="min"
+)
 _log = structlog.get_logger()
 
 
@@ -33,21 +35,22 @@ class Scrubber:
         """Scrub until cancelled."""
         while True:
             manifest = self._epochs.current
-            partitions = len(manifest.partitions) if manifest else 1
-            for partition in range(partitions):
-                await asyncio.sleep(self._period_s / partitions)
-                if self._epochs.current:
-                    await asyncio.to_thread(self.scrub, self._epochs.current.epoch, partition)
+            if manifest is None:
+                await asyncio.sleep(min(POLL_S, self._period_s))
+                continue
+            for partition in range(len(manifest.partitions)):
+                await asyncio.sleep(self._period_s / len(manifest.partitions))
+                try:
+                    await asyncio.to_thread(self.scrub, (self._epochs.current or manifest).epoch, partition)
+                except Exception:  # noqa: BLE001 - the next partition, or the next time, may fare better
+                    _log.exception("partition cannot be scrubbed", partition=partition)
+            _SCRUBBED.set_to_current_time()
 
     def scrub(self, epoch: int, partition: int) -> None:
         """Read one partition of an epoch."""
-        snapshot = self._snapshots.open(epoch)
-        leaf = snapshot.leaf(partition)
-        if leaf is None:  # empty, or known to be damaged
-            return
-        try:
-            leaf.reader.verify()
-        except IndexFileError as error:
-            _DAMAGED.inc()
-            _log.error("partition is damaged", partition=partition, epoch=epoch, reason=str(error))
-            snapshot.condemn(partition, error)
+        for leaf in self._snapshots.open(epoch).partitions.leaves:
+            if leaf.partition == partition:
+                try:
+                    leaf.reader.verify()
+                except IndexFileError as error:
+                    self._snapshots.condemn(epoch, partition, error)

@@ -21,7 +21,6 @@ from typing import Any
 import msgspec
 import orjson
 
-from partition.errors import IndexFileError
 from partition.manifest import RootManifest
 from partition.types import MAX_ARTICLE_ID_BYTES
 from search.answers import STORED_NAMES, article_body, coverage_of, links_of, page_body
@@ -118,7 +117,7 @@ class SearchService:
         async def load() -> Loaded:
             partitions = len(manifest.partitions)
             started_s = time.perf_counter()
-            async with self._admission.admitted():
+            async with self._admission.admitted(deadline_s):
                 partition = self._partition_of(article_id, partitions)
                 stored = await self._broker.find(manifest.epoch, partition, article_id, deadline_s)
             timings.add("documents", started_s)
@@ -158,7 +157,7 @@ class SearchService:
             node = parse_plain(text)
             if node is None:
                 try:
-                    async with self._admission.admitted():
+                    async with self._admission.admitted(deadline_s):
                         node = await self._broker.parse(text, deadline_s)
                 except QueryError as error:
                     raise _invalid(error) from None
@@ -195,7 +194,7 @@ class SearchService:
             return self._page(parameters, query, cursor, snapshot, found, timings)
 
         try:
-            async with self._admission.admitted():
+            async with self._admission.admitted(deadline_s):
                 facets = tuple(facet for _name, facet in parameters.facets)
                 return await self._broker.search(manifest.epoch, query, part, deadline_s, page, facets)
         except QueryError as error:
@@ -222,10 +221,7 @@ class SearchService:
         if backwards:
             matches.reverse()
         stored = frozenset(STORED_NAMES.get(name, name) for name in parameters.fields)
-        try:
-            documents = documents_of(snapshot, matches, stored, words_of(query.node))
-        except IndexFileError:
-            raise LeafError("damaged") from None
+        documents = documents_of(snapshot, matches, stored, words_of(query.node))
         earlier = cursor.missing if cursor else ()
         missing = tuple(sorted({*earlier, *found.failed}))
 

@@ -31,7 +31,8 @@ from search.leaf import Leaf, LeafAnswer, LeafQuery, Match, SegmentSearch, Slice
 from search.query import Choice, Filters
 
 MAX_REMEMBERED_BYTES = 16 << 20
-"""Of the places of lists."""
+"""Of the places of lists, if one share is all; of several, each remembers this by the square of their number, since
+there may be as many for each number of threads."""
 MAX_MASKS = 64
 MAX_SIZES = 16
 """Of pages that a thread keeps room for."""
@@ -91,8 +92,10 @@ class _Masks(NamedTuple):
 class Share:
     """Some partitions."""
 
-    def __init__(self, leaves: Sequence[Leaf]) -> None:
+    def __init__(self, leaves: Sequence[Leaf], *, shares: int = 1) -> None:
+        """Args: the leaves, and how many shares there are."""
         self.leaves = leaves
+        self._max_bytes = MAX_REMEMBERED_BYTES // shares**2
         self._segments = [
             (leaf.partition, ordinal, executor) for leaf in leaves for ordinal, executor in enumerate(leaf.executors)
         ]
@@ -188,7 +191,7 @@ class Share:
                 if term >= 0:
                     executor.segment.verify_list(term)
             known = rows.tobytes()
-            if len(self._rows) * len(known) >= MAX_REMEMBERED_BYTES:
+            if len(self._rows) * len(known) >= self._max_bytes:
                 self._rows.clear()
             self._rows[field, key] = known
         return known
@@ -266,4 +269,5 @@ def shared_out(leaves: Sequence[Leaf], shares: int) -> list[Share]:
         least = sizes.index(min(sizes))
         shared[least].append(leaf)
         sizes[least] += leaf.articles
-    return [Share(sorted(share, key=lambda leaf: leaf.partition)) for share in shared]
+    by_partition = [sorted(share, key=lambda leaf: leaf.partition) for share in shared]
+    return [Share(share, shares=len(shared)) for share in by_partition]

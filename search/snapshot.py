@@ -13,6 +13,9 @@ from functools import lru_cache
 from pathlib import Path
 from weakref import WeakValueDictionary
 
+import structlog
+from prometheus_client import Counter
+
 from partition.errors import IndexFileError, MissingFile
 from partition.manifest import Layout, RootManifest, read_manifest
 from partition.reader import PartitionReader
@@ -24,6 +27,9 @@ from search.share import Share, shared_out
 
 MAX_OPEN_EPOCHS = 4
 MAX_REMEMBERED_PLANS = 10_000
+
+_DAMAGED = Counter("broadsheet_damaged_partitions", "Partitions that were found damaged while they were served")
+_log = structlog.get_logger()
 
 
 class Planner:
@@ -38,20 +44,58 @@ class Planner:
         return self._plan(node)
 
 
-class Snapshot:
-    """One epoch."""
+class PartitionDamagedError(Exception):
+    """A partition was found damaged while an answer was made of it."""
 
-    def __init__(
-        self, manifest: RootManifest, planner: Planner, leaves: list[Leaf], damaged: dict[int, IndexFileError]
-    ) -> None:
-        self.manifest = manifest
-        self._planner = planner
+    def __init__(self, partition: int, error: IndexFileError) -> None:
+        super().__init__(str(error))
+        self.partition = partition
+        self.error = error
+
+
+class Partitions:
+    """The partitions of an epoch, as far as is known: never changed, but replaced when one is found damaged."""
+
+    def __init__(self, leaves: list[Leaf], damaged: dict[int, IndexFileError]) -> None:
         self.leaves = leaves
-        """Of the partitions that hold anything and are sound."""
+        """Of those that hold anything and are sound."""
         self.damaged = damaged
         """Partition to what is wrong with a file of it."""
         self._by_partition = {leaf.partition: leaf for leaf in leaves}
         self._shares: dict[int, list[Share]] = {}
+
+    def shares(self, threads: int) -> list[Share]:
+        """The leaves, shared out among so many threads at most."""
+        width = max(1, min(threads, len(self.leaves)))
+        shares = self._shares.get(width)
+        if shares is None:
+            shares = self._shares[width] = shared_out(self.leaves, width)
+        return shares
+
+    def leaf(self, partition: int) -> Leaf | None:
+        """One partition; `None` for one that was always empty.
+
+        Raises:
+            PartitionDamagedError
+        """
+        if partition in self.damaged:
+            raise PartitionDamagedError(partition, self.damaged[partition])
+        return self._by_partition.get(partition)
+
+    def without(self, partition: int, error: IndexFileError) -> "Partitions":
+        """The same, but for one that is damaged."""
+        leaves = [leaf for leaf in self.leaves if leaf.partition != partition]
+        return Partitions(leaves, {**self.damaged, partition: error})
+
+
+class Snapshot:
+    """One epoch."""
+
+    def __init__(self, manifest: RootManifest, planner: Planner, partitions: Partitions) -> None:
+        self.manifest = manifest
+        self._planner = planner
+        self.partitions = partitions
+        """Whoever reads more than one thing of them holds them meanwhile."""
 
     @property
     def statistics(self) -> Statistics:
@@ -62,25 +106,6 @@ class Snapshot:
         """The plan of a tree."""
         return self._planner.plan(node)
 
-    def shares(self, threads: int) -> list[Share]:
-        """The leaves, shared out among so many threads."""
-        shares = self._shares.get(threads)
-        if shares is None:
-            shares = self._shares[threads] = shared_out(self.leaves, threads)
-        return shares
-
-    def condemn(self, partition: int, error: IndexFileError) -> None:
-        """A partition was found damaged: it is not searched any more."""
-        self._by_partition[partition].damage = error
-        self.damaged = {**self.damaged, partition: error}
-        self.leaves = [leaf for leaf in self.leaves if leaf.partition != partition]
-        del self._by_partition[partition]
-        self._shares = {}
-
-    def leaf(self, partition: int) -> Leaf | None:
-        """One partition; `None` for one that was always empty, or is damaged."""
-        return self._by_partition.get(partition)
-
 
 class Snapshots:
     """The open epochs of one archive, least recently used out first."""
@@ -90,6 +115,8 @@ class Snapshots:
         self._open: OrderedDict[int, Snapshot] = OrderedDict()
         self._opening = threading.Lock()
         self._leaves: WeakValueDictionary[tuple[int, int, str], Leaf] = WeakValueDictionary()
+        self._damaged: dict[Path, IndexFileError] = {}
+        """Folder of a generation to what was found wrong with a file of it."""
         self._planners: WeakValueDictionary[str, Planner] = WeakValueDictionary()
 
     def open(self, epoch: int) -> Snapshot:
@@ -112,6 +139,28 @@ class Snapshots:
             self._open[epoch] = found
         return found
 
+    def is_open(self, epoch: int) -> bool:
+        """Whether opening it takes no time."""
+        return epoch in self._open
+
+    def condemn(self, epoch: int, partition: int, error: IndexFileError) -> None:
+        """A partition was found damaged: no epoch that shares its files searches it any more."""
+        with self._opening:
+            found = self._open.get(epoch)
+            leaf = (
+                next((leaf for leaf in found.partitions.leaves if leaf.partition == partition), None)
+                if found
+                else None
+            )
+            if leaf is None:  # somebody else said so already
+                return
+            self._damaged[leaf.reader.folder] = error
+            for snapshot in self._open.values():
+                if leaf.reader.folder in {other.reader.folder for other in snapshot.partitions.leaves}:
+                    snapshot.partitions = snapshot.partitions.without(partition, error)
+        _DAMAGED.inc()
+        _log.error("partition is damaged", partition=partition, epoch=epoch, reason=str(error))
+
     def _read(self, epoch: int) -> Snapshot:
         manifest = read_manifest(self._layout, epoch)
         frozen = manifest.statistics_file
@@ -128,13 +177,14 @@ class Snapshots:
             try:
                 leaf = self._leaves.get(key)
                 if leaf is None:
-                    reader = PartitionReader(self._layout.generation(partition, record.generation), record)
+                    folder = self._layout.generation(partition, record.generation)
+                    if folder in self._damaged:
+                        raise self._damaged[folder]
+                    reader = PartitionReader(folder, record)
                     leaf = self._leaves[key] = Leaf(partition, reader, planner.statistics)
-                if leaf.damage:
-                    raise leaf.damage
                 leaves.append(leaf)
             except IndexFileError as error:
                 if isinstance(error, MissingFile) and not self._layout.manifest(epoch).exists():
                     raise  # the epoch went meanwhile
                 damaged[partition] = error
-        return Snapshot(manifest, planner, leaves, damaged)
+        return Snapshot(manifest, planner, Partitions(leaves, damaged))

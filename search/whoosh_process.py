@@ -13,7 +13,6 @@ import socket
 import sys
 from collections import OrderedDict
 from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +26,7 @@ from partition.whoosh_codec import WhooshIndex, open_whoosh_index
 from search.messages import (
     FRAME,
     Broken,
+    Damaged,
     EpochGone,
     Matched,
     MatchRequest,
@@ -40,7 +40,7 @@ from search.messages import (
     decode_request,
     encode,
 )
-from search.parsing import MAX_EXPANSIONS, QueryError, parse_query, too_many_words
+from search.parsing import QueryError, parse_query
 from search.query import Wildcard
 from web.logs import configure_logs
 
@@ -62,7 +62,7 @@ class WhooshServer:
                 case ParseRequest(text=text):
                     return Parsed(parse_query(text))
                 case MatchRequest(epoch=epoch, nodes=nodes):
-                    return Matched(self._epoch(epoch).matched(nodes))
+                    return self._epoch(epoch).matched(nodes)
         except QueryError as error:
             return Refused(error.detail, error.position)
         except MissingFile:
@@ -85,27 +85,41 @@ class _WholeEpoch:
     """All partitions of an epoch as one Whoosh index."""
 
     def __init__(self, layout: Layout, epoch: int) -> None:
-        records = enumerate(read_manifest(layout, epoch).partitions)
-        held = [(partition, record) for partition, record in records if record.generation]
-        folders = (layout.generation(partition, record.generation) for partition, record in held)
-        readers = [PartitionReader(folder, record) for folder, (_, record) in zip(folders, held, strict=True)]
-        self._partitions = [partition for partition, _record in held]
-        self._index: WhooshIndex = open_whoosh_index(readers, epoch=epoch)
+        self._epoch = epoch
+        self._damaged: list[Damaged] = []
+        self._readers: dict[int, PartitionReader] = {}
+        self._folders: dict[Path, int] = {}
+        for partition, record in enumerate(read_manifest(layout, epoch).partitions):
+            if record.generation:
+                folder = layout.generation(partition, record.generation)
+                self._folders[folder] = partition
+                try:
+                    self._readers[partition] = PartitionReader(folder, record)
+                except IndexFileError as error:
+                    if not layout.manifest(epoch).exists():
+                        raise
+                    self._set_aside(error)
+        self._open()
+
+    def _set_aside(self, error: IndexFileError) -> None:
+        partition = self._folders[error.path.parent]
+        self._damaged.append(Damaged(partition, str(error.path), error.problem, error.cure))
+        self._readers.pop(partition, None)
+
+    def _open(self) -> None:
+        self._partitions = list(self._readers)
+        self._index: WhooshIndex = open_whoosh_index(list(self._readers.values()), epoch=self._epoch)
         self._searcher = self._index.searcher()
 
-    def matched(self, nodes: Sequence[Wildcard]) -> tuple[tuple[SegmentSet, ...], ...]:
-        """For each node, the live articles that match.
-
-        Raises:
-            QueryError: together they stand for too many words.
-        """
-        left = MAX_EXPANSIONS
-        queries = [whoosh_query.Wildcard(node.field, node.text) for node in nodes]
-        for node, query in zip(nodes, queries, strict=True):
-            left -= len(list(islice(query.expanded_terms(self._searcher.reader()), left + 1)))
-            if left < 0:
-                raise too_many_words(node.text)
-        return tuple(map(self._articles, queries))
+    def matched(self, nodes: Sequence[Wildcard]) -> Matched:
+        """For each node, the live articles that match in the partitions that are sound."""
+        while True:
+            try:
+                queries = [whoosh_query.Wildcard(node.field, node.text) for node in nodes]
+                return Matched(tuple(map(self._articles, queries)), tuple(self._damaged))
+            except IndexFileError as error:  # found on touching a page; each time one partition less is left
+                self._set_aside(error)
+                self._open()
 
     def _articles(self, query: whoosh_query.Query) -> tuple[SegmentSet, ...]:
         docnums = np.fromiter(self._searcher.docs_for_query(query), np.int64)

@@ -1,8 +1,8 @@
 """Admission: a bounded number of requests at work, a short queue, and an immediate refusal beyond it.
 
 Contract: at most `working` callers are inside at a time and at most `queued` wait; a further one is refused at once
-with `overloaded` and a jittered `Retry-After`. One that waits longer than `wait_s` is refused too. Leaving always
-lets the longest waiting in.
+with `overloaded` and a jittered `Retry-After`. One that waits longer than `wait_s`, or than it has time, is refused
+too. Leaving always lets the longest waiting in.
 
 Source of the rule: "Using load shedding to avoid overload", Amazon Builders' Library: refuse early and cheaply.
 
@@ -11,7 +11,9 @@ Not here: quotas by client.
 
 import asyncio
 import contextlib
+import math
 import random
+import time
 from collections.abc import AsyncIterator
 
 from prometheus_client import Counter, Gauge
@@ -33,8 +35,11 @@ class Admission:
         self._wait_s = wait_s
 
     @contextlib.asynccontextmanager
-    async def admitted(self) -> AsyncIterator[None]:
+    async def admitted(self, deadline_s: float = math.inf) -> AsyncIterator[None]:
         """Wait for a place, hold it, give it back.
+
+        Args:
+            deadline_s: when it is too late, on the monotonic clock.
 
         Raises:
             Problem: `overloaded`.
@@ -44,7 +49,7 @@ class Admission:
         self._queued += 1
         _QUEUED.inc()
         try:
-            async with asyncio.timeout(self._wait_s):
+            async with asyncio.timeout(min(self._wait_s, deadline_s - time.monotonic())):
                 await self._permits.acquire()
         except TimeoutError:
             raise self._refusal() from None

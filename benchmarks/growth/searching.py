@@ -65,7 +65,7 @@ class _Opened:
 
     def __init__(self, archive: Path) -> None:
         self.snapshot: Snapshot = Snapshots(archive).open(Layout(archive).newest_epoch())
-        (self._share,) = self.snapshot.shares(1)
+        (self._share,) = self.snapshot.partitions.shares(1)
 
     def ask(self, kind: QueryClass, question: Question, *, counting: bool) -> Answer:
         """The ids of the best, and the total if it is counted."""
@@ -86,7 +86,7 @@ class _Opened:
 
     def dated(self, questions: Sequence[Question]) -> list[Question]:
         """The questions, each about some days of which the archive has news."""
-        segments = [executor.segment for leaf in self.snapshot.leaves for executor in leaf.executors]
+        segments = [executor.segment for leaf in self.snapshot.partitions.leaves for executor in leaf.executors]
         random = Random(0)
         found = []
         for question in questions:

@@ -92,7 +92,7 @@ class Broadsheet:
         """As `Engine` says."""
         snapshot = _newest(folder)
         statistics = snapshot.statistics
-        (share,) = snapshot.shares(1)
+        (share,) = snapshot.partitions.shares(1)
 
         def asking(kind: QueryClass) -> Ask:
             counting = kind == "or_total"
@@ -121,7 +121,7 @@ class Broadsheet:
 
     def footprint(self, folder: Path) -> dict[str, int]:
         """As `Engine` says; `segments` of all partitions."""
-        segments = sum(len(leaf.executors) for leaf in _newest(folder).leaves)
+        segments = sum(len(leaf.executors) for leaf in _newest(folder).partitions.leaves)
         return {"size_bytes": folder_bytes(folder), "segments": segments}
 
 
@@ -145,7 +145,9 @@ class Exhaustive:
     def __init__(self, folder: Path) -> None:
         snapshot = _newest(folder)
         self._statistics = snapshot.statistics
-        self.segments: list[Segment] = [segment for leaf in snapshot.leaves for segment in leaf.reader.segments]
+        self.segments: list[Segment] = [
+            segment for leaf in snapshot.partitions.leaves for segment in leaf.reader.segments
+        ]
 
     def execute(self, kind: QueryClass, question: Question) -> list[Matches]:
         """What matches a question of this class, segment by segment."""

@@ -4,17 +4,21 @@ Not here: HTTP, Whoosh's processes (`test_faults.py`), partitions that are damag
 """
 
 import asyncio
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from indexer.routing import partition_of
 from partition.errors import CorruptFile
 from partition.manifest import Layout
+from partition.types import Article
 from search import broker as broker_module
 from search.broker import Broker, Gathered, LeafError
 from search.documents import documents_of
@@ -24,8 +28,8 @@ from search.parsing import parse_query
 from search.pool import WhooshPool
 from search.query import Filters, Query
 from search.share import shared_out
-from search.snapshot import Snapshot
-from tests.archive import PARTITIONS, Archive
+from search.snapshot import PartitionDamagedError, Snapshot, Snapshots
+from tests.archive import PARTITIONS, Archive, publish
 
 QUERY = Query(parse_query('budget OR tariff OR "health care"'), Filters(), "relevance")
 SHORT = Slice(20)
@@ -70,23 +74,50 @@ def gathered(_snapshot: Snapshot, found: Gathered) -> Gathered:
 
 
 def test_a_partition_found_damaged_meanwhile(archive: Archive, opened: Callable[[int], Broker]) -> None:
-    """Between searching and reading what a page shows: the error says so, and the next search leaves it out."""
-    broker = opened(1)
+    """Between searching and reading what a page shows: the page is made again without it, and so are all others."""
+    broker = opened(2)
+    whole = asyncio.run(ask(broker, archive, Slice(1000)))
+    (first, *_) = whole.matches
     error = CorruptFile(archive.root, "a byte is wrong", "index again")
+    made: list[Gathered] = []
 
-    def page(snapshot: Snapshot, found: Gathered) -> None:
-        snapshot.condemn(found.matches[0].partition, error)
+    def page(snapshot: Snapshot, found: Gathered) -> Gathered:
+        if not made:
+            broker.snapshots.condemn(snapshot.manifest.epoch, first.partition, error)
+        made.append(found)
         documents_of(snapshot, found.matches, frozenset({"title"}), frozenset())
+        return found
 
-    async def run() -> Gathered:
+    async def run() -> list[Gathered]:
         epoch, deadline_s = Layout(archive.root).newest_epoch(), time.monotonic() + 60
-        with pytest.raises(LeafError, match="damaged"):
-            await broker.search(epoch, QUERY, SHORT, deadline_s, page)
-        return await ask(broker, archive)
+        found = await broker.search(epoch, QUERY, Slice(1000), deadline_s, page)
+        return [found, await ask(broker, archive, Slice(1000))]
 
-    after = asyncio.run(run())
-    assert list(after.failed.values()) == ["damaged"]
-    assert not {match.partition for match in after.matches} & set(after.failed)
+    for found in asyncio.run(run()):
+        assert found.failed == {first.partition: "damaged"}
+        assert found.matches == [match for match in whole.matches if match.partition != first.partition]
+    assert len(made) == 2
+    damaged = broker.snapshots.open(Layout(archive.root).newest_epoch()).partitions
+    with pytest.raises(PartitionDamagedError):
+        damaged.leaf(first.partition)
+
+
+def test_epochs_that_share_files_share_what_is_known_of_them(archive: Archive, tmp_path: Path) -> None:
+    """A partition found damaged is searched in no open epoch that has it, and in none that is opened later."""
+    root = Path(shutil.copytree(archive.root, tmp_path / "archive"))
+    publish(root, [Article(id="late", title="Late")])
+    mine = partition_of("late", PARTITIONS)
+    other = (mine + 1) % PARTITIONS
+    snapshots = Snapshots(root)
+    first, second = snapshots.open(1), snapshots.open(2)
+    error = CorruptFile(root, "a byte is wrong", "index again")
+    for partition in (mine, other, other):
+        snapshots.condemn(2, partition, error)
+    assert set(first.partitions.damaged) == {other}
+    assert set(second.partitions.damaged) == {mine, other}
+    publish(root, [Article(id="later", title="Later")])
+    third = snapshots.open(3).partitions
+    assert set(third.damaged) == {mine, other} - {partition_of("later", PARTITIONS)}
 
 
 async def ask(broker: Broker, archive: Archive, part: Slice = SHORT, seconds: float = 60) -> Gathered:
@@ -97,7 +128,7 @@ async def ask(broker: Broker, archive: Archive, part: Slice = SHORT, seconds: fl
 
 def leaves_of(broker: Broker, archive: Archive) -> list[Leaf]:
     """The leaves that it searches."""
-    return asyncio.run(broker.open(Layout(archive.root).newest_epoch())).leaves
+    return asyncio.run(broker.open(Layout(archive.root).newest_epoch())).partitions.leaves
 
 
 @pytest.mark.parametrize("threads", [2, 3, 8, 20])
@@ -126,7 +157,7 @@ def test_threads_that_are_busy_are_not_waited_for(
     broker, over = opened(3), threading.Event()
 
     async def run() -> None:
-        busy = [asyncio.create_task(broker._run(time.monotonic() + 60, over.wait)) for _ in range(2)]
+        busy = [asyncio.create_task(broker._run(broker._threads, time.monotonic() + 60, over.wait)) for _ in range(2)]
         found = await ask(broker, archive)
         assert not any(task.done() for task in busy)
         over.set()

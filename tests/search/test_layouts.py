@@ -134,7 +134,7 @@ class Layout:
     def page(self, manifest: RootManifest, query: Query, part: Slice) -> tuple[int, list[Match]]:
         """Scatter and gather in this thread."""
         snapshot = self.snapshots.open(manifest.epoch)
-        answer = Share(snapshot.leaves).search(leaf_query(query, snapshot.statistics, part))
+        answer = Share(snapshot.partitions.leaves).search(leaf_query(query, snapshot.statistics, part))
         assert not answer.failed
         return answer.total, answer.matches
 
@@ -142,7 +142,7 @@ class Layout:
         """All facets."""
         snapshot = self.snapshots.open(manifest.epoch)
         asked = leaf_query(query, snapshot.statistics, Slice(1))._replace(facets=FACETS)
-        answer = Share(snapshot.leaves).search(asked)
+        answer = Share(snapshot.partitions.leaves).search(asked)
         assert not answer.failed
         return answer.counts
 

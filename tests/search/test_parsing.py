@@ -15,12 +15,10 @@ from search.parsing import (
     MAX_BOOST,
     MAX_CLAUSES,
     MAX_DEPTH,
-    MAX_EXPANSIONS,
     MAX_PHRASE_TERMS,
     MAX_QUERY_CHARS,
     MAX_SLOP,
     QueryError,
-    check_prefixes,
     parse_plain,
     parse_query,
 )
@@ -244,21 +242,6 @@ def test_limits(allowed: str, refused: str, said: str) -> None:
     with pytest.raises(QueryError) as error:
         tree(refused)
     assert said in error.value.detail
-
-
-def test_expansions_are_counted_over_the_whole_query() -> None:
-    """So many words may all beginnings together stand for, in all their fields."""
-    sizes = {"aaa": MAX_EXPANSIONS, "bbb": MAX_EXPANSIONS + 1, "ccc": MAX_EXPANSIONS // 4, "ddd": MAX_EXPANSIONS // 4}
-
-    def size(field: str, beginning: str) -> int:
-        assert field in {"title", "text", "body"}
-        return sizes[beginning]
-
-    for allowed in ("title:aaa*", "aaa*", "ccc*", "ccc* ddd*", "title:ccc* OR title:ddd* OR ccc*"):
-        check_prefixes(tree(allowed), size)
-    for refused in ("title:bbb*", "bbb*", "ccc* ddd* title:ccc* title:ddd* body:ccc*", "title:aaa* title:ddd*"):
-        with pytest.raises(QueryError, match="128 are allowed"):
-            check_prefixes(tree(refused), size)
 
 
 @pytest.mark.parametrize(

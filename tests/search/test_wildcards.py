@@ -4,6 +4,7 @@ Not here: Whoosh over our segments in general (`tests/partition/test_whoosh_quer
 (`test_faults.py`).
 """
 
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -16,15 +17,21 @@ from indexer.builder import build_inline
 from indexer.log import EventLog, Submission
 from indexer.projection import Projector, log_path
 from indexer.publisher import IndexerLock, Retention
+from partition.errors import CorruptFile
 from partition.manifest import Layout
 from partition.scoring import ONE
+from partition.segment import Segment
 from partition.types import Article
 from search.exhaustive import Executor
-from search.parsing import MAX_EXPANSIONS, parse_query
-from search.query import Filters
+from search.expansions import MAX_EXPANSIONS
+from search.messages import Matched, MatchRequest
+from search.parsing import parse_query
+from search.query import Filters, Wildcard
 from search.snapshot import Snapshots
+from search.whoosh_process import WhooshServer
 from tests.api_server import ApiServer, problem_of
 from tests.archive import PARTITIONS, Archive, publish
+from tests.search.faults import failed_of, segment_file, without
 
 QUERIES = (
     *("bud?et", "bud*et", "tar*ff", "sen?te AND hou*se", "bud*t OR sto?m", "clim* -tar?ff", "NOT bud*t"),
@@ -42,6 +49,7 @@ def root(archive: Archive, tmp_path_factory: pytest.TempPathFactory) -> Path:
         [Article(id="many", title="Many", body=" ".join(f"word{number}x" for number in range(MAX_EXPANSIONS + 1)))],
     )
     with IndexerLock(root), EventLog(log_path(root), partitions=PARTITIONS) as log:
+        log.append_statistics()  # so that its words are known
         log.append([Submission(article.id, None, b"") for article in archive.articles[5::7]])
         Projector(root, log, build_inline, retention=Retention()).project()
     return root
@@ -60,7 +68,7 @@ def test_whoosh_says_what_the_plain_executor_says(served: ApiServer, root: Path,
     snapshot = Snapshots(root).open(Layout(root).newest_epoch())
     node = parse_query(text)
     expected = {}
-    for leaf in snapshot.leaves:
+    for leaf in snapshot.partitions.leaves:
         for segment in leaf.reader.segments:
             found = Executor(segment, snapshot.statistics, time.monotonic() + 60).execute(node, Filters())
             for docnum in np.flatnonzero(found.mask).tolist():
@@ -75,10 +83,64 @@ def test_whoosh_says_what_the_plain_executor_says(served: ApiServer, root: Path,
 
 def test_words_that_match_are_marked(served: ApiServer) -> None:
     """In snippets, those that the wildcard stands for, and no others that begin like it."""
-    (found,) = served.page({"q": "wor*12x", "fields": "id,snippet"})["data"] or [{"id": None}]
-    assert found["id"] in {None, "many"}
-    snippet = served.page({"q": "title:bud*et", "fields": "snippet", "limit": 1})["data"][0]["snippet"]
-    assert "<mark>" in snippet or "udget" not in snippet
+    (found,) = served.page({"q": "wor*112x", "fields": "id,snippet"})["data"]
+    assert found["id"] == "many"
+    assert re.findall("<mark>(.*?)</mark>", found["snippet"]) == ["word112x"]
+    assert "word111x" in found["snippet"]
+
+
+def test_merging_does_not_change_what_is_too_much(root: Path, tmp_path: Path) -> None:
+    """Words that only withdrawn articles hold count until the next statistics, however segments are merged."""
+    own = Path(shutil.copytree(root, tmp_path / "archive"))
+    with IndexerLock(own), EventLog(log_path(own), partitions=PARTITIONS) as log:
+        log.append([Submission("many", None, b"")])
+        projector = Projector(own, log, build_inline, retention=Retention())
+        projector.project()
+        with ApiServer(own) as server:
+            before = server.search({"q": "wor*x"})
+        projector.project(merge=True)
+        with ApiServer(own) as server:
+            after = server.search({"q": "wor*x"})
+    for response in (before, after):
+        problem_of(response, 400, "query-invalid")
+
+
+def test_a_damaged_partition(served: ApiServer, root: Path, tmp_path: Path) -> None:
+    """Found on opening a file: the partition is named, and the others answer."""
+    first = served.page({"q": "bud*et", "limit": 100, "fields": "id,score"})
+    whole = [item for page in (first, *served.walk(first)) for item in page["data"]]
+    own = Path(shutil.copytree(root, tmp_path / "archive"))
+    path = segment_file(own, 3)
+    with ApiServer(own) as server:
+        path.write_bytes(b"X" + path.read_bytes()[1:])  # in place, before Whoosh's processes have opened it
+        refused = problem_of(server.search({"q": "bud*et", "limit": 99}), 503, "partial-results")
+        assert failed_of(refused) == {3: "damaged"}
+        part = server.page({"q": "bud*et", "limit": 100, "fields": "id,score", "allow_partial": True})
+        assert failed_of(part) == {3: "damaged"}
+        assert part["data"] == without(whole, {3: "damaged"})[:100]
+        assert failed_of(server.page({"q": "budget", "allow_partial": True})) == {3: "damaged"}
+
+
+def test_a_page_that_rots(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found on reading a list: a Whoosh process sets the partition aside, says so, and answers for the others."""
+    epoch = Layout(root).newest_epoch()
+    request = MatchRequest(epoch, (Wildcard("text", "bud*et"),))
+    whole = WhooshServer(root).answer(request)
+    assert isinstance(whole, Matched)
+    rotten, verify = segment_file(root, 3), Segment.verify_list
+
+    def fails(segment: Segment, term: int) -> None:
+        if segment.file.path == rotten:
+            raise CorruptFile(rotten, "the checksum of page 7 does not match", "index again")
+        verify(segment, term)
+
+    server = WhooshServer(root)
+    monkeypatch.setattr(Segment, "verify_list", fails)
+    for _ in range(2):
+        part = server.answer(request)
+        assert isinstance(part, Matched)
+        assert [(found.partition, found.path) for found in part.damaged] == [(3, str(rotten))]
+        assert part.sets == tuple(tuple(one for one in sets if one.partition != 3) for sets in whole.sets)
 
 
 def test_too_many_words(served: ApiServer) -> None:
