@@ -77,6 +77,15 @@ class Event:
     article: Article | None
 
 
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """An error of SQLite is one of the log."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise LogError(f"the event log cannot be used ({error}); put that right and run again") from None
+
+
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
@@ -130,16 +139,19 @@ class EventLog:
         """Release the file."""
         self._db.close()
 
+    @_explained()
     def last_seq(self) -> int:
         """The sequence of the newest event, 0 before the first."""
         row = self._db.execute("SELECT max(seq) FROM event").fetchone()
         return row[0] or 0
 
+    @_explained()
     def live_articles(self) -> int:
         """How many articles are neither withdrawn nor unknown, after the newest event."""
         row = self._db.execute("SELECT live FROM event ORDER BY seq DESC LIMIT 1").fetchone()
         return row[0] if row else 0
 
+    @_explained()
     def created_ms(self, seq: int) -> int:
         """When the event `seq` was logged; 0 for sequence 0."""
         row = self._db.execute("SELECT created_ms FROM event WHERE seq = ?", (seq,)).fetchone()
@@ -153,7 +165,8 @@ class EventLog:
             withdrawal of an article that is not there.
 
         Raises:
-            LogError: it could not be written; nothing was logged.
+            LogError: it could not be written, or perhaps it was. Submitted again, what was not logged is logged, and
+                what was is not logged twice.
         """
         submitted = list(submissions)
         sequences: list[int | None] = []
@@ -206,6 +219,7 @@ class EventLog:
             found.update({row[0]: row[1:] for row in self._db.execute(query, some)})
         return found
 
+    @_explained()
     def append_statistics(self) -> int:
         """Log that a statistics epoch is frozen here; returns its sequence."""
         live = self.live_articles()
@@ -214,11 +228,13 @@ class EventLog:
         )
         return row.lastrowid or 0
 
+    @_explained()
     def statistics_events(self, after: int, through: int) -> list[tuple[int, int]]:
         """(sequence, live articles) of the statistics events in (after, through], oldest first."""
         query = "SELECT seq, live FROM event WHERE kind = 'statistics' AND seq > ? AND seq <= ? ORDER BY seq"
         return self._db.execute(query, (after, through)).fetchall()
 
+    @_explained()
     def pending(self, after: int, through: int) -> dict[int, int]:
         """How many events each partition has in (after, through]; partitions without any are left out."""
         query = (
@@ -232,13 +248,14 @@ class EventLog:
         decompressor = zstandard.ZstdDecompressor()
         where = "FROM event WHERE partition = ? AND seq > ? AND seq <= ?"
         bounds = (partition, after, through)
-        # The index has all of it: no event is read for this.
-        last = dict(self._db.execute(f"SELECT article_id, seq {where} ORDER BY seq", bounds))
-        query = f"SELECT seq, kind, article_id, version, created_ms, body {where} ORDER BY seq"
-        for seq, kind, article_id, version, created_ms, body in self._db.execute(query, bounds):
-            if last[article_id] == seq:
-                article = None if body is None else _decode(decompressor.decompress(body))
-                yield Event(seq, kind, partition, article_id, version, created_ms, article)
+        with _explained():
+            # The index has all of it: no event is read for this.
+            last = dict(self._db.execute(f"SELECT article_id, seq {where} ORDER BY seq", bounds))
+            query = f"SELECT seq, kind, article_id, version, created_ms, body {where} ORDER BY seq"
+            for seq, kind, article_id, version, created_ms, body in self._db.execute(query, bounds):
+                if last[article_id] == seq:
+                    article = None if body is None else _decode(decompressor.decompress(body))
+                    yield Event(seq, kind, partition, article_id, version, created_ms, article)
 
 
 def _make(path: Path, partitions: int) -> None:

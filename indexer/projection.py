@@ -17,6 +17,7 @@ from indexer.log import EventLog, LogError
 from indexer.publisher import Retention, prune, publish
 from indexer.routing import ROUTING_VERSION
 from partition.counting import merge_counts
+from partition.envelope import make_folder
 from partition.manifest import (
     EMPTY_GENERATION,
     FileRecord,
@@ -69,7 +70,7 @@ class Projector:
         self._memory_mb = memory_mb
         self._now_ms = now_ms
         for folder in (self._layout.epochs, self._layout.statistics):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
         prune(self._layout, retention, now_ms=now_ms())
         current = self.current()
         if current and current.applied_seq > log.last_seq():

@@ -1,4 +1,4 @@
-"""Publishing: a new epoch becomes visible by one rename, and old ones go when nobody may still hold a cursor.
+"""Publishing: a new epoch becomes visible by one hard link, and old ones go when nobody may still hold a cursor.
 
 Contract: `publish` is durable when it returns and refuses a number that is taken; everything a manifest names is
 durable before. `prune` removes epochs past retention, then every file that no remaining manifest names, and
@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from partition.envelope import fsync_folder, write_durably
+from partition.envelope import fsync_folder, make_folder, write_durably
 from partition.manifest import Layout, RootManifest, encode_manifest, read_manifest
 
 LOCK_WAIT_S = 5.0
@@ -75,7 +75,7 @@ def publish(layout: Layout, manifest: RootManifest) -> None:
     Raises:
         FileExistsError: an epoch with this number was published before.
     """
-    layout.epochs.mkdir(parents=True, exist_ok=True)
+    make_folder(layout.epochs)
     write_durably(layout.manifest(manifest.epoch), encode_manifest(manifest))
 
 

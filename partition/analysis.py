@@ -24,7 +24,8 @@ from whoosh.lang.stopwords import stoplists
 from partition.kernels.tokens import MAX_WORD_CHARS
 
 _WORD = re.compile(rf"\w{{1,{MAX_WORD_CHARS}}}", re.UNICODE)
-_STEMMER = Stemmer.Stemmer("english", 0)  # no cache of its own: nothing in it changes, so threads may share it
+_STEMMER = Stemmer.Stemmer("english", 0)
+# It may be shared by threads only since it keeps the GIL while it works.
 
 
 def _stem(word: str) -> str:

@@ -22,6 +22,7 @@ import hashlib
 import mmap
 import os
 import struct
+import threading
 import zlib
 from pathlib import Path
 from types import TracebackType
@@ -29,7 +30,7 @@ from typing import NoReturn, Self
 
 import numpy as np
 
-from partition.errors import CorruptFile, MissingFile, TooNewFile, TooOldFile
+from partition.errors import CorruptFile, MissingFile, TooNewFile, TooOldFile, UnreadableFile
 
 MAGIC = b"BRDS"
 PAGE_BYTES = 1 << 14
@@ -47,6 +48,14 @@ def fsync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, with durable names; nothing if it is there."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        fsync_folder(folder.parent)
+
+
 def fsync_file(path: Path) -> None:
     """Make the bytes of `path` durable."""
     handle = os.open(path, os.O_RDONLY)
@@ -57,17 +66,22 @@ def fsync_file(path: Path) -> None:
 
 
 def write_durably(path: Path, content: bytes) -> None:
-    """Write `content` aside, fsync it, give it its name, fsync the folder; fail if the name is taken."""
-    aside = path.with_name(path.name + ".tmp")
-    with aside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    """Write `content` aside, fsync it, give it its name, fsync the folder.
+
+    Raises:
+        FileExistsError: the name is taken.
+        OSError: something failed; the name may be taken all the same, but what has it is complete.
+    """
+    aside = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
+        with aside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
         # A hard link, not a rename: link(2) refuses an existing name, so that two writers cannot both win.
         os.link(aside, path)
     finally:
-        aside.unlink()
+        aside.unlink(missing_ok=True)
     fsync_folder(path.parent)
 
 
@@ -159,7 +173,7 @@ class PagedFile:
             seal: what the manifest says it must be.
 
         Raises:
-            MissingFile, CorruptFile, TooOldFile, TooNewFile: as `errors.py` says.
+            MissingFile, UnreadableFile, CorruptFile, TooOldFile, TooNewFile: as `errors.py` says.
         """
         self.path = path
         mapped = _map(path)
@@ -237,6 +251,8 @@ def _map(path: Path) -> memoryview:
         raise MissingFile(path, "the file is missing", REBUILD) from None
     except ValueError:  # an empty file cannot be mapped
         raise CorruptFile(path, "the file is empty", REBUILD) from None
+    except OSError as error:
+        raise UnreadableFile(path, f"cannot be read ({error.strerror})", "put that right") from None
     if len(mapped) < HEADER_BYTES:
         raise CorruptFile(path, f"{len(mapped)} bytes are too few for a header", REBUILD)
     return mapped

@@ -2,6 +2,7 @@
 
     IndexFileError             every error of this room; carries the path and the cure
     ├── MissingFile            the file or folder is not there
+    ├── UnreadableFile         the system does not let us read it
     ├── CorruptFile            it is there, but its bytes are not those that were written
     ├── TooOldFile             written by an older format that this version no longer reads
     ├── TooNewFile             written by a newer format than this version knows
@@ -27,6 +28,10 @@ class IndexFileError(Exception):
 
 class MissingFile(IndexFileError):  # noqa: N818 - the noun is the name users meet
     """A file that the index names is not there."""
+
+
+class UnreadableFile(IndexFileError):  # noqa: N818 - as above
+    """A file cannot be opened or mapped."""
 
 
 class CorruptFile(IndexFileError):  # noqa: N818 - as above

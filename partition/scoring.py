@@ -8,7 +8,7 @@ the order written here; `tests/reference/` computes the same numbers one by one.
 
 Source: the ranking of Whoosh's BM25F (`whoosh.scoring.BM25F`): per-field BM25, summed, with exact lengths.
 
-Not here: the statistics (`statistics.py`), which clauses of a query count (`search/exhaustive.py`).
+Not here: the statistics (`statistics.py`), which clauses of a query count (`search/plan.py`).
 """
 
 from typing import Any

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from partition.format import SegmentFile
 from partition.kernels.postings import BOUND_STEPS, NORMS
+from partition.kernels.ranking import WINDOW
 from partition.kernels.reading import fill_row, read_list, read_positions
 from partition.kernels.terms import lower_bound
 from partition.manifest import FileRecord
@@ -94,7 +95,7 @@ class Segment:
     @cached_property
     def live_words(self) -> NDArray[np.uint64]:
         """A bit for each docnum, set for those that are not deleted, and zeros up to a whole window of kernels."""
-        bits = np.zeros((self.size + 4095) // 4096 * 4096, np.bool_)
+        bits = np.zeros(-(-self.size // WINDOW) * WINDOW, np.bool_)
         bits[: self.size] = True
         bits[self.dead] = False
         return np.packbits(bits, bitorder="little").view(np.uint64)

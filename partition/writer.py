@@ -18,7 +18,7 @@ import numpy as np
 from partition import documents, format, tombstones  # noqa: A004 - the module is what the word means here
 from partition.build import SegmentBuilder
 from partition.documents import DocumentCodec
-from partition.envelope import fsync_folder
+from partition.envelope import fsync_folder, make_folder
 from partition.manifest import EMPTY_GENERATION, FileRecord, GenerationRecord
 from partition.merge import Source, merge_segments
 from partition.merge_policy import Size, everything_to_merge, segments_to_merge
@@ -110,7 +110,8 @@ class _GenerationWriter:
             elif name.endswith(documents.SUFFIX):
                 self._codecs[name] = DocumentCodec(documents.read_dictionary(base_folder / name, seal=file.seal))
                 self._newest = name
-        folder.mkdir(parents=True)
+        make_folder(folder.parent)
+        folder.mkdir()
         for name in self._records:
             os.link(base_folder / name, folder / name)
         self._base = dict(self._segments)

@@ -22,7 +22,6 @@ from partition.schema import NO_DATE_MS, TEXT_FIELDS
 from partition.scoring import K1, ONE, norms_of
 from partition.segment import Segment, TermList
 from partition.statistics import Statistics
-from search.exhaustive import DeadlineError
 from search.plan import Atom, Beginning, FoundByWhoosh, PhraseWords, Plan, Word
 from search.query import Choice, Filters, Sort, Wildcard
 
@@ -35,6 +34,10 @@ SORTS: dict[Sort, int] = {
 _MAX_MASKS = 64
 _ABOVE = 1.0 + 1e-9
 """Bounds are rounded up by more than doubles can be wrong."""
+
+
+class DeadlineError(Exception):
+    """The time for this query is over."""
 
 
 GivenSets = Mapping[Wildcard, NDArray[np.uint64]]

@@ -1,7 +1,8 @@
 """The plain executor: every clause over every article of a segment, as dense NumPy arrays.
 
 Contract: exact, whatever it costs; memory is a few arrays of the segment's size for each level of the tree. It
-looks at the deadline between clauses. It stays in the tree as the oracle of any faster executor.
+looks at the deadline between clauses. No request comes here: it is the oracle that tests and benchmarks hold the
+executor to.
 
 Not here: what the nodes mean (`query.py`), the order of results (`order.py`).
 """
@@ -18,14 +19,11 @@ from partition.schema import FIELD_BOOSTS, NO_DATE_MS, PARTS, TEXT
 from partition.scoring import constant, contributions
 from partition.segment import Segment
 from partition.statistics import Statistics
+from search.executor import DeadlineError
 from search.query import And, Choice, Every, Filters, Node, Nothing, Or, Phrase, Prefix, Term, Wildcard, pattern_of
 
 Mask = NDArray[np.bool_]
 Scores = NDArray[np.int64]
-
-
-class DeadlineError(Exception):
-    """The time for this query is over."""
 
 
 @dataclass(frozen=True, slots=True)

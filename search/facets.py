@@ -16,10 +16,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from partition.kernels.counting import NONE, count_stretches, count_values
+from partition.kernels.facets import NONE, count_stretches, count_values
 from partition.schema import KEYWORD_FIELDS
-from search.executor import GivenSets, SegmentExecutor
-from search.exhaustive import DeadlineError
+from search.executor import DeadlineError, GivenSets, SegmentExecutor
 from search.plan import Plan
 from search.query import Filters
 
@@ -46,7 +45,7 @@ class Shown(NamedTuple):
 
 
 class _Values(NamedTuple):
-    """The values of a segment's articles, as `kernels/counting.py` wants them."""
+    """The values of a segment's articles, as `kernels/facets.py` wants them."""
 
     ordinals: NDArray[np.uint32]
     ends: NDArray[np.uint32]

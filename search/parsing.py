@@ -12,7 +12,7 @@ Contract: limits are checked before Whoosh sees the text (its parser is quadrati
 raises on some of it); whatever the parser raises becomes a `QueryError`. Equal meanings get equal trees as far as
 spelling goes: case, white space and the order of clauses do not count.
 
-Not here: request parameters (`parameters.py`), execution (`exhaustive.py`).
+Not here: request parameters (`parameters.py`), execution (`executor.py`).
 """
 
 import re

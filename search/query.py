@@ -4,7 +4,7 @@ Contract: immutable, plain, encodable as MessagePack; the meaning of each node i
 `tests/reference/`, and every node yields, for every live article, whether it matches and a fixed-point score.
 A score is the sum of the scores of the matching clauses; an article that does not match has none.
 
-Not here: the syntax users write (`parsing.py`), execution (`exhaustive.py`).
+Not here: the syntax users write (`parsing.py`), execution (`executor.py`).
 """
 
 import re

@@ -3,8 +3,9 @@
 Contract: a function under `kernel(signature)` is compiled, or loaded from the folder, when its module is imported,
 and never again: a call with other types raises TypeError. So a request cannot compile anything. `inlined` functions
 are compiled into the kernels that call them. The folder is `BROADSHEET_KERNELS`, else `broadsheet/kernels` in the
-user's cache folder, else one in the system's temporary folder; below it, the name is a digest of all kernel sources,
-since Numba looks only at the file of the outermost function. Many processes may start at once.
+user's cache folder, else one in the system's temporary folder; below it, the name is a digest of all kernel sources
+and of how they are compiled, since Numba looks only at the file of the outermost function; what has not been used for
+a month is removed. Many processes may start at once.
 
 What lies in the folder is code, as in `__pycache__`: only its owner may write to it. Numba unpickles it, at import
 and not later: so kernels return numbers, since an array to be returned brings its class along, pickled.
@@ -12,36 +13,44 @@ and not later: so kernels return numbers, since an array to be returned brings i
 Not here: the kernels.
 """
 
+import contextlib
 import hashlib
 import os
+import shutil
 import stat
 import tempfile
+import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import llvmlite
 import numba
 from numba import config, types
+
+UNUSED_S = 30 * 86_400
+"""After which compiled kernels of another version are removed."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 u8s = types.Array(types.uint8, 1, "C", readonly=True)
-u16s = types.Array(types.uint16, 1, "C", readonly=True)
 u32s = types.Array(types.uint32, 1, "C", readonly=True)
 u64s = types.Array(types.uint64, 1, "C", readonly=True)
 i32s = types.Array(types.int32, 1, "C", readonly=True)
 i64s = types.Array(types.int64, 1, "C", readonly=True)
 f64s = types.Array(types.float64, 1, "C", readonly=True)
-u8w, u16w, u32w, u64w = types.uint8[::1], types.uint16[::1], types.uint32[::1], types.uint64[::1]
+u8w, u64w = types.uint8[::1], types.uint64[::1]
 i32w, i64w, f64w = types.int32[::1], types.int64[::1], types.float64[::1]
 i64m = types.Array(types.int64, 2, "C", readonly=True)
-f64m = types.Array(types.float64, 2, "C", readonly=True)
 i64w2, f64w2, u64w2 = types.int64[:, ::1], types.float64[:, ::1], types.uint64[:, ::1]
 i64, u64, f64, boolean, void = types.int64, types.uint64, types.float64, types.boolean, types.void
 
 
 def _digest() -> str:
-    digest = hashlib.blake2b(numba.__version__.encode(), digest_size=10)
+    # Numba itself looks at neither of these when it loads what it has compiled.
+    flags = f"{numba.__version__} {llvmlite.__version__} {config.OPT} {config.BOUNDSCHECK}"
+    digest = hashlib.blake2b(flags.encode(), digest_size=10)
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
@@ -69,8 +78,19 @@ def cache_folder() -> Path:
         folder = place / _digest()
         # The place too: whoever owns it can put another folder in the place of ours.
         if _usable(place) and _usable(folder):
+            _remove_unused(place, folder)
             return folder
+    warnings.warn("compiled kernels cannot be kept: set BROADSHEET_KERNELS to a folder of your own", stacklevel=2)
     return Path(tempfile.mkdtemp(prefix="broadsheet-kernels-"))
+
+
+def _remove_unused(place: Path, used: Path) -> None:
+    """Remove the kernels of other versions, as far as that can be done."""
+    with contextlib.suppress(OSError):
+        os.utime(used)
+        for other in place.iterdir():
+            if other.stat().st_mtime < time.time() - UNUSED_S and len(other.name) == len(used.name):
+                shutil.rmtree(other, ignore_errors=True)
 
 
 config.CACHE_DIR = str(cache_folder())

@@ -7,7 +7,7 @@ bitmap with ranks; those of any other are deltas in blocks. Frequencies and posi
 Contract: docnums ascend; a block cursor is the ordinal of a block; `seek` and `find` take the cursor's last place as
 a hint and are right whatever it is.
 
-Not here: scores (`ranking.py`), where rows come from (`partition/postings.py`).
+Not here: scores (`ranking.py`), where rows come from (`partition/segment.py`).
 """
 
 from typing import TYPE_CHECKING
@@ -26,16 +26,15 @@ DENSE_SHARE = 16
 BOUND_STEPS = 255
 """Block maxima of tf / (tf + norm) are kept in so many steps, rounded up."""
 
-AREA, DF, BLOCKS, BITMAP, RANKS, DATA, _SPARE, NORMS = range(8)
+AREA, DF, BLOCKS, BITMAP, RANKS, DATA, _UNUSED, NORMS = range(8)
 """A row: first word of the list, articles on it, blocks, first word of the bitmap (-1 unless dense) and of its ranks,
-first word of the blocks' data, nothing, row of the field's norms."""
+first word of the blocks' data, nothing (eight numbers are a line of the CPU's cache), row of the field's norms."""
 
 _LOW = np.uint64(0xFFFF_FFFF)
 _PLACE = np.uint64((1 << 40) - 1)
 _WIDTH = np.uint64(31)
 _REST = np.uint64(63)
 _WORD = np.uint64(64)
-_SIX = np.uint64(6)
 
 
 @inlined

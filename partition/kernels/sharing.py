@@ -21,9 +21,8 @@ from partition.kernels.clauses import COUNT, FIRST, KIND, WORD, Clauses
 from partition.kernels.jit import allocating, f64w, i64, i64m, i64w, i64w2, kernel, u8s, u64w, void
 from partition.kernels.matching import RELEVANCE, rank_matches
 from partition.kernels.postings import DF, NORMS, row_of
-from partition.kernels.ranking import rank_any, rank_few
-from partition.kernels.terms import lower_bound
-from partition.kernels.top import compare_ids
+from partition.kernels.ranking import WINDOW, WORDS, rank_any, rank_few
+from partition.kernels.terms import compare, lower_bound
 from partition.kernels.views import (
     HELD,
     LATE,
@@ -112,7 +111,7 @@ def find_lists(
         term = lower_bound(keys, ends, terms[s, 0], terms[s, 1], key)
         if term < terms[s, 1]:
             start = np.int64(ends[term - 1]) if term else 0
-            if compare_ids(keys, start, np.int64(ends[term]), key, 0, len(key)) == 0:
+            if compare(keys, start, np.int64(ends[term]), key, 0, len(key)) == 0:
                 ordinals[s] = term
                 area = np.int64(areas[term] & np.uint64((1 << 48) - 1))
                 row_of(area, np.int64(dfs[term]), table[s, SIZE], rows, s)
@@ -156,7 +155,7 @@ def _comes_first(
     doc, other_doc = top.docs[at], other.docs[other_at]
     start = np.int64(one.id_ends[doc - 1]) if doc else 0
     other_start = np.int64(two.id_ends[other_doc - 1]) if other_doc else 0
-    compared = compare_ids(
+    compared = compare(
         one.ids, start, np.int64(one.id_ends[doc]), two.ids, other_start, np.int64(two.id_ends[other_doc])
     )
     return compared * sign < 0
@@ -237,7 +236,7 @@ def rank_words(
         articles = table[s, SIZE]
         segment = _view(table, s)
         view = Lists(_frozen(some_rows[:lists]), some_weights[:lists], some_units[:lists])
-        mask = carray(_pointer(ranges[s, MASK]), ((articles + 4095) // 4096 * 64,), np.uint64)
+        mask = carray(_pointer(ranges[s, MASK]), ((articles + WINDOW - 1) // WINDOW * WORDS,), np.uint64)
         range_ = Range(mask, low, high)
         floor = -np.float64(keys[held - 1]) if pruning and held and held == size else page.floor
         part = Page(page.after, page.after_id, page.counting, floor, page.deadline_ns)

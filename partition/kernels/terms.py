@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 @inlined
-def _compare(
+def compare(
     keys: "NDArray[np.uint8]", start: int, stop: int, text: "NDArray[np.uint8]", text_start: int, text_stop: int
 ) -> int:
-    """Negative, zero or positive as the key sorts before, equals or sorts after the text."""
+    """Negative, zero or positive as the key sorts before, equals or sorts after the text, byte by byte."""
     while start < stop and text_start < text_stop:
         if keys[start] != text[text_start]:
             return np.int64(keys[start]) - np.int64(text[text_start])
@@ -37,7 +37,7 @@ def lower_bound(
     while low < high:
         middle = (low + high) >> 1
         start = np.int64(ends[middle - 1]) if middle else 0
-        if _compare(keys, start, np.int64(ends[middle]), text, 0, len(text)) < 0:
+        if compare(keys, start, np.int64(ends[middle]), text, 0, len(text)) < 0:
             low = middle + 1
         else:
             high = middle
@@ -71,7 +71,7 @@ def group_keys(
         for source in range(len(heads)):
             head = heads[source]
             if head < sources[source + 1] and (
-                best < 0 or _compare(keys, starts[head], ends[head], keys, starts[best], ends[best]) < 0
+                best < 0 or compare(keys, starts[head], ends[head], keys, starts[best], ends[best]) < 0
             ):
                 best = head
         if best < 0:
@@ -81,7 +81,7 @@ def group_keys(
             if (
                 head < sources[source + 1]
                 and ends[head] - starts[head] == ends[best] - starts[best]
-                and _compare(keys, starts[head], ends[head], keys, starts[best], ends[best]) == 0
+                and compare(keys, starts[head], ends[head], keys, starts[best], ends[best]) == 0
             ):
                 groups[head] = count
                 heads[source] += 1

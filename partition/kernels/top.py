@@ -12,24 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from partition.kernels.jit import inlined
+from partition.kernels.terms import compare
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from partition.kernels.views import Page, SegmentView, Top
-
-
-@inlined
-def compare_ids(
-    ids: "NDArray[np.uint8]", start: int, stop: int, others: "NDArray[np.uint8]", other: int, other_stop: int
-) -> int:
-    """Negative, zero or positive as the first id sorts before, equals or sorts after the other, byte by byte."""
-    while start < stop and other < other_stop:
-        if ids[start] != others[other]:
-            return np.int64(ids[start]) - np.int64(others[other])
-        start += 1
-        other += 1
-    return (stop - start) - (other_stop - other)
 
 
 @inlined
@@ -64,10 +50,7 @@ def offer(top: "Top", held: int, key: int, doc: int, segment: "SegmentView", pag
             after_hash = np.uint64(page.after[2])
             if hash_ < after_hash:
                 return held
-            if (
-                hash_ == after_hash
-                and compare_ids(ids, start, stop, page.after_id, 0, len(page.after_id)) * sign <= 0
-            ):
+            if hash_ == after_hash and compare(ids, start, stop, page.after_id, 0, len(page.after_id)) * sign <= 0:
                 return held
     at = held
     while at:
@@ -80,7 +63,7 @@ def offer(top: "Top", held: int, key: int, doc: int, segment: "SegmentView", pag
             if top.hashes[before] == hash_:
                 other = top.docs[before]
                 other_start = np.int64(ends[other - 1]) if other else 0
-                if compare_ids(ids, other_start, np.int64(ends[other]), ids, start, stop) * sign < 0:
+                if compare(ids, other_start, np.int64(ends[other]), ids, start, stop) * sign < 0:
                     break
         at = before
     if at == len(top.keys):

@@ -1,7 +1,8 @@
 """The routes of the web page.
 
-Contract: `/` takes the parameters of `GET /v1/search` and shows its answer, problems included; `/articles/{id}`
-shows one article. Both set a strict Content-Security-Policy.
+Contract: `/` takes the parameters of `GET /v1/search` and shows its answer, problems included; it has its own idea of
+what an answer holds (`fields` and the like). `/articles/{id}` shows one article. Both set a strict
+Content-Security-Policy.
 
 Not here: the templates beside this file, the answers (`search/answers.py`).
 """
@@ -27,6 +28,8 @@ _SECURITY = {
     "base-uri 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "same-origin",
 }
+_OURS = ("fields", "facets", "explain")
+"""Parameters that decide what an answer holds: the page has its own."""
 _SHOWN = ("q", "from", "to", "sort", "section", "source")
 """Parameters that the form shows; a search made elsewhere may have others, which its links keep."""
 
@@ -61,7 +64,7 @@ def page_routes(service_of: ServiceOf) -> list[BaseRoute]:
     stylesheet = files("search.page").joinpath("page.css").read_bytes()
 
     async def search(request: Request) -> Response:
-        given = [(name, text) for name, text in query_pairs(request) if text]
+        given = [(name, text) for name, text in query_pairs(request) if text and name not in _OURS]
         form = {name: next((text for other, text in given if other == name), "") for name in _SHOWN}
         values: dict[str, Any] = {"form": form, "answer": None, "problem": None, "next": None, "prev": None}
         status = 200

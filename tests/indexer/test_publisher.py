@@ -68,7 +68,7 @@ def test_leftovers_are_removed(tmp_path: Path) -> None:
     for leftover in ("partitions/0000/g0000000099/x.segment", "partitions/0002/g0000000002.counts"):
         (tmp_path / leftover).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / leftover).touch()
-    for leftover in ("statistics/000000000009.stat", "statistics/1.stat.tmp", "epochs/000000000002.json.tmp"):
+    for leftover in ("statistics/000000000009.stat", "statistics/1.stat.tmp", "epochs/000000000002.json.7-8.tmp"):
         (tmp_path / leftover).touch()
     with SmallIndex(tmp_path):
         pass

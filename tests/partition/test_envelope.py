@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from partition import envelope
 from partition.envelope import (
     HEADER_BYTES,
     MAGIC,
@@ -19,11 +20,12 @@ from partition.envelope import (
     PagedWriter,
     fsync_file,
     fsync_folder,
+    make_folder,
     read_payload,
     write_durably,
     write_file,
 )
-from partition.errors import CorruptFile, IndexFileError, MissingFile, TooNewFile, TooOldFile
+from partition.errors import CorruptFile, IndexFileError, MissingFile, TooNewFile, TooOldFile, UnreadableFile
 
 KIND, VERSIONS = b"TEST", range(3, 6)
 PAYLOAD = bytes(range(40))
@@ -182,6 +184,35 @@ def test_names_are_never_taken_twice(path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_a_name_that_is_taken_is_not_written_over(path: Path) -> None:
+    """Whoever comes second fails, and leaves nothing behind."""
+    before = path.read_bytes()
+    with pytest.raises(FileExistsError):
+        write_durably(path, b"other")
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """Something else than a file in its place, or in that of its folder."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_bytes(b"x")
+    for path in (tmp_path / "folder", tmp_path / "file" / "inside"):
+        with pytest.raises(UnreadableFile, match=f"{path}: cannot be read"):
+            read_payload(path, KIND, VERSIONS)
+
+
+def test_folders_have_durable_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each that is made is made durable in the one above, from the top; those that are there are left alone."""
+    synced: list[Path] = []
+    monkeypatch.setattr(envelope, "fsync_folder", synced.append)
+    for _ in range(2):
+        make_folder(tmp_path / "a" / "b")
+        assert synced == [tmp_path, tmp_path / "a"]
+    make_folder(tmp_path / "a" / "c")
+    assert synced[2:] == [tmp_path / "a"]
+
+
 def test_a_failed_fsync_is_no_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the disk does not take the bytes, the file does not get its name."""
 
@@ -192,9 +223,9 @@ def test_a_failed_fsync_is_no_success(tmp_path: Path, monkeypatch: pytest.Monkey
     path = tmp_path / "file"
     with pytest.raises(OSError, match="input/output error"):
         write_durably(path, b"content")
-    assert not path.exists()
+    assert not list(tmp_path.iterdir())
     with pytest.raises(OSError, match="input/output error"):
         write_file(tmp_path / "paged", KIND, 4, PAYLOAD)
-    for broken, target in ((fsync_file, tmp_path / "file.tmp"), (fsync_folder, tmp_path)):
+    for broken, target in ((fsync_file, tmp_path / "paged"), (fsync_folder, tmp_path)):
         with pytest.raises(OSError, match="input/output error"):
             broken(target)

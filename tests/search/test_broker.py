@@ -22,7 +22,7 @@ from partition.types import Article
 from search import broker as broker_module
 from search.broker import Broker, Gathered, LeafError
 from search.documents import documents_of
-from search.exhaustive import DeadlineError
+from search.executor import DeadlineError
 from search.leaf import Leaf, Slice
 from search.parsing import parse_query
 from search.pool import WhooshPool

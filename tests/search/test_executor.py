@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 
 from partition.analysis import terms
 from partition.scoring import K1, ONE
-from search.exhaustive import DeadlineError, Executor
-from search.leaf import Match, Slice
+from search.executor import DeadlineError
+from search.exhaustive import Executor
+from search.leaf import Leaf, Match, Slice
 from search.order import Position, sort_keys
 from search.query import And, Filters, Node, Or, Phrase, Prefix, Query, Sort, Term
 from search.share import Share, page_of
@@ -224,6 +225,31 @@ def test_a_deadline_stops_every_kernel(many: ManyArticles, name: str) -> None:
         assert (found.algorithm, found.hits) == (algorithm, expected[:10])
     late = leaf_query(query, many.own.statistics, part, deadline_s=time.monotonic())
     assert Share([many.own.leaf]).search(late) == (0, [], {0: "timeout"}, [], {})
+
+
+@pytest.mark.parametrize("name", ["any of some words", "all of some words", "a phrase", "the newest"])
+def test_a_deadline_between_partitions(many: ManyArticles, name: str) -> None:
+    """Whichever partition is late: it and those after it are named, and count for nothing."""
+    query, _algorithm = NAMED[name]
+    leaves = [Leaf(partition, many.reader, many.own.statistics) for partition in range(60)]
+    (one, share), part = (Share(leaves[:1]), Share(leaves)), Slice(10)
+    total = one.search(leaf_query(query, many.own.statistics, part)).total
+    began_s = time.monotonic()
+    whole = share.search(leaf_query(query, many.own.statistics, part))
+    took_s = time.monotonic() - began_s
+    assert (whole.total, whole.failed) == (60 * total, {})
+    seen = set()
+    for fraction in np.linspace(0.02, 0.98, 60).tolist():
+        asked = leaf_query(query, many.own.statistics, part, time.monotonic() + fraction * took_s)
+        found = share.search(asked)
+        answered = 60 - len(found.failed)
+        seen.add(answered)
+        assert found.failed == dict.fromkeys(range(answered, 60), "timeout")
+        assert found.total == answered * total
+        expected = Share(leaves[:answered]).search(leaf_query(query, many.own.statistics, part))
+        assert found.matches == expected.matches
+        assert found.searches == expected.searches
+    assert seen - {0, 60}, "none was late half-way"
 
 
 def test_a_deadline_stops_the_union_of_many_lists(many: ManyArticles) -> None:

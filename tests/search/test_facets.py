@@ -16,8 +16,9 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from partition.analysis import exact
-from partition.kernels.counting import NONE, count_stretches, count_values
-from search.exhaustive import DeadlineError, Executor
+from partition.kernels.facets import NONE, count_stretches, count_values
+from search.executor import DeadlineError
+from search.exhaustive import Executor
 from search.facets import FACETS, MAX_PERIODS, MAX_SHOWN, added, shown
 from search.leaf import Slice
 from search.query import Every, Filters, Query

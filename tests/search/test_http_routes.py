@@ -209,3 +209,11 @@ def test_empty_archive_is_not_ready_until_something_is_published(tmp_path: Path)
         publish(tmp_path, made_up(30))
         eventually(lambda: server.client.get("/readyz").status_code == 200)
         assert server.page()["total"]["value"] == 30
+
+
+@pytest.mark.parametrize("parameter", ["fields=id", "fields=score", "facets=section", "explain=true"])
+def test_the_page_has_its_own_idea_of_an_answer(server: ApiServer, parameter: str) -> None:
+    """Parameters that decide what an answer holds change nothing on it."""
+    plain = server.client.get("/?q=budget&limit=3")
+    assert plain.status_code == 200
+    assert server.client.get(f"/?q=budget&limit=3&{parameter}").text == plain.text

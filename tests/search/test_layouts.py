@@ -23,12 +23,12 @@ from indexer.projection import Projector, log_path
 from indexer.publisher import Retention
 from partition.analysis import exact, function_terms, terms
 from partition.manifest import RootManifest
+from partition.statistics import Statistics
 from partition.types import Article
-from search.facets import FACETS, Counts
-from search.leaf import Match, Slice
+from search.facets import FACETS, Counts, added
+from search.leaf import LeafAnswer, LeafQuery, Match, Slice, merged
 from search.order import Position
 from search.query import And, Choice, Every, Filters, Node, Nothing, Or, Phrase, Prefix, Query, Term
-from search.share import Share
 from search.snapshot import Snapshots
 from tests.leaf import leaf_query
 from tests.reference.naive import Hit, NaiveIndex
@@ -130,21 +130,28 @@ class Layout:
         self.log = EventLog(log_path(root), partitions=partitions)
         self.projector = Projector(root, self.log, build_inline, retention=Retention(seconds=0))
         self.snapshots = Snapshots(root)
+        self.asked = 0
 
     def page(self, manifest: RootManifest, query: Query, part: Slice) -> tuple[int, list[Match]]:
         """Scatter and gather in this thread."""
-        snapshot = self.snapshots.open(manifest.epoch)
-        answer = Share(snapshot.partitions.leaves).search(leaf_query(query, snapshot.statistics, part))
-        assert not answer.failed
-        return answer.total, answer.matches
+        answers = self._answers(manifest, leaf_query(query, self._statistics(manifest), part))
+        return sum(answer.total for answer in answers), merged((answer.matches for answer in answers), part)
 
     def counts(self, manifest: RootManifest, query: Query) -> Counts:
         """All facets."""
-        snapshot = self.snapshots.open(manifest.epoch)
-        asked = leaf_query(query, snapshot.statistics, Slice(1))._replace(facets=FACETS)
-        answer = Share(snapshot.partitions.leaves).search(asked)
-        assert not answer.failed
-        return answer.counts
+        asked = leaf_query(query, self._statistics(manifest), Slice(1))._replace(facets=FACETS)
+        return added(answer.counts for answer in self._answers(manifest, asked))
+
+    def _statistics(self, manifest: RootManifest) -> Statistics:
+        return self.snapshots.open(manifest.epoch).statistics
+
+    def _answers(self, manifest: RootManifest, asked: LeafQuery) -> list[LeafAnswer]:
+        """Of each share, as if there were another number of threads each time."""
+        self.asked += 1
+        shares = self.snapshots.open(manifest.epoch).partitions.shares(1 + self.asked % 5)
+        answers = [share.search(asked) for share in shares]
+        assert not any(answer.failed for answer in answers)
+        return answers
 
 
 class Layouts(RuleBasedStateMachine):

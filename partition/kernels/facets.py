@@ -13,14 +13,13 @@ import numpy as np
 from partition.kernels.bits import ONE, popcount
 from partition.kernels.clock import passed
 from partition.kernels.jit import boolean, i64, i64s, i64w, kernel, u32s, u64s
+from partition.kernels.ranking import WORDS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NONE = 2**32 - 1
 """The ordinal of no value."""
-_WORDS = 64
-"""Between looks at the clock: a window of 4,096 articles."""
 
 
 @kernel(boolean(u64s, u32s, u32s, i64, i64w))
@@ -43,7 +42,7 @@ def count_values(
     timespec = np.empty(2, np.int64)
     single = len(ends) == 0
     for word in range(len(bitmap)):
-        if word % _WORDS == 0 and passed(deadline_ns, timespec):
+        if word % WORDS == 0 and passed(deadline_ns, timespec):
             return True
         left = bitmap[word]
         while left:
@@ -76,7 +75,7 @@ def count_stretches(
     for stretch in range(len(starts) - 1):
         low, high = starts[stretch], starts[stretch + 1]
         for word in range(low >> 6, (high + 63) >> 6):
-            if looked % _WORDS == 0 and passed(deadline_ns, timespec):
+            if looked % WORDS == 0 and passed(deadline_ns, timespec):
                 return True
             looked += 1
             bits = bitmap[word]
