@@ -54,7 +54,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     builders: Annotated[int, Meta(ge=1, le=64, description="Indexing processes.")] = os.cpu_count() or 1
     memory_mb: Annotated[
         int, Meta(ge=16, le=1 << 20, description="MB that a segment in the making may take in each of them.")
-    ] = 512
+    ] = 1024
     round_articles: Annotated[
         int, Meta(ge=100, le=1_000_000, description="Articles after which bulk indexing publishes an epoch.")
     ] = 100_000

@@ -1,8 +1,9 @@
 """From articles to one segment: analysed by vocabulary, inverted by counting sort, written once.
 
 Contract: `SegmentBuilder` takes articles in any order and writes a segment sorted as `format.py` says. What it holds
-is about three bytes for each byte of text until `write`, which takes as much again; `size_bytes` says how much it is
-now, so that its owner can write in time. Nothing of it depends on chance or on the order of articles.
+is about two bytes for each byte of text until `write`, and up to five then; `size_bytes` says how much that will be,
+so that its owner can write in time. The vocabulary, which is kept from segment to segment, comes on top. Nothing of
+it depends on chance or on the order of articles.
 
 Not here: when a segment is written and what it is called (`writer.py`), merging (`merge.py`).
 """
@@ -115,6 +116,13 @@ class ListsWriter:
         self._file.append("keys", np.frombuffer(b"".join(self._keys), np.uint8))
 
 
+def _emptied(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    """The parts as one, which is all that is left of them."""
+    joined = np.concatenate(parts)
+    parts.clear()
+    return joined
+
+
 def _joined(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
     return np.concatenate([*parts, np.zeros(0, np.int64)])
 
@@ -144,7 +152,7 @@ class SegmentBuilder:
         self._tokens: tuple[list[NDArray[np.int32]], ...] = tuple([] for _ in POSITION_FIELDS)
         self._counts: tuple[list[NDArray[np.int64]], ...] = tuple([] for _ in POSITION_FIELDS)
         self.size_bytes = 0
-        """Of what it holds, roughly, with what writing will take."""
+        """Of what it holds, with what writing it will take, roughly and rather too much."""
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -166,7 +174,7 @@ class SegmentBuilder:
             encoded = text.encode()
             pending.append(encoded)
             self._pending_bytes += len(encoded)
-        self.size_bytes += 3 * len(raw) + 500
+        self.size_bytes += 5 * len(raw) + 500
         if self._pending_bytes > _ANALYSE_BYTES:
             self._analyse()
 
@@ -197,8 +205,7 @@ class SegmentBuilder:
         published_ms = np.array(self._published_ms, np.int64)
         hashes = np.array(self._hashes, np.uint64)
         order = np.lexsort((~hashes, published_ms))
-        tokens = [np.concatenate(parts) for parts in self._tokens]
-        counts = [np.concatenate(parts) for parts in self._counts]
+        tokens, counts = ([_emptied(parts) for parts in kind] for kind in (self._tokens, self._counts))
         lengths = {name: found[order] for name, found in zip(POSITION_FIELDS, counts, strict=True)}
         lengths[TEXT] = sum(
             (weight * lengths[name] for name, weight in PARTS.items()), np.zeros(len(order), np.int64)

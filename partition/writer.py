@@ -26,8 +26,8 @@ from partition.segment import Segment, open_segment
 from partition.types import Article
 from partition.vocabulary import Vocabulary
 
-DEFAULT_MEMORY_MB = 512
-"""What the articles of one segment may take in memory while it is made."""
+DEFAULT_MEMORY_MB = 1024
+"""What the articles of one segment may take in memory while it is made and written."""
 
 
 @dataclass(frozen=True, slots=True)

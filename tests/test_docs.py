@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 import typer.main
+from prometheus_client import REGISTRY
 
 from broadsheet import __version__
 from broadsheet.app import PROBES
 from broadsheet.cli import app
 from broadsheet.settings import PREFIX, Settings
+from search.parameters import SEARCH
 from search.routes import OPERATIONS
 from web.openapi import document
+from web.parameters import Parameter
 from web.problems import TYPES
 
 REPOSITORY = Path(__file__).parents[1]
@@ -107,3 +110,16 @@ def test_every_route_is_documented(path: str) -> None:
 def test_every_problem_is_documented(slug: str) -> None:
     """Every type of problem that the API answers."""
     assert f"`{slug}`" in _documentation()
+
+
+@pytest.mark.parametrize("parameter", SEARCH, ids=lambda parameter: parameter.name)
+def test_every_parameter_is_documented(parameter: Parameter) -> None:
+    """In a row of its own, with its example."""
+    rows = re.findall(rf"^\| `{parameter.name}` \|.*$", _documentation(), re.MULTILINE)
+    assert any(parameter.example is None or f"`{parameter.name}=" in row for row in rows)
+
+
+@pytest.mark.parametrize("name", sorted(one.name for one in REGISTRY.collect() if one.name.startswith("broadsheet_")))
+def test_every_metric_is_documented(name: str) -> None:
+    """By its name, as Prometheus shows it."""
+    assert re.search(rf"`{name}(_total|_seconds)?`", _documentation())

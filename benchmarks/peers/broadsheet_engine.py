@@ -36,7 +36,7 @@ from search.snapshot import Snapshot, Snapshots
 PATIENCE_S = 60.0
 
 
-MEMORY_MB = 1024
+MEMORY_MB = 2048
 """A partition becomes one segment, as it would by merging."""
 
 

@@ -1,7 +1,9 @@
 """Writer and reader: what was indexed is what is read, exactly, whatever was deleted and merged on the way."""
 
+import random
 import shutil
 import tempfile
+import tracemalloc
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,13 +12,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from partition.build import SegmentBuilder
 from partition.check import check_lists
 from partition.counting import count_partition
+from partition.documents import DocumentCodec
 from partition.errors import MissingFile
 from partition.merge_policy import FACTOR, MAX_DEAD
 from partition.reader import PartitionReader
 from partition.schema import TEXT_FIELDS
 from partition.statistics import Statistics, TermCounts
+from partition.types import Article
 from partition.vocabulary import Vocabulary
 from partition.writer import Put, Withdraw
 from tests.archive import made_up
@@ -227,3 +232,24 @@ def test_a_reader_serves_several_threads(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as threads:
         for answer in threads.map(lambda _: found(reader), range(8)):
             assert answer == {one: expected(put) for one, put in chain.models[1].items()}
+
+
+def test_a_builder_knows_what_it_takes(tmp_path: Path) -> None:
+    """Neither what it holds nor the peak of writing it is more than it says, nor less than half."""
+    words = [f"word{number}" for number in range(2000)]
+    random_ = random.Random(1)
+    articles = [
+        Article(id=f"a{number}", title="", body=" ".join(random_.choices(words, k=1500))) for number in range(1000)
+    ]
+    vocabulary = Vocabulary()
+    for traced in (False, True):  # the first makes the vocabulary
+        if traced:
+            tracemalloc.start()
+        builder = SegmentBuilder(vocabulary, DocumentCodec())
+        for one in articles:
+            builder.add(one, version=1, indexed_ms=0)
+        builder.prepare()
+        builder.write(tmp_path / f"{traced}.segment", None)
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert builder.size_bytes / 2 < peak_bytes < builder.size_bytes

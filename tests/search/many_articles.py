@@ -27,7 +27,7 @@ from search.leaf import Leaf
 from search.query import And, Choice, Every, Filters, Node, Or, Phrase, Prefix, Query, Term
 
 ARTICLES = 56_000
-MEMORY_MB = 36
+MEMORY_MB = 50
 """Holds not half of the articles: they become three segments."""
 CHANGED = 5_000
 DAY_MS = 86_400_000
