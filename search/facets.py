@@ -9,6 +9,7 @@ date are in no period. Memory is a number for each value that an article holds, 
 Not here: which articles match (`executor.py`), names of parameters (`parameters.py`).
 """
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -28,6 +29,8 @@ FACETS = (*KEYWORD_FIELDS, *PERIODS)
 MAX_SHOWN = 10
 """Values of a field."""
 MAX_PERIODS = 1000
+_NAMES = 1000
+"""Values that are read between looks at the clock."""
 
 Counts = Mapping[str, Counter[str]]
 """Facet to value to articles."""
@@ -106,9 +109,13 @@ class FacetCounter:
         counts = np.zeros(len(terms), np.int64)
         if count_values(bitmap, ordinals, ends, deadline_ns, counts):
             raise DeadlineError
+        by_name: Counter[str] = Counter()
         held = np.flatnonzero(counts)
-        names = (self._segment.key(terms[ordinal]).decode() for ordinal in held.tolist())
-        return Counter(dict(zip(names, counts[held].tolist(), strict=True)))
+        for nth, (ordinal, count) in enumerate(zip(held.tolist(), counts[held].tolist(), strict=True)):
+            if nth % _NAMES == 0 and time.monotonic_ns() > deadline_ns:
+                raise DeadlineError
+            by_name[self._segment.key(terms[ordinal]).decode()] = count
+        return by_name
 
     def _values_of(self, field: str) -> _Values:
         ordinals, ends = self._segment.value_ordinals(field)
@@ -137,6 +144,9 @@ class FacetCounter:
 
 def added(counts: Iterable[Counts]) -> Counts:
     """The sums of some counts."""
+    counts = [one for one in counts if one]
+    if len(counts) == 1:
+        return counts[0]
     sums: dict[str, Counter[str]] = {}
     for one in counts:
         for facet, by_value in one.items():

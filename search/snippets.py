@@ -102,13 +102,11 @@ def _likely(wanted: frozenset[str]) -> _Wanted:
         for written in (beginning, beginning.capitalize(), beginning.upper()):
             variants.add(written.encode().lower())
     ordered = sorted(variants - {b""})
-    firsts = np.zeros(256, np.uint8)
-    for variant in ordered:
-        firsts[variant[0]] = firsts[variant[:1].upper()[0]] = 1
+    firsts = sorted({variant[0] | 32 for variant in ordered})
     return _Wanted(
         np.frombuffer(b"".join(ordered), np.uint8),
         np.cumsum([len(variant) for variant in ordered], dtype=np.int64),
-        firsts,
+        np.array(firsts, np.uint8),
         tuple(pattern_of(word) for word in wanted if _WILDCARD.search(word)),
     )
 

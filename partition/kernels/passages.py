@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from partition.kernels.bits import ONE, popcount
 from partition.kernels.jit import allocating, i64, i64s, i64w, i64w2, inlined, kernel, u8s, u8w, void
 from partition.kernels.tokens import MAX_WORD_CHARS
 
@@ -89,6 +90,23 @@ def _form(
     return different
 
 
+@inlined
+def _mark_likely(text: "NDArray[np.uint8]", firsts: "NDArray[np.uint8]", likely: "NDArray[np.uint8]") -> None:
+    """Set `likely`, zeros, where a byte follows one that ends no ASCII word character and is like one of `firsts`.
+
+    Plain arithmetic on bytes, of which the compiler does dozens at a time; what is like it is rather too much.
+    """
+    for nth in range(len(firsts)):
+        first = firsts[nth]
+        for at in range(len(text)):
+            likely[at] |= np.uint8((text[at] | np.uint8(32)) == first)
+    for at in range(1, len(text)):
+        previous = text[at - 1]
+        letter = np.uint8(np.uint8((previous | np.uint8(32)) - np.uint8(97)) < np.uint8(26))
+        digit = np.uint8(np.uint8(previous - np.uint8(48)) < np.uint8(10))
+        likely[at] &= ~(letter | digit | np.uint8(previous == np.uint8(95)))
+
+
 @kernel(i64(u8s, i64s, u8s, u8s, u8s, i64s, u8s, i64w2, i64w2, i64w))
 def find_words(
     text: "NDArray[np.uint8]",
@@ -108,7 +126,7 @@ def find_words(
         text, text_ends: some texts in UTF-8, one after the other, and where each ends.
         lower, letters: as `tokens.tokenize` takes them.
         beginnings, ends: bytes, ASCII letters in lower case, and where each ends.
-        firsts: shape (256,): the first bytes of beginnings, ASCII letters in both cases, are not 0.
+        firsts: the different first bytes of beginnings, each with its bit 32 set.
         found: shape (texts * most, 3): receives where each word begins and ends, and its form; of a text the first
             `most` words are found.
         forms: shape (texts * most, 2): receives a place of each form.
@@ -120,16 +138,25 @@ def find_words(
     slots = np.full(FORM_SLOTS, -1, np.int64)
     most = len(found) // max(1, len(text_ends))
     count, different = 0, 0
+    likely = np.zeros((len(text) + 7) // 8 * 8, np.uint8)
+    _mark_likely(text, firsts, likely)
+    eights = likely.view(np.uint64)
     first = 0
     for nth_text in range(len(text_ends)):
         stop, full = text_ends[nth_text], count + most
+        if first < stop:
+            likely[first] = 1
         at = first
         while at < stop and count < full:
-            if not firsts[text[at]]:
-                at += 1
+            left = eights[at >> 3] >> np.uint64(8 * (at & 7))
+            if left == 0:
+                at = (at | 7) + 1
                 continue
+            at += np.int64(popcount((left & (~left + ONE)) - ONE)) >> 3
+            if at >= stop:
+                break
             previous = text[at - 1] if at > first else np.uint8(0)
-            if lower[previous] == 0 and (previous < 0x80 or _size(text, _before(text, at), lower, letters) == 0):
+            if previous < 0x80 or _size(text, _before(text, at), lower, letters) == 0:
                 start = 0
                 for nth in range(len(ends)):
                     length = ends[nth] - start
