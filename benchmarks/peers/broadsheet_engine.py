@@ -5,9 +5,10 @@ tags and others) are indexed and stored too, everything is checksummed and fsync
 epoch is published. The log itself is the archive's history, not its index, and is left out.
 
 Contract: everything that this package knows of the engine underneath is in this file. Each question is parsed and
-planned from its text; nothing that a kept plan could answer is skipped.
+planned from its text, each time anew. What a share remembers of the lists of words that were asked before it does
+remember, as in production; every engine is asked every question once before it is timed.
 
-Not here: the broker and its processes, HTTP.
+Not here: the broker and its threads, HTTP.
 """
 
 import time

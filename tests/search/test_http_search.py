@@ -83,7 +83,7 @@ def test_everything_by_default(server: ApiServer, archive: Archive) -> None:
     ],
 )
 def test_ranking_is_that_of_the_plain_index(server: ApiServer, naive: NaiveIndex, text: str, sort: str) -> None:
-    """Ids, scores, order and totals over eight partitions in two processes are those of one naive loop."""
+    """Ids, scores, order and totals over eight partitions are those of one naive loop."""
     page = server.page({"q": text, "sort": sort, "limit": 100, "fields": "id,score"})
     expected = hits(naive, text, sort)
     assert [(item["id"], item["score"] * ONE) for item in page["data"]] == [
