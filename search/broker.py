@@ -26,7 +26,7 @@ from partition.errors import CorruptFile, IndexFileError, MissingFile
 from search.expansions import check_expansions
 from search.facets import Counts, added
 from search.leaf import Given, LeafAnswer, LeafQuery, Match, SegmentSearch, Slice, merged
-from search.messages import Broken, EpochGone, Matched, MatchRequest, Parsed, ParseRequest, Refused, Reply
+from search.messages import Broken, Damaged, EpochGone, Matched, MatchRequest, Parsed, ParseRequest, Refused, Reply
 from search.parsing import QueryError
 from search.plan import Plan, postings_of
 from search.pool import WhooshPool
@@ -157,15 +157,15 @@ class Broker:
         if not self.snapshots.is_open(epoch):
             # Not by the threads that search: all others would wait for the files of one epoch.
             await self._run(None, deadline_s, self.snapshots.open, epoch)
-        given = await self._given(epoch, query.node, deadline_s)
-        arguments = (epoch, query, part, deadline_s, given, facets, page)
+        given, damaged = await self._given(epoch, query.node, deadline_s)
+        arguments = (epoch, query, part, deadline_s, given, damaged, facets, page)
         return await self._run(self._threads, deadline_s, self._search, *arguments)
 
-    async def _given(self, epoch: int, node: Node, deadline_s: float) -> Given:
-        """What Whoosh must find, found."""
+    async def _given(self, epoch: int, node: Node, deadline_s: float) -> tuple[Given, tuple[Damaged, ...]]:
+        """What Whoosh must find, found, and what it could not look into."""
         nodes = tuple(dict.fromkeys(without_kernel(node)))
         if not nodes:
-            return {}
+            return {}, ()
         await self._run(self._threads, deadline_s, self._check, epoch, node)
         _BY_WHOOSH.inc()
         reply = await self._pool.ask(MatchRequest(epoch, nodes), deadline_s)
@@ -173,16 +173,13 @@ class Broker:
             reply = await self._pool.ask(MatchRequest(epoch, nodes), deadline_s)
         answered = _sound(reply)
         assert isinstance(answered, Matched)
-        for found in answered.damaged:
-            error = CorruptFile(Path(found.path), found.problem, found.cure)
-            self.snapshots.condemn(epoch, found.partition, error)
         given: dict[tuple[int, int], dict[Wildcard, Any]] = {}
         for wildcard, sets in zip(nodes, answered.sets, strict=True):
             for one in sets:
                 # Kernels want whole windows.
                 words = np.frombuffer(one.bits.ljust(-(-len(one.bits) // 512) * 512, b"\0"), np.uint64)
                 given.setdefault((one.partition, one.segment), {})[wildcard] = words
-        return given
+        return given, answered.damaged
 
     def _check(self, epoch: int, node: Node) -> None:
         check_expansions(node, self.snapshots.open(epoch).statistics)
@@ -194,6 +191,7 @@ class Broker:
         part: Slice,
         deadline_s: float,
         given: Given,
+        damaged: tuple[Damaged, ...],
         facets: tuple[str, ...],
         page: Callable[[Snapshot, Gathered], T],
     ) -> T:
@@ -204,11 +202,14 @@ class Broker:
         # Facets look at everything that matches once more.
         postings = postings_of(plan, snapshot.manifest.articles) * (2 if facets else 1)
         width = min(self._width, 1 + postings // SHARE_POSTINGS)
+        for one in damaged:
+            error = CorruptFile(Path(one.path), one.problem, one.cure)
+            self.snapshots.condemn(snapshot, one.partition, error)
         while True:
             try:
                 return page(snapshot, self._gather(snapshot, asked, width))
             except PartitionDamagedError as found:  # each time one partition less is left
-                self.snapshots.condemn(epoch, found.partition, found.error)
+                self.snapshots.condemn(snapshot, found.partition, found.error)
 
     def _gather(self, snapshot: Snapshot, asked: LeafQuery, width: int) -> Gathered:
         partitions = snapshot.partitions
@@ -250,14 +251,15 @@ class Broker:
         return await self._run(self._threads, deadline_s, self._find, epoch, partition, article_id)
 
     def _find(self, epoch: int, partition: int, article_id: str) -> dict[str, Any] | None:
+        snapshot = self.snapshots.open(epoch)
         try:
-            leaf = self.snapshots.open(epoch).partitions.leaf(partition)
+            leaf = snapshot.partitions.leaf(partition)
             place = leaf.reader.find(article_id) if leaf else None
             return leaf.reader.stored(*place) if leaf and place else None
         except PartitionDamagedError:
             raise LeafError("damaged") from None
         except CorruptFile as error:
-            self.snapshots.condemn(epoch, partition, error)
+            self.snapshots.condemn(snapshot, partition, error)
             raise LeafError("damaged") from None
 
 

@@ -48,9 +48,10 @@ class Scrubber:
 
     def scrub(self, epoch: int, partition: int) -> None:
         """Read one partition of an epoch."""
-        for leaf in self._snapshots.open(epoch).partitions.leaves:
+        snapshot = self._snapshots.open(epoch)
+        for leaf in snapshot.partitions.leaves:
             if leaf.partition == partition:
                 try:
                     leaf.reader.verify()
                 except IndexFileError as error:
-                    self._snapshots.condemn(epoch, partition, error)
+                    self._snapshots.condemn(snapshot, partition, error)

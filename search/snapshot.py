@@ -143,22 +143,20 @@ class Snapshots:
         """Whether opening it takes no time."""
         return epoch in self._open
 
-    def condemn(self, epoch: int, partition: int, error: IndexFileError) -> None:
+    def condemn(self, snapshot: Snapshot, partition: int, error: IndexFileError) -> None:
         """A partition was found damaged: no epoch that shares its files searches it any more."""
         with self._opening:
-            found = self._open.get(epoch)
-            leaf = (
-                next((leaf for leaf in found.partitions.leaves if leaf.partition == partition), None)
-                if found
-                else None
+            folder = next(
+                (one.reader.folder for one in snapshot.partitions.leaves if one.partition == partition), None
             )
-            if leaf is None:  # somebody else said so already
+            if folder is None:  # somebody else said so already
                 return
-            self._damaged[leaf.reader.folder] = error
-            for snapshot in self._open.values():
-                if leaf.reader.folder in {other.reader.folder for other in snapshot.partitions.leaves}:
-                    snapshot.partitions = snapshot.partitions.without(partition, error)
+            self._damaged[folder] = error
+            for other in {snapshot, *self._open.values()}:
+                if folder in {leaf.reader.folder for leaf in other.partitions.leaves}:
+                    other.partitions = other.partitions.without(partition, error)
         _DAMAGED.inc()
+        epoch = snapshot.manifest.epoch
         _log.error("partition is damaged", partition=partition, epoch=epoch, reason=str(error))
 
     def _read(self, epoch: int) -> Snapshot:
@@ -174,12 +172,12 @@ class Snapshots:
             if not record.generation:
                 continue
             key = partition, record.generation, frozen.name
+            folder = self._layout.generation(partition, record.generation)
             try:
+                if folder in self._damaged:
+                    raise self._damaged[folder]
                 leaf = self._leaves.get(key)
                 if leaf is None:
-                    folder = self._layout.generation(partition, record.generation)
-                    if folder in self._damaged:
-                        raise self._damaged[folder]
                     reader = PartitionReader(folder, record)
                     leaf = self._leaves[key] = Leaf(partition, reader, planner.statistics)
                 leaves.append(leaf)

@@ -83,7 +83,7 @@ def test_a_partition_found_damaged_meanwhile(archive: Archive, opened: Callable[
 
     def page(snapshot: Snapshot, found: Gathered) -> Gathered:
         if not made:
-            broker.snapshots.condemn(snapshot.manifest.epoch, first.partition, error)
+            broker.snapshots.condemn(snapshot, first.partition, error)
         made.append(found)
         documents_of(snapshot, found.matches, frozenset({"title"}), frozenset())
         return found
@@ -112,12 +112,16 @@ def test_epochs_that_share_files_share_what_is_known_of_them(archive: Archive, t
     first, second = snapshots.open(1), snapshots.open(2)
     error = CorruptFile(root, "a byte is wrong", "index again")
     for partition in (mine, other, other):
-        snapshots.condemn(2, partition, error)
+        snapshots.condemn(second, partition, error)
     assert set(first.partitions.damaged) == {other}
     assert set(second.partitions.damaged) == {mine, other}
     publish(root, [Article(id="later", title="Later")])
     third = snapshots.open(3).partitions
     assert set(third.damaged) == {mine, other} - {partition_of("later", PARTITIONS)}
+    elsewhere = Snapshots(root).open(3)  # as one that is no longer kept open
+    snapshots.condemn(elsewhere, 0, error)
+    assert 0 in elsewhere.partitions.damaged
+    assert 0 in snapshots.open(3).partitions.damaged
 
 
 async def ask(broker: Broker, archive: Archive, part: Slice = SHORT, seconds: float = 60) -> Gathered:
