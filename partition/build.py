@@ -146,7 +146,8 @@ class SegmentBuilder:
         self._hashes: list[int] = []
         self._published_ms: list[int] = []
         self._modified_ms: list[int] = []
-        self._values: tuple[list[list[str]], ...] = tuple([] for _ in KEYWORD_FIELDS)
+        # Of tuples, which the garbage collector stops looking into; of as many lists it would look into each.
+        self._values: tuple[list[tuple[str, ...]], ...] = tuple([] for _ in KEYWORD_FIELDS)
         self._pending: tuple[list[bytes], ...] = tuple([] for _ in POSITION_FIELDS)
         self._pending_bytes = 0
         self._tokens: tuple[list[NDArray[np.int32]], ...] = tuple([] for _ in POSITION_FIELDS)
@@ -276,7 +277,7 @@ def _weighted(
     return joined, counts
 
 
-def _keyword_lists(name: str, column: list[list[str]]) -> tuple[FieldLists, "Values"]:
+def _keyword_lists(name: str, column: list[tuple[str, ...]]) -> tuple[FieldLists, "Values"]:
     """Invert one keyword field; positions do not matter."""
     counts = np.array([len(values) for values in column], np.int64)
     flat = [value.encode() for value in chain.from_iterable(column)]

@@ -58,7 +58,7 @@ def texts_of(article: Article) -> tuple[str, ...]:
     return article.title, article.body, "\n".join(article.authors)
 
 
-def values_of(article: Article) -> tuple[list[str], ...]:
+def values_of(article: Article) -> tuple[tuple[str, ...], ...]:
     """The values of `KEYWORD_FIELDS`, each once, sorted."""
     return (
         _one(article.section),
@@ -69,13 +69,10 @@ def values_of(article: Article) -> tuple[list[str], ...]:
     )
 
 
-def _one(value: str) -> list[str]:
+def _one(value: str) -> tuple[str, ...]:
     found = exact(value)
-    return [found] if found else []
+    return (found,) if found else ()
 
 
-def _whole(values: Sequence[str]) -> list[str]:
-    if not values:
-        return []
-    found = sorted({exact(value) for value in values})
-    return found if found[0] else found[1:]
+def _whole(values: Sequence[str]) -> tuple[str, ...]:
+    return tuple(sorted({found for value in values if (found := exact(value))})) if values else ()
