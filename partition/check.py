@@ -1,21 +1,32 @@
-"""The check of an epoch: every byte, every article, every number the manifest states.
+"""The check of an epoch: every byte, article and posting, and every number that the manifest states of its files.
 
-Contract: reads everything and changes nothing; raises the first thing that is wrong as `IndexFileError`.
+Contract: reads everything and changes nothing; raises the first thing that is wrong as `IndexFileError`. What has
+passed answers as the lists say: pruning loses no article, a position is one of its article, filters and facets count
+what is listed.
 
-Not here: mending (an index is built again from its log).
+Not here: mending (an index is built again from its log), how lists are read (`lists.py`).
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
+from typing import NoReturn
 
+import numpy as np
+from numpy.typing import NDArray
+
+from partition.build import average_of
+from partition.envelope import REBUILD
 from partition.errors import CorruptFile
-from partition.manifest import GenerationRecord, Layout, RootManifest
+from partition.kernels.postings import BOUND_STEPS
+from partition.lists import Lists, lists_of
+from partition.manifest import EMPTY_GENERATION, FileRecord, GenerationRecord, Layout, RootManifest
 from partition.reader import PartitionReader, verify_file
-from partition.schema import TEXT_FIELDS
+from partition.schema import COLUMNS, KEYWORD_FIELDS, POSITION_FIELDS, SCHEMA_VERSION, TEXT_FIELDS
+from partition.scoring import norms_of
 from partition.segment import Segment
 from partition.statistics import Statistics
-
-_CURE = "build the index again from its articles"
+from partition.tombstones import SUFFIX
 
 
 def check_epoch(
@@ -35,18 +46,32 @@ def check_epoch(
     Raises:
         IndexFileError: what is wrong, where, and what to do.
     """
+    path = layout.manifest(manifest.epoch)
+    if manifest.schema_version != SCHEMA_VERSION:
+        raise CorruptFile(path, f"schema version {manifest.schema_version} instead of {SCHEMA_VERSION}", REBUILD)
     frozen = manifest.statistics_file
     Statistics(layout.statistics / frozen.name, seal=frozen.seal)
+    _check_size(path, layout.statistics, frozen)
     for partition, record in enumerate(manifest.partitions):
         if record.generation:
             folder = layout.generation(partition, record.generation)
             for file in record.files:
                 verify_file(folder, file)
-            _check_articles(folder, record, partition, partition_of, len(manifest.partitions))
+                _check_size(path, folder, file)
+            _check_partition(folder, record, partition, partition_of, len(manifest.partitions))
+        elif record != EMPTY_GENERATION:
+            raise CorruptFile(path, f"partition {partition} is of generation 0 and yet not empty", REBUILD)
         checked(partition, record)
 
 
-def _check_articles(
+def _check_size(manifest: Path, folder: Path, file: FileRecord) -> None:
+    size_bytes = (folder / file.name).stat().st_size
+    if size_bytes != file.size_bytes:
+        problem = f"says that {folder / file.name} has {file.size_bytes:,} bytes instead of {size_bytes:,}"
+        raise CorruptFile(manifest, problem, REBUILD)
+
+
+def _check_partition(
     folder: Path,
     record: GenerationRecord,
     partition: int,
@@ -56,48 +81,131 @@ def _check_articles(
     reader = PartitionReader(folder, record)
     seen: set[str] = set()
     for ordinal, segment in enumerate(reader.segments):
+        _check_tombstones(segment)
+        check_lists(segment)
         for docnum in segment.live.nonzero()[0].tolist():
             article_id = segment.article_id(docnum)
-            stored = reader.stored(ordinal, docnum)
-            if stored["id"] != article_id or article_id in seen:
-                raise CorruptFile(folder, f"article {article_id!r} is there twice or mixed up", _CURE)
+            if reader.stored(ordinal, docnum).get("id") != article_id or article_id in seen:
+                raise CorruptFile(folder, f"article {article_id!r} is there twice or mixed up", REBUILD)
             if partition_of(article_id, partitions) != partition:
-                raise CorruptFile(folder, f"article {article_id!r} belongs to another partition", _CURE)
+                raise CorruptFile(folder, f"article {article_id!r} belongs to another partition", REBUILD)
             if segment.find(article_id) != docnum:
-                raise CorruptFile(folder, f"article {article_id!r} cannot be found by its id", _CURE)
+                raise CorruptFile(folder, f"article {article_id!r} cannot be found by its id", REBUILD)
             seen.add(article_id)
-        check_lists(segment)
-    if len(seen) != record.articles:
-        raise CorruptFile(folder, f"{len(seen)} articles instead of {record.articles}", _CURE)
+    dead = sum(len(segment.dead) for segment in reader.segments)
+    for found, stated, what in (
+        (len(seen), record.articles, "articles"),
+        (dead, record.tombstones, "tombstones"),
+        (len(reader.segments), record.segments, "segments"),
+    ):
+        if found != stated:
+            raise CorruptFile(folder, f"{found} {what} instead of {stated}", REBUILD)
+
+
+def _check_tombstones(segment: Segment) -> None:
+    dead = segment.dead
+    if len(dead) and not (bool((dead[1:] > dead[:-1]).all()) and dead[-1] < segment.size):
+        raise CorruptFile(segment.file.path.with_suffix(SUFFIX), "it deletes articles that are not there", REBUILD)
 
 
 def check_lists(segment: Segment) -> None:
-    """Read every posting list of a segment and compare it with what is said of it.
+    """Read all of a segment but its stored articles, and compare each part with the others.
 
     Raises:
         CorruptFile
     """
-    totals = segment.file.section("totals")
+    _check_directory(segment)
+    published_ms, hashes = segment.published_ms, segment.hashes
+    same = published_ms[1:] == published_ms[:-1]
+    if not ((published_ms[1:] > published_ms[:-1]) | (same & (hashes[1:] <= hashes[:-1]))).all():
+        _refuse(segment, "its articles are out of order")
+    for field in segment.fields:
+        first, last = segment.fields[field]["terms"]
+        for before, key in pairwise(map(segment.key, range(first, last))):
+            if before >= key:
+                _refuse(segment, f"the list of {key!r} in {field} makes no sense")
+        if field in TEXT_FIELDS:
+            _check_text(segment, field)
+        else:
+            _check_keywords(segment, field)
+
+
+def _refuse(segment: Segment, problem: str) -> NoReturn:
+    raise CorruptFile(segment.file.path, problem, REBUILD)
+
+
+def _check_directory(segment: Segment) -> None:
+    """Fields, their terms, and how long each section is, as `format.py` and the schema have them."""
+    reached = 0
     for field, about in segment.fields.items():
         first, last = about["terms"]
-        lengths = segment.length(field) if field in TEXT_FIELDS else None
-        words = 0
-        before = b""
-        for term in range(first, last):
-            key = segment.key(term)
-            docs, tfs = segment.read(segment.list_at(term))
-            sound = (
-                (term == first or before < key)
-                and len(docs) > 0
-                and docs[0] >= 0
-                and docs[-1] < segment.size
-                and bool((docs[1:] > docs[:-1]).all())
-                and bool((tfs > 0).all())
-                and int(tfs.sum()) == totals[term]
-            )
-            if not sound:
-                raise CorruptFile(segment.file.path, f"the list of {key!r} in {field} makes no sense", _CURE)
-            words += int(totals[term])
-            before = key
-        if lengths is not None and words != int(lengths.sum(dtype="i8")):
-            raise CorruptFile(segment.file.path, f"the lengths of {field} do not add up", _CURE)
+        if first != reached or last < first or about["positions"] != (field in POSITION_FIELDS):
+            _refuse(segment, f"the directory is wrong about {field}")
+        reached = last
+    if set(segment.fields) != {*TEXT_FIELDS, *KEYWORD_FIELDS}:
+        _refuse(segment, "its fields are not those of the schema")
+    by_term = dict.fromkeys(("areas", "dfs", "totals", "key_ends"), reached)
+    columns = [f"column/{name}" for name in COLUMNS]
+    by_article = dict.fromkeys(("id_ends", "by_hash", "stored_ends", *columns), segment.size)
+    for name, entries in (by_term | by_article).items():
+        if len(segment.file.section(name)) != entries:
+            _refuse(segment, f"{name} has not {entries} entries")
+    for name in ("key", "id", "stored"):
+        ends = segment.file.section(f"{name}_ends")
+        content = segment.file.section(name if name == "stored" else f"{name}s")
+        if (ends[1:] < ends[:-1]).any() or (ends[-1] if len(ends) else 0) != len(content):
+            _refuse(segment, f"{name}_ends makes no sense")
+
+
+def _check_text(segment: Segment, field: str) -> None:
+    """Lists against lengths: what stands in each article, where, and how much a block can add."""
+    lengths, average = segment.length(field).astype(np.int64), segment.fields[field]["average"]
+    if not isinstance(average, float) or not average > 0.0:
+        _refuse(segment, f"{field} has no average")
+    norms = norms_of(lengths, average)
+    words, places = np.zeros(segment.size, np.int64), np.zeros(segment.size, np.int64)
+    for lists in lists_of(segment, field):
+        most = np.maximum.reduceat(lists.tfs / (lists.tfs + norms[lists.docs]), lists.blocks)
+        _check_bounds(segment, field, lists, np.ceil(most * BOUND_STEPS).astype(np.int64))
+        np.add.at(words, lists.docs, lists.tfs)
+        if segment.fields[field]["positions"]:
+            docs = np.repeat(lists.docs, lists.tfs)
+            if not (lists.positions < lengths[docs]).all():
+                _refuse(segment, f"a position in {field} lies outside its article")
+            np.add.at(places, docs, lists.positions)
+    if not np.array_equal(words, lengths):
+        _refuse(segment, f"the lengths of {field} do not add up")
+    # Every word stands somewhere else: the positions of an article are 0, 1, 2 and so on, whose sum is known.
+    if segment.fields[field]["positions"] and not np.array_equal(places, lengths * (lengths - 1) // 2):
+        _refuse(segment, f"the positions of {field} do not add up")
+    if average != average_of(lengths):
+        _refuse(segment, f"the average of {field} is not that of its lengths")
+
+
+def _check_bounds(segment: Segment, field: str, lists: Lists, needed: NDArray[np.int64]) -> None:
+    """A bound that is higher than needed costs time; one that is lower costs articles."""
+    firsts = np.searchsorted(lists.blocks, lists.starts)
+    stated = (segment.areas[lists.terms.start : lists.terms.stop] >> np.uint64(48)).astype(np.int64)
+    sound = np.logical_and.reduceat(needed <= lists.bounds, firsts)
+    sound &= stated == np.maximum.reduceat(lists.bounds, firsts)
+    if not sound.all():
+        key = segment.key(lists.terms[int(sound.argmin())])
+        _refuse(segment, f"the bounds of {key!r} in {field} are not those of its postings")
+
+
+def _check_keywords(segment: Segment, field: str) -> None:
+    """Lists against values, which filters and facets are answered from."""
+    first, last = segment.fields[field]["terms"]
+    docs = [np.empty(0, np.int32)]
+    for lists in lists_of(segment, field):
+        _check_bounds(segment, field, lists, np.full(len(lists.bounds), BOUND_STEPS))
+        docs.append(lists.docs)
+    docnums = np.concatenate(docs)
+    ordinals = np.repeat(np.arange(last - first, dtype=np.int32), segment.dfs[first:last])
+    listed = ordinals[np.argsort(docnums, kind="stable")]
+    values, counts = segment.values(field)
+    held = np.bincount(docnums, minlength=segment.size)
+    if not (np.array_equal(values, listed) and np.array_equal(counts, held)):
+        _refuse(segment, f"the values of {field} are not those of its lists")
+    if segment.fields[field]["average"] is not None:
+        _refuse(segment, f"{field} has an average, and is not scored")

@@ -20,7 +20,7 @@ from indexer.projection import Projector, log_path
 from indexer.publisher import Retention
 from indexer.routing import partition_of
 from partition.check import check_epoch
-from partition.manifest import Layout, RootManifest, read_manifest
+from partition.manifest import Layout, RootManifest, encode_manifest, read_manifest
 from partition.reader import PartitionReader
 from partition.types import Article
 
@@ -103,6 +103,11 @@ def newest(root: Path) -> RootManifest:
     """The newest epoch of an archive."""
     layout = Layout(root)
     return read_manifest(layout, layout.newest_epoch())
+
+
+def claim(root: Path, manifest: RootManifest) -> None:
+    """Replace a manifest by another, whose checksum is right."""
+    Layout(root).manifest(manifest.epoch).write_bytes(encode_manifest(manifest))
 
 
 def contents(root: Path, epoch: int | None = None) -> dict[str, dict[str, Any]]:
