@@ -10,9 +10,13 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from orjson import JSONDecodeError
+from zstandard import ZstdError
+
 from partition import documents, format, tombstones  # noqa: A004 - the module is what the word means here
 from partition.documents import DocumentCodec, read_dictionary
-from partition.envelope import PagedFile
+from partition.envelope import REBUILD, PagedFile
+from partition.errors import CorruptFile
 from partition.manifest import FileRecord, GenerationRecord
 from partition.segment import open_segment
 
@@ -70,9 +74,22 @@ class PartitionReader:
             segment.file.verify_all()
 
     def stored(self, segment: int, docnum: int) -> dict[str, Any]:
-        """A stored article: the fields of `Article`, `version` and `indexed_ms`."""
+        """A stored article: the fields of `Article`, `version` and `indexed_ms`.
+
+        Raises:
+            CorruptFile: also when the bytes are those that were written, and yet no article.
+        """
         chosen = self.segments[segment]
-        return self._codec(chosen.file.directory["dictionary"]).read(chosen.frame(docnum))
+        path, dictionary = chosen.file.path, chosen.file.directory["dictionary"]
+        if dictionary is not None and dictionary not in self._dictionaries:
+            raise CorruptFile(path, f"its dictionary {dictionary!r} is not there", REBUILD)
+        try:
+            stored = self._codec(dictionary).read(chosen.frame(docnum))
+        except (ZstdError, JSONDecodeError) as error:
+            raise CorruptFile(path, f"stored article {docnum} cannot be read ({error})", REBUILD) from error
+        if not isinstance(stored, dict):
+            raise CorruptFile(path, f"stored article {docnum} is no article", REBUILD)
+        return stored
 
     def _codec(self, dictionary: str | None) -> DocumentCodec:
         codecs = self._own.codecs

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from indexer.routing import partition_of
 from partition.build import SegmentBuilder
 from partition.check import check_epoch
+from partition.documents import DocumentCodec
 from partition.errors import CorruptFile, IndexFileError, MissingFile, TooNewFile
 from partition.format import SegmentFile, SegmentWriter
 from partition.manifest import FileRecord, GenerationRecord, Layout, read_manifest
+from partition.reader import PartitionReader
 from partition.schema import TEXT_FIELDS
 from partition.statistics import write_statistics
 from partition.vocabulary import Vocabulary
@@ -208,6 +210,43 @@ def test_segments_that_make_no_sense_are_found(root: Path) -> None:
         CorruptFile, match=r"0\.segment: the list of b'.*' in text makes no sense; build the index again"
     ):
         _check(root)
+
+
+@pytest.mark.parametrize(
+    ("frame", "dictionary", "problem"),
+    [
+        (b"no Zstandard", None, r"stored article 3 cannot be read \(.*\)"),
+        (DocumentCodec().compress(b"no JSON"), None, r"stored article 3 cannot be read \(.*\)"),
+        (DocumentCodec().compress(b'["no article"]'), None, "stored article 3 is no article"),
+        (DocumentCodec().compress(b"{}"), None, None),
+        (None, "absent.dictionary", "its dictionary 'absent.dictionary' is not there"),
+    ],
+    ids=["no frame", "no JSON", "no article", "another article", "no dictionary"],
+)
+def test_stored_articles_that_are_none_are_found(
+    root: Path, frame: bytes | None, dictionary: str | None, problem: str | None
+) -> None:
+    """Under whatever checksum: the check and whoever reads it for an answer get an error that names the segment."""
+    articles = [one for one in made_up(30) if partition_of(one.id, 3) == 0]
+
+    def write(folder: Path) -> list[FileRecord]:
+        builder = SegmentBuilder(Vocabulary(), None)
+        for at, one in enumerate(articles):
+            builder.add(replace(one, published_ms=at), version=1, indexed_ms=0)
+        builder.prepare()
+        builder._frames[3] = frame or builder._frames[3]
+        return [builder.write(folder / "0.segment", dictionary)]
+
+    _claim_partition(root, write, len(articles))
+    if problem is None:
+        with pytest.raises(CorruptFile, match=f"article '{articles[3].id}' is there twice or mixed up"):
+            _check(root)
+        return
+    with pytest.raises(CorruptFile, match=rf"0\.segment: {problem}; build the index again"):
+        _check(root)
+    reader = PartitionReader(Layout(root).generation(0, 99), newest(root).partitions[0])
+    with pytest.raises(CorruptFile, match=rf"0\.segment: {problem}; build the index again"):
+        reader.stored(0, 3)
 
 
 def test_older_epochs_can_be_checked(root: Path) -> None:
