@@ -5,7 +5,9 @@ Processes that must compile do so with a small copy of the package, so that it t
 Not here: what kernels compute.
 """
 
+import ast
 import os
+import pkgutil
 import shutil
 import subprocess
 import sys
@@ -20,7 +22,6 @@ from numba import types
 from numba.core.dispatcher import Dispatcher
 
 import partition.kernels
-import search.leaf  # noqa: F401 - imports all kernels
 from partition.kernels import jit
 from tests.commands import environment
 
@@ -249,18 +250,33 @@ def _is_kernel(value: Any, module: ModuleType) -> bool:
     return dispatcher.__module__ == module.__name__ and not dispatcher._can_compile
 
 
+_MODULES: list[ModuleType] = [
+    pkgutil.resolve_name(f"partition.kernels.{found.name}") for found in pkgutil.iter_modules([str(SOURCES)])
+]
 _KERNELS: dict[str, Any] = {
-    name: value
-    for module_name, module in sys.modules.items()
-    if module_name.startswith("partition.kernels.")
-    for name, value in vars(module).items()
-    if _is_kernel(value, module)
+    name: value for module in _MODULES for name, value in vars(module).items() if _is_kernel(value, module)
 }
+
+
+def _declared(module: ModuleType) -> list[str]:
+    """The functions of a module under `@kernel`, by its source."""
+    tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    return [
+        one.name for one in functions if any(ast.unparse(mark).startswith("kernel(") for mark in one.decorator_list)
+    ]
+
+
+def test_every_kernel_is_looked_at() -> None:
+    """What a source declares is found, whoever imports its module."""
+    assert len(_MODULES) == len(list(SOURCES.glob("*.py"))) - 1
+    declared = [name for module in _MODULES for name in _declared(module)]
+    assert sorted(declared) == sorted(_KERNELS)
+    assert {"encode_terms", "merge_runs", "read_list", "lower_bound", "tokenize", "rank_matches"} <= set(declared)
 
 
 def test_kernels_are_compiled_ahead_for_one_signature() -> None:
     """And run without the GIL, in strict floating point, and return no object that would have to be unpickled."""
-    assert {"encode_terms", "merge_runs", "read_list", "lower_bound", "tokenize", "rank_matches"} <= set(_KERNELS)
     for kernel in _KERNELS.values():
         assert len(kernel.signatures) == 1
         assert kernel.targetoptions["nogil"]
