@@ -1,15 +1,33 @@
-"""Scoring: arrays and plain floats agree to the last bit."""
+"""Scoring: arrays, kernels and plain floats agree to the last bit."""
 
+from typing import Any
+
+import numba
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
+from partition.kernels.ranking import ROUND, contribution
+from partition.schema import FIELD_BOOSTS
 from partition.scoring import FRACTION_BITS, K1, ONE, B, constant, contributions, norms_of
+from partition.statistics import inverse_document_frequency
+from search.parsing import MAX_BOOST, MAX_CLAUSES
 
 _tf = st.integers(1, 10**6)
 _matches = st.lists(st.tuples(_tf, st.integers(1, 10**7)), max_size=40)
 _weights = st.floats(1e-6, 1e4)
 _averages = st.floats(1e-3, 1e6)
+
+
+_HEAVIEST = MAX_CLAUSES * MAX_BOOST * max(FIELD_BOOSTS.values()) * inverse_document_frequency(10**12, 1)
+"""The weight of the rarest word of a trillion articles, said and boosted as often and as much as a query may."""
+
+
+@numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]  # as kernels call it: in a loop over a block
+def _in_a_loop(weight: float, tfs: Any, norms: Any, added: Any) -> None:
+    for at in range(len(tfs)):
+        added[at] = contribution(weight, np.float64(tfs[at]), norms[at])
 
 
 def _plain(tf: int, length: int, weight: float, average_length: float) -> int:
@@ -53,6 +71,39 @@ def test_scores_do_not_depend_on_their_neighbours(
     whole = _scores(matches, weight, average_length)
     parts = [*_scores(matches[:cut], weight, average_length), *_scores(matches[cut:], weight, average_length)]
     assert whole == parts
+
+
+def _by_kernels(weight: float, tfs: list[int], norms: list[float]) -> list[float]:
+    added: NDArray[np.float64] = np.empty(len(tfs))
+    _in_a_loop(weight, np.array(tfs, np.int32), np.array(norms, np.float64), added)
+    scores: list[float] = added.tolist()
+    return scores
+
+
+@given(
+    postings=st.lists(st.tuples(_tf, st.floats(K1 * (1 - B), 1e9)), min_size=1, max_size=40),
+    weight=st.floats(0.0, _HEAVIEST, exclude_min=True),
+)
+@example(postings=[(10**6, K1 * (1 - B))], weight=_HEAVIEST)
+def test_kernels_round_as_plain_floats_do(postings: list[tuple[int, float]], weight: float) -> None:
+    """Adding a large number and taking it away again is `round`, up to the largest weight that a query can have."""
+    expected = [round(weight * (float(tf) * (K1 + 1.0) / (float(tf) + norm)) * 16777216) for tf, norm in postings]
+    assert _by_kernels(weight, [tf for tf, _norm in postings], [norm for _tf_, norm in postings]) == expected
+    assert max(expected) < ROUND / 3, "below 2^51, where this is so"
+
+
+@given(whole=st.integers(0, int(_HEAVIEST * ONE)))
+@example(whole=0)
+@example(whole=1)
+def test_kernels_round_ties_to_even(whole: int) -> None:
+    """Exactly in the middle between two numbers, the even one is taken, as `round` and NumPy do."""
+    norm = K1 + 1.0 - 1.0
+    assert 1.0 * (K1 + 1.0) / (1.0 + norm) == 1.0, "one occurrence adds the weight itself"
+    weight = (whole + 0.5) / ONE
+    assert weight * ONE == whole + 0.5
+    assert _by_kernels(weight, [1], [norm]) == [whole + whole % 2]
+    lengths = np.array([100.0])
+    assert contributions(np.ones(1), lengths, weight=weight, average_length=100.0).tolist() == [whole + whole % 2]
 
 
 @given(tf=_tf, length=st.integers(1, 10**7), weight=_weights, average_length=_averages)
