@@ -1,12 +1,15 @@
 """The architecture, held: who may import whom, where packages are fenced in, what every file owes its reader."""
 
 import ast
+import re
 import sys
 import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -28,7 +31,7 @@ INSTALLED = ("partition", "indexer", "search", "cache", "web", "broadsheet")
 
 THIRD_PARTIES: dict[str, set[str]] = {
     "partition": {"Stemmer", "llvmlite", "numba", "numpy", "orjson", "whoosh", "zstandard"},
-    "cache": {"aiocache", "cachebox", "prometheus_client", "redis", "zstandard"},
+    "cache": {"aiocache", "cachebox", "prometheus_client", "redis"},
     "web": {"jinja2", "markupsafe", "msgspec", "orjson", "prometheus_client", "starlette", "structlog"},
     "loadtests": {"gevent", "locust"},
 }
@@ -44,9 +47,29 @@ FENCES: dict[str, tuple[str, ...]] = {
     ),
     "aiocache": ("cache/backends.py",),
     "redis": ("cache/backends.py",),
+    "cachebox": ("cache/backends.py",),
     "typer": ("broadsheet/cli.py",),
+    "whoosh": (
+        *("partition/analysis.py", "partition/whoosh_*.py"),
+        *("search/parsing.py", "search/whoosh_process.py"),
+    ),
 }
 """Packages that only these files may import; tests and benchmarks may import everything."""
+
+SPELLINGS = {
+    "Stemmer": "PyStemmer",
+    "jinja2": "Jinja",
+    "markupsafe": "MarkupSafe",
+    "numba": "Numba",
+    "numpy": "NumPy",
+    "rich": "Rich",
+    "typer": "Typer",
+    "whoosh": "Whoosh",
+}
+"""Packages that documents write otherwise."""
+
+EVERYWHERE = {"prometheus_client", "starlette", "structlog"}
+"""Packages that the table of imports leaves to the text below it."""
 
 RUNS_CODE_FROM_DATA = {"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve"}
 MEANINGLESS = {"common", "data", "helper", "helpers", "info", "manager", "misc", "util", "utils"}
@@ -106,6 +129,42 @@ def test_fenced_packages_stay_in_their_fences() -> None:
         if module.parts[0] in INSTALLED
         for package in _imports(module)
         if package in FENCES and not any(module.match(pattern) for pattern in FENCES[package])
+    ] == []
+
+
+def _page(name: str) -> str:
+    return (REPOSITORY / name).read_text(encoding="utf-8")
+
+
+def _third_parties(room: str) -> set[str]:
+    imported = {package for module in _modules() if module.parts[0] == room for package in _imports(module)}
+    return imported - set(MAY_IMPORT) - sys.stdlib_module_names - EVERYWHERE
+
+
+@pytest.mark.parametrize("room", INSTALLED)
+def test_the_table_of_imports_is_right(room: str) -> None:
+    """A room's row in ARCHITECTURE.md names the rooms that it may import, and the packages that it does."""
+    (row,) = re.findall(rf"^\| \[`{room}/`\]\(.*\) \| (.*) \| (.*) \|$", _page("ARCHITECTURE.md"), re.MULTILINE)
+    rooms, packages = row
+    every = set(INSTALLED) - {room} if rooms.startswith("every room;") else set()
+    assert every | set(re.findall(r"`(\w+)`", rooms)) == MAY_IMPORT[room]
+    known = {package for one in INSTALLED for package in _third_parties(one)}
+    named = {package for package in known if re.search(rf"\b{SPELLINGS.get(package, package)}\b", packages)}
+    assert named == _third_parties(room)
+
+
+@pytest.mark.parametrize(("page", "depth"), [("ARCHITECTURE.md", 9), ("README.md", 2)])
+def test_every_module_is_named(page: str, depth: int) -> None:
+    """ARCHITECTURE.md leads to each, README.md to those that lie in a room itself, by link or by a pattern."""
+    text = _page(page)
+    patterns = re.findall(r"`([\w/]+/\w*\*\.py)`", text)
+    assert [
+        str(module)
+        for module in _modules()
+        if module.parts[0] in INSTALLED
+        and len(module.parts) <= depth
+        and f"]({module})" not in text
+        and not any(module.match(pattern) for pattern in patterns)
     ] == []
 
 
