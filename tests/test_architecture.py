@@ -6,7 +6,9 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from functools import cache
+from io import StringIO
 from pathlib import Path
+from tokenize import COMMENT, generate_tokens
 from typing import Any
 
 import pytest
@@ -188,6 +190,31 @@ def test_every_module_has_its_sign() -> None:
             if not before or not last.startswith("Not here: "):
                 wrong.append(f"{module}: end its docstring with a paragraph `Not here: ...`")
     assert wrong == []
+
+
+def _prose(module: Path) -> Iterator[str]:
+    """What a module says to its readers: comments, docstrings, and the texts below attributes."""
+    source = _page(str(module))
+    yield from (token.string for token in generate_tokens(StringIO(source).readline) if token.type == COMMENT)
+    for node in ast.walk(_tree(module)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            yield node.value.value
+
+
+def _is_there(name: str, module: Path) -> bool:
+    folders = [REPOSITORY / folder for folder in module.parents]
+    rooms = [REPOSITORY / room for room in MAY_IMPORT if "/" in name]
+    return any([*folder.glob(name)] for folder in folders + rooms)
+
+
+def test_files_that_are_named_are_there() -> None:
+    """A name in prose is that of a file beside the module or above it, or, with its folder, in any room."""
+    assert [
+        f"{module}: there is no {name}"
+        for module in _modules()
+        for name in re.findall(r"[\w.*][\w./*-]*\.(?:py|md)\b", "\n".join(_prose(module)))
+        if not _is_there(name, module)
+    ] == []
 
 
 def test_every_test_says_what_it_shows() -> None:
