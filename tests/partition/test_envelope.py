@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import stat
 import struct
 import zlib
 from pathlib import Path
@@ -229,3 +230,25 @@ def test_a_failed_fsync_is_no_success(tmp_path: Path, monkeypatch: pytest.Monkey
     for broken, target in ((fsync_file, tmp_path / "paged"), (fsync_folder, tmp_path)):
         with pytest.raises(OSError, match="input/output error"):
             broken(target)
+
+
+def test_a_folder_that_is_not_synced_is_no_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file has its name by then, and is whole, but the name may be gone after a power cut: so it raises."""
+    sync = os.fsync
+
+    def fail_folders(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EIO, "input/output error")
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", fail_folders)
+    durable, paged = tmp_path / "durable", tmp_path / "paged"
+    with pytest.raises(OSError, match="input/output error"):
+        write_durably(durable, b"content")
+    assert list(tmp_path.iterdir()) == [durable]
+    assert durable.read_bytes() == b"content"
+    with pytest.raises(FileExistsError):
+        write_durably(durable, b"again")
+    with pytest.raises(OSError, match="input/output error"):
+        write_file(paged, KIND, 4, PAYLOAD)
+    assert bytes(read_payload(paged, KIND, VERSIONS)) == PAYLOAD
