@@ -24,7 +24,7 @@ _HEAVIEST = MAX_CLAUSES * MAX_BOOST * max(FIELD_BOOSTS.values()) * inverse_docum
 """The weight of the rarest word of a trillion articles, said and boosted as often and as much as a query may."""
 
 
-@numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]  # as kernels call it: in a loop over a block
+@numba.njit("void(f8, i4[::1], f8[::1], f8[::1])", error_model="numpy")  # type: ignore[untyped-decorator]  # as kernels call it: in a loop over a block
 def _in_a_loop(weight: float, tfs: Any, norms: Any, added: Any) -> None:
     for at in range(len(tfs)):
         added[at] = contribution(weight, np.float64(tfs[at]), norms[at])
