@@ -216,7 +216,7 @@ def serve(
             port=settings.port,
             workers=settings.workers,
             loop="uvloop",
-            http="httptools",
+            http="broadsheet.protocol:BoundedProtocol",
             access_log=False,  # it halves throughput
             log_level="warning",
             server_header=False,

@@ -23,7 +23,7 @@ import numpy as np
 from prometheus_client import Counter
 
 from partition.errors import CorruptFile, IndexFileError, MissingFile
-from search.expansions import check_expansions
+from search.expansions import check_beginnings
 from search.facets import Counts, added
 from search.leaf import Given, LeafAnswer, LeafQuery, Match, SegmentSearch, Slice, merged
 from search.messages import Broken, Damaged, EpochGone, Matched, MatchRequest, Parsed, ParseRequest, Refused, Reply
@@ -124,9 +124,10 @@ class Broker:
             QueryError: it cannot be executed.
             LeafError
         """
-        reply = await self._pool.ask(ParseRequest(text), (time.monotonic() + deadline_s) / 2)
+        half_s = (time.monotonic() + deadline_s) / 2
+        reply = await self._pool.ask(ParseRequest(text, half_s), half_s)
         if isinstance(reply, Broken):  # any other process will do
-            reply = await self._pool.ask(ParseRequest(text), deadline_s)
+            reply = await self._pool.ask(ParseRequest(text, deadline_s), deadline_s)
         answered = _sound(reply)
         assert isinstance(answered, Parsed)
         return answered.node
@@ -166,11 +167,11 @@ class Broker:
         nodes = tuple(dict.fromkeys(without_kernel(node)))
         if not nodes:
             return {}, ()
-        await self._run(self._threads, deadline_s, self._check, epoch, node)
         _BY_WHOOSH.inc()
-        reply = await self._pool.ask(MatchRequest(epoch, nodes), deadline_s)
+        request = MatchRequest(epoch, nodes, deadline_s)
+        reply = await self._pool.ask(request, deadline_s)
         if reply == Broken("died") and time.monotonic() < deadline_s:
-            reply = await self._pool.ask(MatchRequest(epoch, nodes), deadline_s)
+            reply = await self._pool.ask(request, deadline_s)
         answered = _sound(reply)
         assert isinstance(answered, Matched)
         given: dict[tuple[int, int], dict[Wildcard, Any]] = {}
@@ -180,9 +181,6 @@ class Broker:
                 words = np.frombuffer(one.bits.ljust(-(-len(one.bits) // 512) * 512, b"\0"), np.uint64)
                 given.setdefault((one.partition, one.segment), {})[wildcard] = words
         return given, answered.damaged
-
-    def _check(self, epoch: int, node: Node) -> None:
-        check_expansions(node, self.snapshots.open(epoch).statistics)
 
     def _search(
         self,
@@ -196,7 +194,7 @@ class Broker:
         page: Callable[[Snapshot, Gathered], T],
     ) -> T:
         snapshot = self.snapshots.open(epoch)
-        check_expansions(query.node, snapshot.statistics)
+        check_beginnings(query.node, snapshot.statistics)
         plan = snapshot.plan(query.node)
         asked = LeafQuery(plan, query.filters, query.sort, part, deadline_s, given, facets)
         # Facets look at everything that matches once more.

@@ -11,7 +11,7 @@ from typing import Any
 from partition.errors import IndexFileError
 from search.leaf import Match
 from search.snapshot import PartitionDamagedError, Snapshot
-from search.snippets import snippets
+from search.snippets import MAX_SCANNED_CHARS, snippets
 
 
 def documents_of(
@@ -28,12 +28,15 @@ def documents_of(
     Raises:
         PartitionDamagedError
     """
-    stored = [_stored(snapshot, match) for match in matches]
-    documents = [{name: one[name] for name in fields if name in one} for one in stored]
-    if "snippet" in fields:
-        made = snippets([one["body"] or one["summary"] for one in stored], words)
-        for document, snippet in zip(documents, made, strict=True):
-            document["snippet"] = snippet
+    documents, texts = [], []
+    for match in matches:
+        # One at a time: an article may have megabytes, of which a page seldom shows any.
+        stored = _stored(snapshot, match)
+        documents.append({name: stored[name] for name in fields if name in stored})
+        if "snippet" in fields:
+            texts.append((stored["body"] or stored["summary"])[:MAX_SCANNED_CHARS])
+    for document, snippet in zip(documents, snippets(texts, words), strict=True) if texts else ():
+        document["snippet"] = snippet
     return documents
 
 

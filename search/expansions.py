@@ -7,7 +7,7 @@ Not here: limits that the text of a query shows (`parsing.py`), which articles m
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from partition.statistics import Statistics
@@ -18,26 +18,38 @@ MAX_EXPANSIONS = 128
 """Words that all beginnings of a query may stand for, and all wildcards."""
 
 
-def check_expansions(node: Node, statistics: Statistics) -> None:
-    """Refuse beginnings and wildcards that stand for too many words of the archive, as its statistics know them.
+def check_beginnings(node: Node, statistics: Statistics) -> None:
+    """Refuse beginnings that stand for too many words of the archive, as its statistics know them.
 
     Raises:
         QueryError
     """
-    beginnings = wildcards = 0
+    expansions = 0
     left = [node]
     while left:
         node = left.pop()
         left += children_of(node)
         if isinstance(node, Prefix):
-            beginnings += statistics.prefix_size(node.field, node.text)
-        elif isinstance(node, Wildcard):
-            wildcards += sum(1 for _ in islice(_words_like(node, statistics), MAX_EXPANSIONS + 1))
-        else:
-            continue
-        if max(beginnings, wildcards) > MAX_EXPANSIONS:
-            text = node.text if isinstance(node, Wildcard) else f"{node.text}*"
-            raise QueryError(f"{text} stands for too many words ({MAX_EXPANSIONS} are allowed); write more letters")
+            expansions += statistics.prefix_size(node.field, node.text)
+            if expansions > MAX_EXPANSIONS:
+                raise _too_many(f"{node.text}*")
+
+
+def check_wildcards(wildcards: Iterable[Wildcard], statistics: Statistics) -> None:
+    """The same for wildcards; it may take as long as finding what they match, and cannot be told to stop.
+
+    Raises:
+        QueryError
+    """
+    expansions = 0
+    for wildcard in wildcards:
+        expansions += sum(1 for _ in islice(_words_like(wildcard, statistics), MAX_EXPANSIONS + 1))
+        if expansions > MAX_EXPANSIONS:
+            raise _too_many(wildcard.text)
+
+
+def _too_many(text: str) -> QueryError:
+    return QueryError(f"{text} stands for too many words ({MAX_EXPANSIONS} are allowed); write more letters")
 
 
 def _words_like(node: Wildcard, statistics: Statistics) -> Iterator[str]:

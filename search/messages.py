@@ -21,6 +21,8 @@ class ParseRequest(msgspec.Struct, frozen=True, tag="parse"):
     """Parse the text of a query."""
 
     text: str
+    deadline_s: float
+    """When the reply is worth nothing any more, on the monotonic clock, which all processes share."""
 
 
 class MatchRequest(msgspec.Struct, frozen=True, tag="match"):
@@ -28,6 +30,8 @@ class MatchRequest(msgspec.Struct, frozen=True, tag="match"):
 
     epoch: int
     nodes: tuple[Wildcard, ...]
+    deadline_s: float
+    """As of `ParseRequest`."""
 
 
 Request = ParseRequest | MatchRequest

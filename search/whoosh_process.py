@@ -1,7 +1,8 @@
 """A Whoosh process: executes what only Whoosh can, until its parent closes the socket or kills it.
 
 Contract: one request at a time, in order. Whatever goes wrong with one request is answered as such; the process
-goes on. Whoosh cannot be told to stop, so the process may be killed at any moment: it owns nothing but memory.
+goes on. Whoosh cannot be told to stop: at the deadline an alarm interrupts it wherever it is, and should it be where
+no alarm is heard, the process may be killed at any moment: it owns nothing but memory.
 
     python -m search.whoosh_process SOCKET_FD DATA_FOLDER
 
@@ -11,9 +12,11 @@ Not here: the parent's side (`pool.py`), Whoosh over our segments (`partition/wh
 import signal
 import socket
 import sys
+import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import FrameType
 
 import numpy as np
 import structlog
@@ -22,7 +25,9 @@ from whoosh import query as whoosh_query
 from partition.errors import IndexFileError, MissingFile
 from partition.manifest import Layout, read_manifest
 from partition.reader import PartitionReader
+from partition.statistics import Statistics
 from partition.whoosh_codec import WhooshIndex, open_whoosh_index
+from search.expansions import check_wildcards
 from search.messages import (
     FRAME,
     Broken,
@@ -45,7 +50,12 @@ from search.query import Wildcard
 from web.logs import configure_logs
 
 MAX_OPEN_EPOCHS = 2
+_AT_ONCE_S = 1e-6
 _log = structlog.get_logger()
+
+
+class _LateError(BaseException):
+    """The deadline of a request has passed; no `Exception`, lest Whoosh take it for one of its own."""
 
 
 class WhooshServer:
@@ -56,13 +66,18 @@ class WhooshServer:
         self._open: OrderedDict[int, _WholeEpoch] = OrderedDict()
 
     def answer(self, request: Request) -> Reply:
-        """The reply to one request."""
+        """The reply to one request, by its deadline; in the main thread of a process that `main` has set up."""
         try:
-            match request:
-                case ParseRequest(text=text):
-                    return Parsed(parse_query(text))
-                case MatchRequest(epoch=epoch, nodes=nodes):
-                    return self._epoch(epoch).matched(nodes)
+            work = self._work(request)
+            signal.setitimer(signal.ITIMER_REAL, max(_AT_ONCE_S, request.deadline_s - time.monotonic()))
+            try:
+                return work()
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0.0)
+        except _LateError:
+            # What was under way may be half remembered; to open an epoch takes some milliseconds.
+            self._open.clear()
+            return Broken("timeout")
         except QueryError as error:
             return Refused(error.detail, error.position)
         except MissingFile:
@@ -71,6 +86,15 @@ class WhooshServer:
             # Callers learn that it failed; why, with paths and all, is for those who read the log.
             _log.exception("whoosh request failed", request=type(request).__name__)
             return Broken("damaged" if isinstance(error, IndexFileError) else "failed")
+
+    def _work(self, request: Request) -> Callable[[], Reply]:
+        """What there is to do and may be interrupted; an epoch is opened first, lest nobody ever have the time."""
+        match request:
+            case ParseRequest(text=text):
+                return lambda: Parsed(parse_query(text))
+            case MatchRequest(epoch=epoch, nodes=nodes):
+                opened = self._epoch(epoch)
+                return lambda: opened.matched(nodes)
 
     def _epoch(self, epoch: int) -> "_WholeEpoch":
         if epoch not in self._open:
@@ -89,7 +113,10 @@ class _WholeEpoch:
         self._damaged: list[Damaged] = []
         self._readers: dict[int, PartitionReader] = {}
         self._folders: dict[Path, int] = {}
-        for partition, record in enumerate(read_manifest(layout, epoch).partitions):
+        manifest = read_manifest(layout, epoch)
+        frozen = manifest.statistics_file
+        self._statistics = Statistics(layout.statistics / frozen.name, seal=frozen.seal)
+        for partition, record in enumerate(manifest.partitions):
             if record.generation:
                 folder = layout.generation(partition, record.generation)
                 self._folders[folder] = partition
@@ -112,7 +139,12 @@ class _WholeEpoch:
         self._searcher = self._index.searcher()
 
     def matched(self, nodes: Sequence[Wildcard]) -> Matched:
-        """For each node, the live articles that match in the partitions that are sound."""
+        """For each node, the live articles that match in the partitions that are sound.
+
+        Raises:
+            QueryError: together they stand for too many words.
+        """
+        check_wildcards(nodes, self._statistics)
         while True:
             try:
                 queries = [whoosh_query.Wildcard(node.field, node.text) for node in nodes]
@@ -133,10 +165,15 @@ class _WholeEpoch:
         return tuple(sets)
 
 
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise _LateError
+
+
 def main(handle: int, root: Path) -> None:
     """Serve the socket with this file handle until it is closed."""
     # An interrupt at the terminal reaches the whole group; the parent closes the socket when it is done.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, _interrupt)
     configure_logs()
     server = WhooshServer(root)
     with socket.socket(fileno=handle) as connection, connection.makefile("rb") as incoming:

@@ -76,6 +76,7 @@ class ApiServer:
             env=environment(**settings),
             cwd=tempfile.gettempdir(),
         )
+        self.pid = self._process.pid
         self.url = f"http://127.0.0.1:{self.port}"
         self.client = httpx2.Client(base_url=self.url, timeout=60)
         try:

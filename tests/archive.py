@@ -86,10 +86,12 @@ def _article(random: Random, number: int, title: str, body: str, *, prefix: str)
     ).article
 
 
-def publish(root: Path, articles: Sequence[Article], *, retention: Retention | None = None) -> int:
+def publish(
+    root: Path, articles: Sequence[Article], *, retention: Retention | None = None, partitions: int = PARTITIONS
+) -> int:
     """Put the articles into the archive at `root`, made if it is not there; returns the new epoch."""
     root.mkdir(parents=True, exist_ok=True)
-    with IndexerLock(root), EventLog(log_path(root), partitions=PARTITIONS) as log:
+    with IndexerLock(root), EventLog(log_path(root), partitions=partitions) as log:
         log.append([Submission(article.id, article, repr(article).encode()) for article in articles])
         advance_statistics(log)
         projector = Projector(root, log, build_inline, retention=retention or Retention())

@@ -5,7 +5,8 @@ is atoms, of which one is enough: a word (a posting list), a phrase (lists that 
 field one after the other), or a set (a bitmap, with a score for each article or one for all).
 
 Contract: `window_matches` is exact but for phrases that are not excluded, which it takes for sets of words;
-`score_of` decides.
+`score_of` decides. Looking for phrases ends soon after the deadline, however long the articles are; then `is_late`,
+and nothing that was found counts.
 
 Not here: the walk over windows, and which articles are the best (`matching.py`).
 """
@@ -16,6 +17,7 @@ import numpy as np
 from numba import types
 
 from partition.kernels.bits import ONE, get, popcount
+from partition.kernels.clock import passed
 from partition.kernels.jit import allocating, f64w, f64w2, i64, i64w, i64w2, inlined, u64w2
 from partition.kernels.postings import AREA, BITMAP, BLOCK, BLOCKS, DF, NORMS, block_gaps, find, seek, tf_at
 from partition.kernels.ranking import WINDOW, WORDS, contribution, restrict, set_bits
@@ -33,6 +35,9 @@ each field, the lists of the phrase's words in order."""
 
 LOOK_UP = 12
 """Looking an article up in a list costs about as much as reading so many of its postings."""
+
+LOOK_AFTER = 1 << 14
+"""So many places of words are read in some 50 us: then it is time to look at the clock."""
 
 
 class Clauses(NamedTuple):
@@ -78,15 +83,22 @@ class Room(NamedTuple):
     """Shape (5, words of a window): what matches, and what a clause, an atom, a list and a union match."""
     counts: "NDArray[np.uint8]"
     """Shape (articles of a window,): clauses that match."""
+    clock: "NDArray[np.int64]"
+    """Shape (3,): the deadline, places to be read since the last look at the clock, whether it was too late then."""
+    timespec: "NDArray[np.int64]"
+    """Shape (2,), as `clock.passed` wants it."""
 
 
 MATCHES, CLAUSE, ATOM, LIST, UNION = range(5)
+DEADLINE, PLACES_READ, TOO_LATE = range(3)
 
 
 @allocating
-def room_for(lists: "Lists", clauses: "Clauses") -> Room:
+def room_for(lists: "Lists", clauses: "Clauses", deadline_ns: int) -> Room:
     """Room for one query."""
     size = len(lists.rows)
+    clock = np.zeros(3, np.int64)
+    clock[DEADLINE] = deadline_ns
     cursors = np.full((size, 2), -1, np.int64)
     cursors[:, 0] = 0
     return Room(
@@ -99,7 +111,15 @@ def room_for(lists: "Lists", clauses: "Clauses") -> Room:
         np.empty(len(clauses.atoms), np.float64),
         np.empty((5, WORDS), np.uint64),
         np.empty(WINDOW, np.uint8),
+        clock,
+        np.empty(2, np.int64),
     )
+
+
+@inlined
+def is_late(room: Room) -> bool:
+    """Whether phrases were not looked for any more, because the deadline had passed."""
+    return room.clock[TOO_LATE] != 0
 
 
 @inlined
@@ -179,6 +199,7 @@ def _places(segment: "SegmentView", lists: "Lists", n: int, nth: int, doc: int, 
     chain[0, nth] = gaps[n, 1] + gaps[n, 2] * start
     chain[1, nth] = room.before[n, (ordinal & 127) + 1] - start
     chain[2, nth] = -1
+    room.clock[PLACES_READ] += chain[1, nth]
     return True
 
 
@@ -245,6 +266,12 @@ def _rarest_in_order(
 
 @inlined
 def _phrase_holds(segment: "SegmentView", lists: "Lists", clauses: Clauses, atom: int, doc: int, room: Room) -> bool:
+    clock = room.clock
+    if clock[PLACES_READ] > LOOK_AFTER:
+        clock[PLACES_READ] = 0
+        clock[TOO_LATE] |= passed(clock[DEADLINE], room.timespec)
+    if clock[TOO_LATE]:
+        return False
     span, slop = clauses.atoms[atom, SPAN], clauses.atoms[atom, SLOP]
     for part in range(clauses.atoms[atom, PARTS]):
         first = clauses.atoms[atom, PLACES] + part * span

@@ -26,6 +26,7 @@ from partition.kernels.clauses import (
     PHRASE,
     SET,
     clauses_view,
+    is_late,
     phrases_hold,
     room_for,
     score_of,
@@ -152,9 +153,8 @@ def rank_matches(
     report: "NDArray[np.int64]",
 ) -> None:
     """The best articles that match, by score or by time; `top_scores` receives the scores of those in `top`."""
-    room = room_for(lists, clauses)
+    room = room_for(lists, clauses, page.deadline_ns)
     scores = np.zeros(WINDOW, np.float64)
-    timespec = np.empty(2, np.int64)
     phrases, sets = False, False
     # Whether an article that holds all lists of a query matches it as soon as its phrases do.
     plain = clauses.minimum == clauses.optional == clauses.starts[clauses.optional]
@@ -176,7 +176,7 @@ def rank_matches(
         first, last = low // WINDOW, (high + WINDOW - 1) // WINDOW
         for nth in range(last - first if high > low else 0):
             start = WINDOW * (last - 1 - nth if descending else first + nth)
-            if passed(page.deadline_ns, timespec):
+            if is_late(room) or passed(page.deadline_ns, room.timespec):
                 report[LATE] = 1
                 break
             beaten = False
@@ -242,6 +242,8 @@ def rank_matches(
             break
     for at in range(held):
         top_scores[at] = score_of(segment, lists, clauses, top.docs[at], 0.0, room)
+    if is_late(room):  # in the last window, or just now
+        report[LATE] = 1
     report[HELD], report[TOTAL] = held, total
 
 
@@ -261,13 +263,12 @@ def collect(
     `bitmap`, shape (words of whole windows,), receives a bit for each; `scores`, shape (n,), their scores, unless it
     is empty.
     """
-    room = room_for(lists, clauses)
-    timespec = np.empty(2, np.int64)
+    room = room_for(lists, clauses, deadline_ns)
     phrases = False
     for atom in range(clauses.starts[clauses.optional]):
         phrases |= clauses.atoms[atom, KIND] == PHRASE
     for start in range(range_.low & ~(WINDOW - 1), range_.high, WINDOW):
-        if passed(deadline_ns, timespec):
+        if is_late(room) or passed(deadline_ns, room.timespec):
             report[LATE] = 1
             break
         found = window_matches(segment, lists, clauses, range_, start, room)
@@ -287,3 +288,5 @@ def collect(
                     scores[doc] = score
             bitmap[(start >> 6) + word] = room.bits[MATCHES, word]
         report[TOTAL] += found
+    if is_late(room):  # in the last window
+        report[LATE] = 1

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from partition.statistics import Statistics, TermCounts, write_statistics
-from search.expansions import MAX_EXPANSIONS, check_expansions
+from search.expansions import MAX_EXPANSIONS, check_beginnings, check_wildcards
 from search.parsing import QueryError, parse_query
+from search.query import without_kernel
 
 SIZES = {"aaa": MAX_EXPANSIONS, "bbb": MAX_EXPANSIONS + 1, "ccc": MAX_EXPANSIONS // 4, "ddd": MAX_EXPANSIONS // 4}
 
@@ -27,6 +28,12 @@ def statistics(tmp_path_factory: pytest.TempPathFactory) -> Statistics:
     return Statistics(path)
 
 
+def _check(text: str, statistics: Statistics) -> None:
+    node = parse_query(text)
+    check_beginnings(node, statistics)
+    check_wildcards(without_kernel(node), statistics)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -36,7 +43,7 @@ def statistics(tmp_path_factory: pytest.TempPathFactory) -> Statistics:
 )
 def test_not_too_many(statistics: Statistics, text: str) -> None:
     """Beginnings and wildcards each have as many as are allowed."""
-    check_expansions(parse_query(text), statistics)
+    _check(text, statistics)
 
 
 @pytest.mark.parametrize(
@@ -54,5 +61,5 @@ def test_not_too_many(statistics: Statistics, text: str) -> None:
 def test_too_many(statistics: Statistics, text: str, named: str) -> None:
     """All of them together, in all their fields, also in what is excluded; the error names one."""
     with pytest.raises(QueryError, match="128 are allowed") as error:
-        check_expansions(parse_query(text), statistics)
+        _check(text, statistics)
     assert named in error.value.detail

@@ -124,7 +124,7 @@ def test_a_damaged_partition(served: ApiServer, root: Path, tmp_path: Path) -> N
 def test_a_page_that_rots(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Found on reading a list: a Whoosh process sets the partition aside, says so, and answers for the others."""
     epoch = Layout(root).newest_epoch()
-    request = MatchRequest(epoch, (Wildcard("text", "bud*et"),))
+    request = MatchRequest(epoch, (Wildcard("text", "bud*et"),), time.monotonic() + 60)
     whole = WhooshServer(root).answer(request)
     assert isinstance(whole, Matched)
     rotten, verify = segment_file(root, 3), Segment.verify_list
