@@ -3,6 +3,8 @@
 A request takes one hop to a thread, which plans it, searches, and reads what its page shows, with kernels that let
 other threads run meanwhile. A query that costs more than `SHARE_POSTINGS` is shared out: other threads that are idle
 search some of the partitions, and those that nobody has begun with when the first thread is done, it searches itself.
+One that costs more than `COSTLY_POSTINGS` goes on to other threads, of which there are as many, and which give way on
+the cores: however long such queries take, others find a thread and a core.
 
 Contract: what comes back is the same however the archive is partitioned and the work is shared out. A partition that
 fails or is late is named with its reason; its absence is never hidden. The event loop executes nothing; whoever asks
@@ -12,6 +14,9 @@ Not here: what a leaf does (`leaf.py`), Whoosh's processes (`pool.py`), cursors 
 """
 
 import asyncio
+import os
+import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +41,12 @@ from search.snapshot import PartitionDamagedError, Snapshot, Snapshots
 
 SHARE_POSTINGS = 250_000
 """Postings that are worth a thread: it reads them in a fraction of a millisecond."""
+COSTLY_POSTINGS = 2_000_000
+"""Postings that take so long that nobody should wait for them: some ten milliseconds."""
+FACET_COST = 20
+"""Counting an article in a facet costs at most about as much as reading so many postings."""
+NICE = 10
+"""Of threads for costly queries: beside one that is busy, such a thread gets a tenth of a core (sched(7))."""
 LATE_S = 0.2
 """How long after its deadline a thread may still answer: kernels look at the clock after some thousand articles."""
 
@@ -50,6 +61,10 @@ class EpochGoneError(Exception):
 
 class LeafError(Exception):
     """The answer cannot be given; the message says why. `timeout` when it was late."""
+
+
+class _CostlyError(Exception):
+    """This is for the threads that are for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +97,12 @@ class Broker:
         self._pool = pool
         self._width = threads
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="leaf")
+        self._costly = ThreadPoolExecutor(threads, thread_name_prefix="costly", initializer=_give_way)
 
     def close(self) -> None:
         """End the threads, when they have done what they are doing."""
         self._threads.shutdown(cancel_futures=True)
+        self._costly.shutdown(cancel_futures=True)
 
     async def _run(
         self, threads: ThreadPoolExecutor | None, deadline_s: float, work: Callable[..., T], *arguments: Any
@@ -160,7 +177,10 @@ class Broker:
             await self._run(None, deadline_s, self.snapshots.open, epoch)
         given, damaged = await self._given(epoch, query.node, deadline_s)
         arguments = (epoch, query, part, deadline_s, given, damaged, facets, page)
-        return await self._run(self._threads, deadline_s, self._search, *arguments)
+        try:
+            return await self._run(self._threads, deadline_s, self._search, self._threads, *arguments)
+        except _CostlyError:
+            return await self._run(self._costly, deadline_s, self._search, self._costly, *arguments)
 
     async def _given(self, epoch: int, node: Node, deadline_s: float) -> tuple[Given, tuple[Damaged, ...]]:
         """What Whoosh must find, found, and what it could not look into."""
@@ -184,6 +204,7 @@ class Broker:
 
     def _search(
         self,
+        threads: ThreadPoolExecutor,
         epoch: int,
         query: Query,
         part: Slice,
@@ -199,20 +220,23 @@ class Broker:
         asked = LeafQuery(plan, query.filters, query.sort, part, deadline_s, given, facets)
         # Facets look at everything that matches once more.
         postings = postings_of(plan, snapshot.manifest.articles) * (2 if facets else 1)
+        postings += FACET_COST * len(facets) * snapshot.manifest.articles
+        if postings > COSTLY_POSTINGS and threads is not self._costly:
+            raise _CostlyError
         width = min(self._width, 1 + postings // SHARE_POSTINGS)
         for one in damaged:
             error = CorruptFile(Path(one.path), one.problem, one.cure)
             self.snapshots.condemn(snapshot, one.partition, error)
         while True:
             try:
-                return page(snapshot, self._gather(snapshot, asked, width))
+                return page(snapshot, self._gather(threads, snapshot, asked, width))
             except PartitionDamagedError as found:  # each time one partition less is left
                 self.snapshots.condemn(snapshot, found.partition, found.error)
 
-    def _gather(self, snapshot: Snapshot, asked: LeafQuery, width: int) -> Gathered:
+    def _gather(self, threads: ThreadPoolExecutor, snapshot: Snapshot, asked: LeafQuery, width: int) -> Gathered:
         partitions = snapshot.partitions
         shares = partitions.shares(width)
-        answers = self._scatter(shares, asked)
+        answers = self._scatter(threads, shares, asked)
         failed = dict.fromkeys(partitions.damaged, "damaged")
         for answer in answers:
             failed |= answer.failed
@@ -228,8 +252,8 @@ class Broker:
             counts=added(answer.counts for answer in answers),
         )
 
-    def _scatter(self, shares: Sequence[Share], query: LeafQuery) -> list[LeafAnswer]:
-        offered = [self._threads.submit(share.search, query) for share in shares[1:]]
+    def _scatter(self, threads: ThreadPoolExecutor, shares: Sequence[Share], query: LeafQuery) -> list[LeafAnswer]:
+        offered = [threads.submit(share.search, query) for share in shares[1:]]
         try:
             answers = [shares[0].search(query)]
             for share, future in zip(shares[1:], offered, strict=True):
@@ -259,6 +283,12 @@ class Broker:
         except CorruptFile as error:
             self.snapshots.condemn(snapshot, partition, error)
             raise LeafError("damaged") from None
+
+
+def _give_way() -> None:
+    """The thread gets what others leave of the cores, which is most of the time."""
+    if sys.platform == "linux":  # elsewhere it would be the whole process
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 def _sound(reply: Reply) -> Reply:

@@ -16,6 +16,8 @@ from search.query import And, Every, Node, Nothing, Or, Phrase, Prefix, Term, Wi
 
 POSITIONS_COST = 100
 """Looking for a phrase in one article costs about as much as reading so many postings."""
+NESTED_COST = 20
+"""So much does finding and scoring an article that matches a nested plan, when all of them do."""
 
 
 class Word(msgspec.Struct, frozen=True):
@@ -136,6 +138,6 @@ def _postings_of(atom: Atom, articles: int) -> int:
             # Where each word stands is looked up for the articles that hold the rarest.
             return sum(word.df for word in words) + POSITIONS_COST * min(word.df for word in words)
         case Plan():
-            return articles + postings_of(atom, articles)
+            return NESTED_COST * articles + postings_of(atom, articles)
         case _:
             return articles

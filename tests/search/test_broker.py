@@ -4,10 +4,13 @@ Not here: HTTP, Whoosh's processes (`test_faults.py`), partitions that are damag
 """
 
 import asyncio
+import os
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +173,43 @@ def test_threads_that_are_busy_are_not_waited_for(
             assert (one.threads, one.matches, one.total) == (3, expected.matches, expected.total)
 
     asyncio.run(run())
+
+
+def test_costly_queries_have_threads_of_their_own(
+    archive: Archive, opened: Callable[[int], Broker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others are answered as ever while these are all busy; and these give way on the cores."""
+    broker, over = opened(2), threading.Event()
+    whole = asyncio.run(ask(broker, archive))
+    ran: list[tuple[str, int]] = []
+
+    def page(_snapshot: Snapshot, found: Gathered) -> Gathered:
+        priority = os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) if sys.platform == "linux" else 0
+        ran.append((threading.current_thread().name.partition("_")[0], priority))
+        return found
+
+    async def run(busy: ThreadPoolExecutor) -> None:
+        epoch, deadline_s = Layout(archive.root).newest_epoch(), time.monotonic() + 60
+        blocked = [asyncio.create_task(broker._run(busy, deadline_s, over.wait)) for _ in range(2)]
+        found = await broker.search(epoch, QUERY, SHORT, deadline_s, page)
+        assert (found.matches, found.total) == (whole.matches, whole.total)
+        assert not any(task.done() for task in blocked)
+        over.set()
+        await asyncio.gather(*blocked)
+
+    asyncio.run(run(broker._costly))
+    monkeypatch.setattr(broker_module, "COSTLY_POSTINGS", 0)
+    over.clear()
+
+    async def costly() -> None:
+        epoch, deadline_s = Layout(archive.root).newest_epoch(), time.monotonic() + 60
+        found = await broker.search(epoch, QUERY, SHORT, deadline_s, page)
+        assert (found.matches, found.total) == (whole.matches, whole.total)
+
+    asyncio.run(costly())
+    nice = broker_module.NICE if sys.platform == "linux" else 0
+    assert [name for name, _ in ran] == ["leaf", "costly"]
+    assert ran[1][1] - ran[0][1] == nice
 
 
 def test_a_late_partition_is_named(
