@@ -8,9 +8,12 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from indexer.publisher import Retention
 from tests.indexer.death import dies_at
-from tests.small_index import SmallIndex, article, expected, named, newest, titles, tree
+from tests.indexer.torn_harness import EVENTS, deaths_beside_readers, look
+from tests.small_index import SmallIndex, article, claim, expected, named, newest, titles, tree
 
 FIRST = [article(f"a/{number}", f"Title {number}", body="of the first day " * number) for number in range(8)]
 CORRECTED = [replace(one, title=one.title + " corrected") for one in FIRST[:3]]
@@ -58,6 +61,19 @@ def test_death_at_every_step_is_survived(tmp_path: Path) -> None:
     assert seen == sorted(seen), "an epoch once published stays"
     assert set(seen) == {1, 2}
     assert step > 40
+
+
+def test_readers_beside_dying_publishers_see_whole_epochs(tmp_path: Path) -> None:
+    """Every read is of exactly one epoch; `python -m tests.indexer.torn_harness --reads 1000000` reads on."""
+    root = tmp_path / "archive"
+    *_, (reads, deaths, epochs) = deaths_beside_readers(root, readers=2, reads=1000)
+    assert reads >= 1000
+    assert deaths > 30
+    assert epochs >= 2
+    manifest = newest(root)
+    claim(root, replace(manifest, applied_seq=manifest.applied_seq - EVENTS - 1))
+    with pytest.raises(AssertionError, match=f"epoch {manifest.epoch}, applied through"):
+        look(root)
 
 
 def test_the_dead_are_found_out(tmp_path: Path) -> None:
