@@ -2,13 +2,20 @@
 
 Contract: a plan depends on the query and on the statistics, not on a segment; it is immutable and may be kept. What
 matches a plan, and with which score, is what `exhaustive.py` says of the tree.
-Clauses keep the order of the tree: which is cheapest differs from segment to segment.
+Clauses keep the order of the tree: which is cheapest differs from segment to segment. A plan of words and phrases is
+flat, too: numbers that a kernel binds to any segment.
 
 Not here: segments and kernels (`executor.py`), syntax (`parsing.py`).
 """
 
-import msgspec
+from functools import lru_cache
 
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from partition.kernels.binding import Query
+from partition.kernels.clauses import COUNT, FIRST, KIND, PHRASE, WORD
 from partition.schema import FIELD_BOOSTS, PARTS, TEXT
 from partition.scoring import constant
 from partition.statistics import Statistics
@@ -56,14 +63,23 @@ class FoundByWhoosh(msgspec.Struct, frozen=True):
     score: int
 
 
+class Flat(msgspec.Struct, frozen=True, eq=False):
+    """A plan in numbers."""
+
+    lists: tuple[tuple[str, bytes], ...]
+    """Field and key of each."""
+    query: Query
+    """What is asked of them."""
+
+
 class Plan(msgspec.Struct, frozen=True):
     """Articles match that match `minimum` of `clauses` and none of `excluded`; of a clause, one atom is enough."""
 
     clauses: tuple[tuple["Atom", ...], ...]
     minimum: int
     excluded: tuple[tuple["Atom", ...], ...] = ()
-    words: tuple[Word, ...] = ()
-    """Its clauses, if each is one word and nothing is excluded."""
+    flat: "Flat | None" = None
+    """The same in numbers, if it consists of words and phrases."""
 
 
 Atom = Word | PhraseWords | Beginning | FoundByWhoosh | Plan
@@ -73,9 +89,9 @@ def plan_of(node: Node, statistics: Statistics) -> Plan:
     """The plan of a tree under these statistics."""
     match node:
         case Every():
-            return Plan((), 0)
+            return _plan((), 0)
         case Nothing():
-            return Plan((), 1)
+            return _plan((), 1)
         case And(required=required, excluded=excluded):
             clauses = tuple([_clause(child, statistics) for child in required if not isinstance(child, Every)])
             return _plan(clauses, len(clauses), tuple([_clause(child, statistics) for child in excluded]))
@@ -86,8 +102,52 @@ def plan_of(node: Node, statistics: Statistics) -> Plan:
 
 
 def _plan(clauses: tuple[tuple[Atom, ...], ...], minimum: int, excluded: tuple[tuple[Atom, ...], ...] = ()) -> Plan:
-    words = tuple([clause[0] for clause in clauses if len(clause) == 1 and isinstance(clause[0], Word)])
-    return Plan(clauses, minimum, excluded, words if len(words) == len(clauses) and not excluded else ())
+    words = [clause[0] for clause in clauses if len(clause) == 1 and isinstance(clause[0], Word)]
+    if len(words) == len(clauses) and not excluded:
+        return Plan(clauses, minimum, excluded, _flat_words(words, minimum))
+    return Plan(clauses, minimum, excluded, _flat(clauses, minimum, excluded))
+
+
+def _flat(clauses: tuple[tuple[Atom, ...], ...], minimum: int, excluded: tuple[tuple[Atom, ...], ...]) -> Flat | None:
+    lists: list[tuple[str, bytes]] = []
+    weights: list[float] = []
+    atoms: list[tuple[int, ...]] = []
+    starts = [0]
+    for nth, clause in enumerate(clauses + excluded):
+        for atom in clause:
+            first = len(lists)
+            match atom:
+                case Word():
+                    words: tuple[Word, ...] = (atom,)
+                    atoms.append((WORD, first, 1, 0, 0, 0, 0))
+                case PhraseWords(words=words, parts=parts, keys=keys, slop=slop):
+                    atoms.append((PHRASE, first, len(words), slop, len(parts), first + len(words), len(keys)))
+                case _:
+                    return None
+            lists += [(word.field, word.key) for word in words]
+            weights += [word.weight if nth < len(clauses) else 0.0 for word in words]
+            if isinstance(atom, PhraseWords):
+                lists += [(part, key) for part in atom.parts for key in atom.keys]
+                weights += [0.0] * (len(lists) - len(weights))
+        starts.append(len(atoms))
+    shape = np.array(atoms, np.int64).reshape(-1, 7), np.array(starts, np.int64)
+    return Flat(tuple(lists), Query(np.array(weights), *shape, len(clauses), minimum))
+
+
+def _flat_words(words: list[Word], minimum: int) -> Flat:
+    """The same for clauses of one word each, as most queries are, quickly."""
+    weights = np.array([word.weight for word in words])
+    return Flat(
+        tuple([(word.field, word.key) for word in words]),
+        Query(weights, *_shape_of_words(len(words)), len(words), minimum),
+    )
+
+
+@lru_cache(maxsize=64)
+def _shape_of_words(count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    atoms = np.zeros((count, 7), np.int64)
+    atoms[:, KIND], atoms[:, FIRST], atoms[:, COUNT] = WORD, range(count), 1
+    return atoms, np.arange(count + 1)
 
 
 def _clause(node: Node, statistics: Statistics) -> tuple[Atom, ...]:

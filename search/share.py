@@ -1,7 +1,7 @@
 """A share: the partitions that one thread searches together.
 
-    words of which all, any or some must match     one kernel call for all segments (`kernels/sharing.py`)
-    everything else                                leaf by leaf, segment by segment (`leaf.py`)
+    words and phrases in one level of clauses      one kernel call for all segments (`kernels/sharing.py`)
+    beginnings, nested queries, facets             leaf by leaf, segment by segment (`leaf.py`)
 
 Contract: the total and the best `size` matches after a position, in the total order, at a cost that does not depend
 on how deep the position is. A partition that fails is named with its reason, and the others answer as if it were not
@@ -27,6 +27,7 @@ from partition.schema import TEXT_FIELDS
 from search.executor import SORTS, DeadlineError
 from search.facets import added
 from search.leaf import Leaf, LeafAnswer, LeafQuery, Match, SegmentSearch, Slice
+from search.plan import Flat
 from search.query import Choice, Filters
 
 MAX_REMEMBERED_BYTES = 16 << 20
@@ -69,7 +70,7 @@ class _Room(threading.local):
 
 
 class _Results(NamedTuple):
-    """As `kernels/sharing.rank_words` fills them: keys, docnums and segments; hashes; scores."""
+    """As `kernels/sharing.rank_segments` fills them: keys, docnums and segments; hashes; scores."""
 
     numbers: NDArray[np.int64]
     hashes: NDArray[np.uint64]
@@ -129,27 +130,26 @@ class Share:
 
     def search(self, query: LeafQuery) -> LeafAnswer:
         """The total, the best matches and the facets of all partitions."""
-        if query.plan.words and self._segments and not query.facets:
+        if query.plan.flat and self._segments and not query.facets:
             try:
-                return self._search_words(query)
+                return self._search_at_once(query, query.plan.flat)
             except Exception:  # noqa: BLE001, S110 - leaf by leaf it shows whose it is, and the others answer
                 pass
         return self._search_leaves(query)
 
-    def _search_words(self, query: LeafQuery) -> LeafAnswer:
-        plan, filters, sort, part, deadline_s, _given, _facets = query
+    def _search_at_once(self, query: LeafQuery, flat: Flat) -> LeafAnswer:
+        _plan, filters, sort, part, deadline_s, _given, _facets = query
         segments = len(self._segments)
-        rows = np.frombuffer(b"".join([self._rows_of(word.field, word.key) for word in plan.words]), np.int64)
+        rows = np.frombuffer(b"".join([self._rows_of(field, key) for field, key in flat.lists]), np.int64)
         numbers, hashes, scores = _room.results(part.size)
         masks = self._masks_of(filters.choices)  # held here, for kernels have only their addresses
         report = np.zeros((segments + 1, 6), np.int64)
-        sharing.rank_words(
+        sharing.rank_segments(
             self._table,
             self._ranges(masks, filters),
+            *flat.query,
             rows.reshape(-1, 8),
-            np.array([word.weight for word in plan.words]),
             self._units,
-            plan.minimum,
             SORTS[sort],
             page_of(part, deadline_s),
             *_room.zeros(self._largest),

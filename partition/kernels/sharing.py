@@ -1,4 +1,4 @@
-"""Several segments searched as one, for queries of words: one call for all, one list of the best.
+"""Several segments searched as one, for queries of words and phrases: one call for all, one list of the best.
 
 A call from Python costs as much as a segment of some thousand articles, so segments come as a table of addresses, and
 what one segment found tells the next what is not good enough.
@@ -6,7 +6,7 @@ what one segment found tells the next what is not good enough.
 Contract: an address is that of an array which its owner keeps alive, and whose length stands beside it; nothing here
 checks them. Scores, order and pages are those of `ranking.py` and `matching.py`, which do the work.
 
-Not here: the table (`search/share.py`), phrases and sets (`matching.py`).
+Not here: the table (`search/share.py`), sets (`matching.py`).
 """
 
 from typing import TYPE_CHECKING, Any
@@ -17,10 +17,20 @@ from numba.core import cgutils
 from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
 
-from partition.kernels.clauses import COUNT, FIRST, KIND, WORD, Clauses
+from partition.kernels.binding import (
+    ATOMS,
+    CLAUSES,
+    LISTS,
+    OPTIONAL,
+    Query,
+    bind,
+    room_to_bind,
+    words_alone,
+)
+from partition.kernels.clauses import Clauses
 from partition.kernels.jit import allocating, f64w, i64, i64m, i64w, i64w2, kernel, u8s, u64w, void
 from partition.kernels.matching import RELEVANCE, rank_matches
-from partition.kernels.postings import DF, NORMS, row_of
+from partition.kernels.postings import DF, row_of
 from partition.kernels.ranking import WINDOW, WORDS, rank_any, rank_few
 from partition.kernels.terms import compare, lower_bound
 from partition.kernels.views import (
@@ -161,14 +171,24 @@ def _comes_first(
     return compared * sign < 0
 
 
-@kernel(void(i64w2, i64w2, i64m, f64w, f64w, i64, i64, page_view, f64w, u64w, i64w, u64w, i64w, i64w, f64w, i64w2))
-def rank_words(
+@kernel(
+    void(
+        *(i64w2, i64w2),
+        *(f64w, i64w2, i64w, i64, i64),
+        *(i64m, f64w, i64, page_view, f64w, u64w),
+        *(i64w, u64w, i64w, i64w, f64w, i64w2),
+    )
+)
+def rank_segments(
     table: "NDArray[np.int64]",
     ranges: "NDArray[np.int64]",
-    rows: "NDArray[np.int64]",
     weights: "NDArray[np.float64]",
-    units: "NDArray[np.float64]",
+    atoms: "NDArray[np.int64]",
+    starts: "NDArray[np.int64]",
+    optional: int,
     minimum: int,
+    rows: "NDArray[np.int64]",
+    units: "NDArray[np.float64]",
     sort: int,
     page: Page,
     scratch: "NDArray[np.float64]",
@@ -180,21 +200,21 @@ def rank_words(
     scores: "NDArray[np.float64]",
     report: "NDArray[np.int64]",
 ) -> None:
-    """The best articles that hold at least `minimum` of some words, of all segments.
+    """The best articles that match a query, of all segments.
 
     Args:
         table, ranges: of the segments, partition after partition.
-        rows: shape (words * segments, 8): for each word, its list in each segment; DF is 0 where it has none.
-        weights: shape (words,).
+        weights, atoms, starts, optional, minimum: a `binding.Query`; one by one they come from Python faster.
+        rows: shape (lists * segments, 8): each list in each segment; DF is 0 where it has none.
         units: shape (segments * TEXT_FIELDS,): what a bound of one step adds at most, for a weight of 1.
-        minimum, sort, page: as `matching.rank_matches` has them.
+        sort, page: as `matching.rank_matches` has them.
         scratch, seen: zeros for the articles of the largest segment, as `ranking.rank_few` wants them.
         keys, hashes, docs, segments, scores: shape (k,), receive the best, best first.
         report: shape (segments + 1, 6), zeros; receives the report of each segment with its algorithm, and in the
             last row how many are held, how many match in the partitions that were searched to their end, and the
             ordinal, from 1, of the segment that was late.
     """
-    size, words, count = len(keys), len(weights), len(table)
+    size, count = len(keys), len(table)
     backwards = page.after[3] != 0
     sign = -1 if backwards else 1
     pruning = sort == RELEVANCE and not backwards
@@ -207,40 +227,36 @@ def rank_words(
     kept = Top(np.empty(size, np.int64), np.empty(size, np.uint64), np.empty(size, np.int64))
     kept_segments, kept_scores = np.empty(size, np.int64), np.empty(size, np.float64)
     kept_held, kept_total = 0, 0
-    some_rows = np.empty((words, 8), np.int64)
-    some_weights, some_units = np.empty(words, np.float64), np.empty(words, np.float64)
+    query = Query(weights, atoms, starts, optional, minimum)
+    bound = room_to_bind(query)
+    any_word = query.minimum == 1 and pruning and words_alone(query)
+    no_sets, no_constants, no_scores = (
+        np.empty((0, 0), np.uint64),
+        np.empty(0, np.float64),
+        np.empty((0, 0), np.float64),
+    )
     held, total, late = 0, 0, 0
     for s in range(count):
         if s and table[s, PARTITION] != table[s - 1, PARTITION]:
             kept.keys[:held], kept.hashes[:held], kept.docs[:held] = keys[:held], hashes[:held], docs[:held]
             kept_segments[:held], kept_scores[:held] = segments[:held], scores[:held]
             kept_held, kept_total = held, total
-        lists, postings = 0, 0
-        for word in range(words):
-            row = rows[word * count + s]
-            if row[DF] == 0:
-                continue
-            at = lists
-            while at and some_rows[at - 1, DF] > row[DF]:
-                some_rows[at] = some_rows[at - 1]
-                some_weights[at], some_units[at] = some_weights[at - 1], some_units[at - 1]
-                at -= 1
-            some_rows[at] = row
-            some_weights[at] = weights[word]
-            some_units[at] = weights[word] * units[s * TEXT_FIELDS + row[NORMS]]
-            lists += 1
-            postings += row[DF]
         low, high = ranges[s, LOW], ranges[s, HIGH]
-        if lists < minimum or low >= high:
+        segment_units = units[s * TEXT_FIELDS : (s + 1) * TEXT_FIELDS]
+        if low >= high or not bind(query, rows, count, s, segment_units, bound):
             continue
+        lists = bound.counts[LISTS]
         articles = table[s, SIZE]
         segment = _view(table, s)
-        view = Lists(_frozen(some_rows[:lists]), some_weights[:lists], some_units[:lists])
+        view = Lists(_frozen(bound.rows[:lists]), bound.weights[:lists], bound.units[:lists])
         mask = carray(_pointer(ranges[s, MASK]), ((articles + WINDOW - 1) // WINDOW * WORDS,), np.uint64)
         range_ = Range(mask, low, high)
         floor = -np.float64(keys[held - 1]) if pruning and held and held == size else page.floor
         part = Page(page.after, page.after_id, page.counting, floor, page.deadline_ns)
-        if minimum == 1 and pruning:
+        if any_word:
+            postings = 0
+            for n in range(lists):
+                postings += bound.rows[n, DF]
             if postings * FEW <= articles:
                 report[s, ALGORITHM] = FEW_POSTINGS
                 rank_few(
@@ -253,20 +269,16 @@ def rank_words(
                 found_scores[at] = -np.float64(found.keys[at])
         else:
             report[s, ALGORITHM] = MATCHING
-            atoms = np.zeros((lists, 7), np.int64)
-            starts = np.arange(lists + 1)
-            for at in range(lists):
-                atoms[at, KIND], atoms[at, FIRST], atoms[at, COUNT] = WORD, at, 1
-            clauses = Clauses(
-                atoms,
-                starts,
-                lists,
-                minimum,
-                np.empty((0, len(mask)), np.uint64),
-                np.empty(0, np.float64),
-                np.empty((0, 0), np.float64),
+            structure = Clauses(
+                bound.atoms[: bound.counts[ATOMS]],
+                bound.starts[: bound.counts[CLAUSES] + 1],
+                bound.counts[OPTIONAL],
+                query.minimum,
+                no_sets,
+                no_constants,
+                no_scores,
             )
-            rank_matches(segment, view, clauses, range_, part, sort, found, found_scores, report[s])
+            rank_matches(segment, view, structure, range_, part, sort, found, found_scores, report[s])
         if report[s, LATE]:
             keys[:kept_held], hashes[:kept_held], docs[:kept_held] = (
                 kept.keys[:kept_held],

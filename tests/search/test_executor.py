@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, note, settings
@@ -250,6 +251,24 @@ def test_a_deadline_between_partitions(many: ManyArticles, name: str) -> None:
         assert found.matches == expected.matches
         assert found.searches == expected.searches
     assert seen - {0, 60}, "none was late half-way"
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_one_call_says_what_leaf_by_leaf_says(many: ManyArticles, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plans of words and phrases need no leaf; without their numbers they are searched like all others."""
+    query, _algorithm = NAMED[name]
+    leaves = [Leaf(partition, many.reader, many.own.statistics) for partition in range(3)]
+    asked = leaf_query(query, many.own.statistics, Slice(30, counting=True))
+    by_leaf = Share(leaves).search(asked._replace(plan=msgspec.structs.replace(asked.plan, flat=None)))
+    assert len(by_leaf.matches) == 30
+    if asked.plan.flat:
+        monkeypatch.delattr(Leaf, "search")
+    else:
+        assert name in {"a beginning", "a tree"}
+    at_once = Share(leaves).search(asked)
+    # Each article is in every partition here: among such equals any may come first.
+    assert sorted(at_once.matches, key=repr) == sorted(by_leaf.matches, key=repr)
+    assert (at_once.total, at_once.failed) == (by_leaf.total, {})
 
 
 def test_a_deadline_stops_the_union_of_many_lists(many: ManyArticles) -> None:
