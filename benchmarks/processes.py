@@ -7,8 +7,9 @@ JSON: `{"articles":.., "build": {"one_s":.., "two_s":.., "gain":..}, "loop": {..
 articles' bodies. Two processors that share a core, or a machine that others share, hold these back as well: a build
 cannot gain more than they do.
 
-Contract: both halves of a task are prepared before the clock starts; one process and two take turns, and the fastest
-of each counts. Nothing is shared between processes but the machine.
+Contract: a process has done its share once before the clock starts, as the indexer's have, which stay from round to
+round: a first time pays for memory, page by page. One process and two take turns, and the fastest of each counts.
+Nothing is shared between processes but the machine.
 
 Not here: the whole command, with its log and its merges (`growth/`).
 """
@@ -125,21 +126,19 @@ def _half(folder: Path, half: int) -> Path:
 
 
 def _work(task: str, name: str, *halves: str) -> None:
-    """What a child does: prepare, wait for the word, do its halves, one after the other."""
+    """What a child does: its halves, one after the other, and at the word the same again."""
     folder = Path(name)
     shares = [read_articles(_half(folder, int(half))) for half in halves]
-    with tempfile.TemporaryDirectory(dir=folder) as warm:
-        _build(shares[0][:20], Path(warm))  # compiled code is loaded
     gc.collect()
     gc.freeze()
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        print("ready", flush=True)
+    for said in ("ready", "done"):
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            for at, share in enumerate(shares):
+                own = Path(scratch) / str(at)
+                own.mkdir()
+                TASKS[task](share, own)
+            print(said, flush=True)
         sys.stdin.readline()
-        for at, share in enumerate(shares):
-            own = Path(scratch) / str(at)
-            own.mkdir()
-            TASKS[task](share, own)
-        print("done", flush=True)
 
 
 def main(given: Sequence[str] | None = None) -> int:

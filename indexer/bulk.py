@@ -101,8 +101,8 @@ def index_files(
         with (
             EventLog(log_path(root), partitions=count) as log,
             RejectsFile(root / "rejects.jsonl") as rejects,
+            ProcessBuilder(builders, lock.handle) as builder,
         ):
-            builder = ProcessBuilder(builders, lock.handle)
             projector = Projector(root, log, builder, retention=retention, memory_mb=memory_mb)
             intake = _Intake(records, FieldMap(mapping), log, rejects, reporter)
 

@@ -55,7 +55,8 @@ def test_a_damaged_generation_is_not_built_upon(
                 index.publish()
             message = f"partition 0 could not be built: {path}: {problem}"
             with (
-                SmallIndex(tmp_path, partitions=1, builder=ProcessBuilder(1, lock.handle)) as other,
+                ProcessBuilder(1, lock.handle) as builder,
+                SmallIndex(tmp_path, partitions=1, builder=builder) as other,
                 pytest.raises(BuildError, match=re.escape(message)),
             ):
                 other.publish()

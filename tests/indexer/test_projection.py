@@ -221,14 +221,33 @@ def test_a_failed_build_publishes_nothing(tmp_path: Path) -> None:
 
 
 def test_builders_in_processes_are_the_same(tmp_path: Path) -> None:
-    """Several builder processes give the articles that one process gives, and tell how far they are."""
+    """Several builder processes give the articles that one process gives, and tell how far they are.
+
+    The same processes serve one epoch after the other, and end before the lock is let go.
+    """
     told: list[int] = []
-    with IndexerLock(tmp_path) as lock, SmallIndex(tmp_path, builder=ProcessBuilder(2, lock.handle)) as index:
-        many = [article(f"c/{number}") for number in range(120)]
-        index.put(*many)
+    many = [article(f"c/{number}") for number in range(120)]
+    with (
+        IndexerLock(tmp_path) as lock,
+        ProcessBuilder(2, lock.handle) as builder,
+        SmallIndex(tmp_path, builder=builder) as index,
+    ):
+        before = _children()
+        index.put(*many[:60])
         index.projector.project(progress=told.append)
+        builders = _children() - before
+        assert len(builders) == 2
+        index.put(*many[60:])
+        index.projector.project(progress=told.append)
+        assert _children() - before == builders
+    assert not _children() & builders
     assert titles(tmp_path) == expected(*many)
     assert sum(told) == 120
+
+
+def _children() -> set[str]:
+    lists = Path("/proc/self/task").glob("*/children")
+    return {child for path in lists for child in path.read_text().split()}
 
 
 def test_another_log_is_refused(tmp_path: Path) -> None:
