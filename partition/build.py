@@ -1,15 +1,16 @@
-"""From articles to one segment: analysed by vocabulary, inverted by counting sort, written once.
+"""From articles to one segment: analysed by vocabulary, inverted in memory, written once.
 
 Contract: `SegmentBuilder` takes articles in any order and writes a segment sorted as `format.py` says. What it holds
-is about two bytes for each byte of text until `write`, and up to five then; `size_bytes` says how much that will be,
+is about one byte for each byte of text until `write`, and up to four then; `size_bytes` says how much that will be,
 so that its owner can write in time. The vocabulary, which is kept from segment to segment, comes on top. Nothing of
-it depends on chance or on the order of articles.
+it depends on chance, and on the order of articles only how well they are compressed.
 
-Not here: when a segment is written and what it is called (`writer.py`), merging (`merge.py`).
+Not here: the inversion (`inversion.py`), when a segment is written and what it is called (`writer.py`), merging
+(`merge.py`).
 """
 
-from collections.abc import Iterable, Sequence
-from itertools import chain, islice
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from numpy.typing import NDArray
 
 from partition.documents import SAMPLES, DocumentCodec, encode_article, train
 from partition.format import SegmentWriter, narrowed
-from partition.kernels.invert import append_tokens, count_terms, encode_terms, scatter
+from partition.inversion import FieldLists, Growing, Inversion, Values, keyword_lists
+from partition.kernels.invert import encode_terms
 from partition.manifest import FileRecord
 from partition.schema import (
     KEYWORD_FIELDS,
@@ -35,33 +37,14 @@ from partition.scoring import norms_of
 from partition.types import Article, hash64
 from partition.vocabulary import Vocabulary
 
-_ANALYSE_BYTES = 4 << 20
+ANALYSED_BYTES = 4 << 20
 """Text that is collected before it is analysed."""
+TRAINING_BYTES = 32 << 20
+"""Articles that are collected, if no dictionary is there, before one is trained on some of them."""
 _FRAMES = 4096
 """Stored articles that are written at a time."""
 _WORDS = 1 << 20
 """Words of postings that are written at a time, at least."""
-
-
-class FieldLists:
-    """The posting lists of one field, on their way from occurrences into a file.
-
-    A field's `keys` ascend; occurrences are docnum << 32 | position, those of one key together and ascending.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        keys: list[bytes],
-        occurrences: NDArray[np.uint64],
-        starts: NDArray[np.int64],
-        stops: NDArray[np.int64],
-    ) -> None:
-        self.name = name
-        self.keys = keys
-        self.occurrences = occurrences
-        self.starts = starts
-        self.stops = stops
 
 
 class ListsWriter:
@@ -116,13 +99,6 @@ class ListsWriter:
         self._file.append("keys", np.frombuffer(b"".join(self._keys), np.uint8))
 
 
-def _emptied(parts: list[NDArray[Any]]) -> NDArray[Any]:
-    """The parts as one, which is all that is left of them."""
-    joined = np.concatenate(parts)
-    parts.clear()
-    return joined
-
-
 def _joined(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
     return np.concatenate([*parts, np.zeros(0, np.int64)])
 
@@ -141,6 +117,7 @@ class SegmentBuilder:
         self.codec = codec
         """How its articles are stored, once it is written."""
         self._raw: list[bytes] = []
+        self._raw_bytes = 0
         self._frames: list[bytes] = []
         self._ids: list[bytes] = []
         self._hashes: list[int] = []
@@ -150,8 +127,8 @@ class SegmentBuilder:
         self._values: tuple[list[tuple[str, ...]], ...] = tuple([] for _ in KEYWORD_FIELDS)
         self._pending: tuple[list[bytes], ...] = tuple([] for _ in POSITION_FIELDS)
         self._pending_bytes = 0
-        self._tokens: tuple[list[NDArray[np.int32]], ...] = tuple([] for _ in POSITION_FIELDS)
-        self._counts: tuple[list[NDArray[np.int64]], ...] = tuple([] for _ in POSITION_FIELDS)
+        self._tokens = {name: Growing(np.int32) for name in POSITION_FIELDS}
+        self._counts = {name: Growing(np.int64) for name in POSITION_FIELDS}
         self.size_bytes = 0
         """Of what it holds, with what writing it will take, roughly and rather too much."""
 
@@ -165,6 +142,9 @@ class SegmentBuilder:
             self._frames.append(self.codec.compress(raw))
         else:
             self._raw.append(raw)
+            self._raw_bytes += len(raw)
+            if self._raw_bytes > TRAINING_BYTES:
+                self.prepare()
         self._ids.append(article.id.encode())
         self._hashes.append(hash64(article.id))
         self._published_ms.append(NO_DATE_MS if article.published_ms is None else article.published_ms)
@@ -175,15 +155,15 @@ class SegmentBuilder:
             encoded = text.encode()
             pending.append(encoded)
             self._pending_bytes += len(encoded)
-        self.size_bytes += 5 * len(raw) + 500
-        if self._pending_bytes > _ANALYSE_BYTES:
+        self.size_bytes += 4 * len(raw) + 500
+        if self._pending_bytes > ANALYSED_BYTES:
             self._analyse()
 
     def _analyse(self) -> None:
-        for pending, tokens, counts in zip(self._pending, self._tokens, self._counts, strict=True):
-            found, found_counts = self._vocabulary.tokenize(pending)
-            tokens.append(found)
-            counts.append(found_counts)
+        for name, pending in zip(POSITION_FIELDS, self._pending, strict=True):
+            tokens, counts = self._vocabulary.tokenize(pending)
+            self._tokens[name].extend(tokens)
+            self._counts[name].extend(counts)
             pending.clear()
         self._pending_bytes = 0
 
@@ -206,23 +186,23 @@ class SegmentBuilder:
         published_ms = np.array(self._published_ms, np.int64)
         hashes = np.array(self._hashes, np.uint64)
         order = np.lexsort((~hashes, published_ms))
-        tokens, counts = ([_emptied(parts) for parts in kind] for kind in (self._tokens, self._counts))
-        lengths = {name: found[order] for name, found in zip(POSITION_FIELDS, counts, strict=True)}
+        lengths = {name: counts.all[order] for name, counts in self._counts.items()}
         lengths[TEXT] = sum(
             (weight * lengths[name] for name, weight in PARTS.items()), np.zeros(len(order), np.int64)
         )
         with SegmentWriter(path) as file:
             writer = ListsWriter(file, len(order))
-            by_name = dict(zip(POSITION_FIELDS, zip(tokens, counts, strict=True), strict=True))
-            by_name[TEXT] = _weighted([(*by_name[name], weight) for name, weight in PARTS.items()])
+            inversion = Inversion(self._vocabulary, self._tokens, self._counts, order)
             for name in TEXT_FIELDS:
                 average = average_of(lengths[name])
                 writer.begin(name, positions=name in POSITION_FIELDS, average=average)
-                writer.add(self._text_lists(name, *by_name.pop(name), order), norms_of(lengths[name], average))
+                norms = norms_of(lengths[name], average)
+                for some in inversion.joined() if name == TEXT else [inversion.lists(name)]:
+                    writer.add(some, norms)
             values = {}
             for name, column in zip(KEYWORD_FIELDS, self._values, strict=True):
                 writer.begin(name, positions=False, average=None)
-                lists, values[name] = _keyword_lists(name, [column[at] for at in order.tolist()])
+                lists, values[name] = keyword_lists(name, [column[at] for at in order.tolist()])
                 writer.add(lists, np.zeros(0))
             writer.finish()
             write_values(file, values, {name: writer.fields[name]["terms"] for name in values})
@@ -239,60 +219,11 @@ class SegmentBuilder:
         self._vocabulary.trim()
         return file.record()
 
-    def _text_lists(
-        self, name: str, tokens: NDArray[np.int32], counts: NDArray[np.int64], order: NDArray[np.int64]
-    ) -> FieldLists:
-        """Invert one text field."""
-        occurring = np.zeros(len(self._vocabulary), np.int64)
-        count_terms(tokens, occurring)
-        terms = self._vocabulary.terms()
-        used = sorted((terms[at].encode(), at) for at in np.flatnonzero(occurring).tolist())
-        ordinals = np.array([at for _key, at in used], np.int64)
-        stops = np.cumsum(occurring[ordinals])
-        starts = stops - occurring[ordinals]
-        places = np.zeros(len(occurring), np.int64)
-        places[ordinals] = starts
-        ends = np.cumsum(counts)
-        occurrences = np.empty(len(tokens), np.uint64)
-        scatter(tokens, ends - counts, ends, order, places, occurrences)
-        return FieldLists(name, [key for key, _at in used], occurrences, starts, stops)
-
 
 def average_of(lengths: NDArray[np.int64]) -> float:
     """Mean length; 1.0 when all are empty, as in the statistics."""
     total = int(lengths.sum())
     return total / len(lengths) if total else 1.0
-
-
-def _weighted(
-    parts: Sequence[tuple[NDArray[np.int32], NDArray[np.int64], int]],
-) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """The tokens of several fields as one, article after article, each field's as often as it weighs."""
-    repeated = [part for tokens, counts, weight in parts for part in [(tokens, counts)] * weight]
-    counts = np.sum([counts for _tokens, counts in repeated], axis=0)
-    places = np.cumsum(counts) - counts
-    joined = np.empty(int(counts.sum()), np.int32)
-    for tokens, part in repeated:
-        append_tokens(tokens, part, places, joined)
-    return joined, counts
-
-
-def _keyword_lists(name: str, column: list[tuple[str, ...]]) -> tuple[FieldLists, "Values"]:
-    """Invert one keyword field; positions do not matter."""
-    counts = np.array([len(values) for values in column], np.int64)
-    flat = [value.encode() for value in chain.from_iterable(column)]
-    keys = sorted(set(flat))
-    ordinal_of = {key: at for at, key in enumerate(keys)}
-    ordinals = np.array([ordinal_of[value] for value in flat], np.int64)
-    docs = np.repeat(np.arange(len(column)), counts)
-    occurring = np.bincount(ordinals, minlength=len(keys)).astype(np.int64)
-    stops = np.cumsum(occurring)
-    occurrences = (docs[np.argsort(ordinals, kind="stable")].astype(np.uint64)) << np.uint64(32)
-    return FieldLists(name, keys, occurrences, stops - occurring, stops), (ordinals, counts)
-
-
-Values = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""Of a keyword field: ordinals of its terms, article after article, and how many each article has."""
 
 
 def write_values(file: SegmentWriter, values: dict[str, Values], terms: dict[str, list[int]]) -> None:

@@ -15,9 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partition.build import (
-    FieldLists,
     ListsWriter,
-    Values,
     average_of,
     write_articles,
     write_columns,
@@ -25,6 +23,7 @@ from partition.build import (
 )
 from partition.documents import DocumentCodec
 from partition.format import SegmentWriter
+from partition.inversion import FieldLists, Values, chunks_of
 from partition.kernels.merging import merge_runs, unpack_lists
 from partition.kernels.terms import group_keys
 from partition.manifest import FileRecord
@@ -127,13 +126,8 @@ class _FieldMerging:
         """The merged lists, in the order of their keys."""
         totals = np.concatenate([self._of(source.segment, "totals") for source in self._sources]).astype(np.int64)
         per_group = np.bincount(self._groups, weights=totals, minlength=len(self._keys)).astype(np.int64)
-        first = 0
-        reached = np.cumsum(per_group)
-        while first < len(self._keys):
-            before = int(reached[first - 1]) if first else 0
-            last = max(first + 1, int(np.searchsorted(reached, before + CHUNK_OCCURRENCES, side="right")))
+        for first, last in chunks_of(per_group, CHUNK_OCCURRENCES):
             yield self._merge(first, last, per_group[first:last])
-            first = last
 
     def _merge(self, first: int, last: int, totals: NDArray[np.int64]) -> FieldLists:
         starts = np.cumsum(totals) - totals

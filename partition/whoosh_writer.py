@@ -29,9 +29,10 @@ import orjson
 from numpy.typing import NDArray
 from whoosh.fields import NUMERIC, Schema
 
-from partition.build import FieldLists, ListsWriter, average_of, write_articles, write_columns
+from partition.build import ListsWriter, average_of, write_articles, write_columns
 from partition.documents import DocumentCodec
 from partition.format import SegmentWriter
+from partition.inversion import FieldLists
 from partition.manifest import FileRecord
 from partition.schema import NO_DATE_MS
 from partition.scoring import norms_of

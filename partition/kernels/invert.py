@@ -2,7 +2,8 @@
 
 Contract: three steps: `count_terms` counts; a prefix sum outside gives each term its place; `scatter` puts each
 occurrence there, in the order of articles and positions; `encode_terms` writes the lists into words, as many as fit.
-Memory is eight bytes an occurrence, known before.
+Memory is eight bytes an occurrence, known before. A
+field that consists of others gets its occurrences from theirs: `append_runs`, then `merging.merge_runs`.
 
 Source: the inversion in memory of I. Witten, A. Moffat and T. Bell, "Managing Gigabytes", 1999, section 5.2.
 
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from partition.kernels.jit import boolean, f64s, i32s, i32w, i64, i64s, i64w, kernel, u64s, u64w, void
+from partition.kernels.jit import boolean, f64s, i32s, i64, i64s, i64w, kernel, u64s, u64w, void
 from partition.kernels.postings import encode, most_words
 
 if TYPE_CHECKING:
@@ -127,24 +128,28 @@ def encode_terms(
     return term
 
 
-@kernel(void(i32s, i64s, i64w, i32w))
-def append_tokens(
-    tokens: "NDArray[np.int32]",
-    counts: "NDArray[np.int64]",
+@kernel(void(u64s, i64s, i64s, i64, i64w, u64w))
+def append_runs(
+    occurrences: "NDArray[np.uint64]",
+    starts: "NDArray[np.int64]",
+    stops: "NDArray[np.int64]",
+    times: int,
     places: "NDArray[np.int64]",
-    joined: "NDArray[np.int32]",
+    joined: "NDArray[np.uint64]",
 ) -> None:
-    """Copy each article's tokens of one field to its place among those of several, and advance the places.
+    """Append the occurrences in one field to the runs of their terms.
 
     Args:
-        tokens, counts: the field's, article after article.
-        places: shape (articles,), where each article's next token goes.
+        occurrences: as `scatter` left them.
+        starts, stops: shape (terms,), each term's range of them.
+        times: how often each occurrence counts.
+        places: by term, where its next occurrence goes; advanced.
         joined: receives them.
     """
-    at = 0
-    for article in range(len(counts)):
-        place = places[article]
-        for nth in range(counts[article]):
-            joined[place + nth] = tokens[at + nth]
-        at += counts[article]
-        places[article] = place + counts[article]
+    for term in range(len(starts)):
+        place = places[term]
+        for at in range(starts[term], stops[term]):
+            for _nth in range(times):
+                joined[place] = occurrences[at]
+                place += 1
+        places[term] = place

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from partition.kernels.invert import append_tokens, count_terms, encode_terms, scatter
+from partition.kernels.invert import append_runs, count_terms, encode_terms, scatter
 from partition.kernels.merging import merge_runs, unpack_lists
 from partition.kernels.postings import most_words
 from partition.kernels.terms import group_keys, lower_bound
@@ -159,17 +159,28 @@ def _written(segment: list[list[int]], *, positions: bool) -> tuple[NDArray[np.u
     return np.array([*words, 0, 0], np.uint64), np.array(lists, np.int64).reshape(-1, 3)
 
 
-@given(fields=st.lists(st.lists(st.lists(st.integers(0, 9), max_size=4), min_size=3, max_size=3), max_size=4))
-def test_fields_are_joined_article_by_article(fields: list[list[list[int]]]) -> None:
-    """Each article's words of one field after those of the field before."""
-    counts = [np.array([len(words) for words in field], np.int64) for field in fields]
-    sizes = np.sum(counts, axis=0) if counts else np.zeros(3, np.int64)
-    places = np.cumsum(sizes) - sizes
-    joined = np.zeros(int(sizes.sum()), np.int32)
-    for field, count in zip(fields, counts, strict=True):
-        append_tokens(np.array([term for words in field for term in words], np.int32), count, places, joined)
-    assert joined.tolist() == [term for article in range(3) for field in fields for term in field[article]]
-    assert places.tolist() == np.cumsum(sizes).tolist()
+@given(
+    fields=st.lists(
+        st.tuples(st.integers(1, 3), st.lists(st.lists(st.integers(0, 10**12), max_size=6), min_size=4, max_size=4)),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_fields_are_joined_term_by_term(fields: list[tuple[int, list[list[int]]]]) -> None:
+    """A field of several has the occurrences of each, as often as it weighs, in order."""
+    totals = np.sum([[times * len(run) for run in runs] for times, runs in fields], axis=0)
+    starts = np.cumsum(totals) - totals
+    places, joined, ends = starts.copy(), np.zeros(int(totals.sum()), np.uint64), []
+    for times, runs in fields:
+        sizes = np.array([len(run) for run in runs], np.int64)
+        flat = np.array([word for run in runs for word in sorted(run)], np.uint64)
+        stops = np.cumsum(sizes)
+        append_runs(flat, stops - sizes, stops, times, places, joined)
+        ends.append(places.copy())
+    merge_runs(joined, np.array(ends), starts)
+    expected = [sorted(word for times, runs in fields for word in runs[term] * times) for term in range(4)]
+    assert joined.tolist() == [word for run in expected for word in run]
+    assert places.tolist() == (starts + totals).tolist()
 
 
 _keys = st.text("abé中𐌰9_", min_size=1, max_size=4).map(str.encode)
