@@ -131,12 +131,12 @@ class Leaf:
         """
         plan, filters, sort, part, _deadline_s, given, _facets = query
         size, backwards = part.size, part.backwards
-        skipping = sort == "relevance" and not backwards
         total = 0
         for ordinal, executor in enumerate(self.executors):
-            if skipping and len(best) >= size > 0:
-                # An article that scores less than the last of these need not be found.
-                page = page._replace(floor=float(-best[size - 1].key))
+            if len(best) >= size > 0:
+                # An article that comes after the last of these need not be found.
+                key = best[size - 1].key
+                page = page._replace(worst=~key if backwards else key)
             found = executor.search(plan, filters, sort, size, page, given.get((self.partition, ordinal), _NOTHING))
             total += found.total
             searches.append(SegmentSearch(self.partition, ordinal, found.algorithm, found.looked, found.skipped))

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from partition.errors import IndexFileError
 from partition.kernels import sharing
 from partition.kernels.postings import NORMS
-from partition.kernels.views import LOOKED, SKIPPED, Page
+from partition.kernels.views import LAST, LOOKED, SKIPPED, Page
 from partition.schema import TEXT_FIELDS
 from search.executor import SORTS, DeadlineError
 from search.facets import added
@@ -246,7 +246,7 @@ def page_of(part: Slice, deadline_s: float) -> Page:
     """The slice as kernels want it."""
     deadline_ns = int(deadline_s * 1e9)
     if part.after is None and not part.backwards:
-        return Page(_FROM_THE_START, _NO_ID, part.counting, 0.0, deadline_ns)
+        return Page(_FROM_THE_START, _NO_ID, part.counting, LAST, deadline_ns)
     after, after_id = np.zeros(4, np.int64), _NO_ID
     if part.after is not None:
         key, hash_ = part.after.key, part.after.hash
@@ -256,7 +256,7 @@ def page_of(part: Slice, deadline_s: float) -> Page:
         after[2] = hash_ - 2 * _SIGN if hash_ & _SIGN else hash_  # the same bits, signed
         after_id = np.frombuffer(part.after.article_id.encode(), np.uint8)
     after[3] = part.backwards
-    return Page(after, after_id, part.counting, 0.0, deadline_ns)
+    return Page(after, after_id, part.counting, LAST, deadline_ns)
 
 
 def shared_out(leaves: Sequence[Leaf], shares: int) -> list[Share]:

@@ -36,10 +36,11 @@ from partition.kernels.clauses import (
 from partition.kernels.clock import passed
 from partition.kernels.jit import f64w, i64, i64w, inlined, kernel, u64w, void
 from partition.kernels.postings import AREA, BLOCK, BLOCKS, DF, NORMS, block_docs, find, last_doc, seek, tf_at
-from partition.kernels.ranking import WINDOW, WORDS, contribution, window_bound
+from partition.kernels.ranking import WINDOW, WORDS, contribution, reached, window_bound
 from partition.kernels.top import offer
 from partition.kernels.views import (
     HELD,
+    LAST,
     LATE,
     LOOKED,
     SKIPPED,
@@ -59,7 +60,6 @@ if TYPE_CHECKING:
     from partition.kernels.views import Lists, Page, SegmentView, Top
 
 RELEVANCE, NEWEST, OLDEST = range(3)
-LAST = 2**63 - 1
 NO_DATE = -(2**63)
 MANY = 8
 """Articles of a window from which on lists are added up one by one, rather than articles scored one by one."""
@@ -164,7 +164,7 @@ def rank_matches(
     backwards = page.after[3] != 0
     relevance = sort == RELEVANCE
     pruning = relevance and not backwards
-    threshold = page.floor if pruning else 0.0
+    threshold = reached(page) if pruning else 0.0
     descending = (sort == NEWEST) != backwards and not relevance
     held, total = 0, 0
     # Articles without a date come last by time, though their docnums are the first; backwards they come first.
@@ -180,10 +180,14 @@ def rank_matches(
                 report[LATE] = 1
                 break
             beaten = False
-            if not relevance and held == len(top.keys):
+            if not relevance:
                 edge = min(start + WINDOW, high) - 1 if descending else max(start, low)
                 key = _key(sort, segment.published_ms[edge])
-                beaten = held == 0 or (~key if backwards else key) > top.keys[held - 1]
+                if backwards:
+                    key = ~key
+                beaten = key > page.worst
+                if held == len(top.keys):
+                    beaten = beaten or held == 0 or key > top.keys[held - 1]
             if beaten and not page.counting:
                 break
             worthless = threshold > 0.0 and _bound(segment, lists, clauses, start, room) < threshold

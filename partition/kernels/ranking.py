@@ -180,6 +180,12 @@ def add_scores(
 
 
 @inlined
+def reached(page: "Page") -> float:
+    """A score that others have reached: less is not wanted."""
+    return max(0.0, -np.float64(page.worst))
+
+
+@inlined
 def first_threshold(
     segment: "SegmentView",
     lists: "Lists",
@@ -246,7 +252,7 @@ def rank_any(
     union = np.zeros(WORDS, np.uint64)
     timespec = np.empty(2, np.int64)
     held, total = 0, 0
-    threshold = page.floor
+    threshold = reached(page)
     if not page.after[0]:
         best = np.empty(len(top.keys), np.float64)
         threshold = max(threshold, first_threshold(segment, lists, range_, cursors, buffer, best))
@@ -356,7 +362,7 @@ def rank_few(
                 seen[doc >> 6] |= ONE << np.uint64(doc & 63)
             block += 1
     held, total = 0, 0
-    threshold = page.floor
+    threshold = reached(page)
     for word in range(len(seen)):
         left = seen[word]
         seen[word] = 0

@@ -251,8 +251,8 @@ def rank_segments(
         view = Lists(_frozen(bound.rows[:lists]), bound.weights[:lists], bound.units[:lists])
         mask = carray(_pointer(ranges[s, MASK]), ((articles + WINDOW - 1) // WINDOW * WORDS,), np.uint64)
         range_ = Range(mask, low, high)
-        floor = -np.float64(keys[held - 1]) if pruning and held and held == size else page.floor
-        part = Page(page.after, page.after_id, page.counting, floor, page.deadline_ns)
+        worst = min(page.worst, keys[held - 1]) if held and held == size else page.worst
+        part = Page(page.after, page.after_id, page.counting, worst, page.deadline_ns)
         if any_word:
             postings = 0
             for n in range(lists):

@@ -52,6 +52,10 @@ class Range(NamedTuple):
     """Half open."""
 
 
+LAST = 2**63 - 1
+"""The largest order key, that of articles without a date."""
+
+
 class Page(NamedTuple):
     """Which part of the result is wanted."""
 
@@ -61,8 +65,9 @@ class Page(NamedTuple):
     after_id: "NDArray[np.uint8]"
     counting: bool
     """Whether the exact total is wanted."""
-    floor: float
-    """A score that others have reached: less is not wanted."""
+    worst: int
+    """An order key that is good enough elsewhere: what has a larger one is not wanted. `LAST` if everything is.
+    Backwards a complement, too."""
     deadline_ns: int
     """On the monotonic clock."""
 
@@ -82,5 +87,5 @@ HELD, TOTAL, LATE, LOOKED, SKIPPED = range(5)
 segment_view = types.NamedTuple((u64s, f64w2, i64s, u64s, u8s, u32s, types.int64), SegmentView)
 lists_view = types.NamedTuple((i64m, f64w, f64w), Lists)
 range_view = types.NamedTuple((u64w, types.int64, types.int64), Range)
-page_view = types.NamedTuple((i64w, u8s, types.boolean, types.float64, types.int64), Page)
+page_view = types.NamedTuple((i64w, u8s, types.boolean, types.int64, types.int64), Page)
 top_view = types.NamedTuple((i64w, u64w, i64w), Top)

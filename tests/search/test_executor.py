@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from partition.analysis import terms
+from partition.kernels.views import LAST
 from partition.scoring import K1, ONE
 from search.executor import DeadlineError
 from search.exhaustive import Executor
@@ -127,9 +128,9 @@ class Searched(NamedTuple):
 
 
 def found_in(
-    scored: Scored, query: Query, ordinal: int, part: Slice, *, floor: int = 0, deadline_s: float | None = None
+    scored: Scored, query: Query, ordinal: int, part: Slice, *, worst: int = LAST, deadline_s: float | None = None
 ) -> Searched:
-    """What one segment says, told of a score that was reached elsewhere.
+    """What one segment says, told of an order key that is good enough elsewhere.
 
     Raises:
         DeadlineError
@@ -138,7 +139,7 @@ def found_in(
     leaf = copy.copy(scored.leaf)
     leaf.executors = [scored.leaf.executors[ordinal]]
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("search.share.page_of", lambda *given: page_of(*given)._replace(floor=float(floor)))
+        patched.setattr("search.share.page_of", lambda *given: page_of(*given)._replace(worst=worst))
         answer = Share([leaf]).search(asked)
     if answer.failed == {0: "timeout"}:
         raise DeadlineError
@@ -148,19 +149,16 @@ def found_in(
 
 
 def check_segments(scored: Scored, query: Query, whole: Whole, random_: random.Random, seen: Counter[str]) -> None:
-    """Each segment by itself; what scores less than the floor may be left out, and nothing else."""
+    """Each segment by itself; what comes after the worst that is wanted may be left out, and nothing else."""
     part = Slice(random_.choice((1, 10, 50)), counting=random_.random() < 0.3)
     for ordinal in range(len(scored.leaf.executors)):
         expected = whole.of_segment(ordinal)
-        floor = random_.choice(expected[: 2 * part.size]).score if expected and random_.random() < 0.7 else 0
-        found = found_in(scored, query, ordinal, part, floor=floor)
+        worst = random_.choice(expected[: 2 * part.size]).key if expected and random_.random() < 0.7 else LAST
+        found = found_in(scored, query, ordinal, part, worst=worst)
         seen[found.algorithm] += 1
         assert not part.counting or found.total == len(expected)
-        if query.sort == "relevance":
-            hits = [hit for hit in found.hits if hit.score >= floor]
-            assert hits == [hit for hit in expected[: part.size] if hit.score >= floor]
-        else:
-            assert found.hits == expected[: part.size]
+        hits = [hit for hit in found.hits if hit.key <= worst]
+        assert hits == [hit for hit in expected[: part.size] if hit.key <= worst]
 
 
 def test_the_plain_executor_says_the_same(many: ManyArticles) -> None:
@@ -302,15 +300,15 @@ def test_a_list_that_cannot_lift_an_article_over_the_floor_is_looked_up(many: Ma
     rare, common = word(TOPICAL[3]), word("the")
     query = query_of(Or((rare, common)))
     expected = Whole(many.own, query).of_segment(0)
-    floor = expected[9].score
+    worst = expected[9].key
     found_list = executor.segment.term_list("text", common.text.encode())
     assert found_list
     most = found_list.bound * many.own.statistics.idf("text", common.text) * (K1 + 1) * ONE + 1
-    assert most < floor
-    found = found_in(many.own, query, 0, Slice(50), floor=floor)
+    assert most < -worst
+    found = found_in(many.own, query, 0, Slice(50), worst=worst)
     assert (found.algorithm, found.total) == ("rank_any", len(expected))
-    assert found.hits == [hit for hit in expected[:50] if hit.score >= floor]
-    of_both = found_in(many.own, query_of(And((rare, common))), 0, Slice(50), floor=floor)
+    assert found.hits == [hit for hit in expected[:50] if hit.key <= worst]
+    of_both = found_in(many.own, query_of(And((rare, common))), 0, Slice(50), worst=worst)
     assert set(of_both.hits) & set(found.hits)
 
 
@@ -323,3 +321,5 @@ def test_newest_and_oldest_stop_early(many: ManyArticles, sort: Sort) -> None:
     assert (found.looked, found.hits) == (1, expected[:10])
     found = found_in(many.own, query, 0, Slice(10))
     assert (found.total, found.hits) == (len(expected), expected[:10])
+    found = found_in(many.own, query, 0, Slice(10, counting=False), worst=expected[0].key - 1)
+    assert (found.looked, found.hits) == (0, [])
