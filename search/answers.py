@@ -96,7 +96,8 @@ class SegmentExplanation(msgspec.Struct):
     partition: int
     segment: int
     algorithm: str
-    """The kernel that was cheapest: `rank_few`, `rank_any` or `rank_matches`; `none` when nothing could match."""
+    """The kernel that was cheapest: `rank_few`, `rank_any`, `rank_rarest` or `rank_matches`; `none` when nothing
+    could match."""
     windows: int
     """Windows of 4,096 articles that were looked into."""
     skipped: int

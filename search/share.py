@@ -40,6 +40,7 @@ ALGORITHMS = {
     sharing.NONE: "none",
     sharing.FEW_POSTINGS: "rank_few",
     sharing.ANY: "rank_any",
+    sharing.RAREST: "rank_rarest",
     sharing.MATCHING: "rank_matches",
 }
 _SIGN = 1 << 63

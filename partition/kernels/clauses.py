@@ -79,6 +79,8 @@ class Room(NamedTuple):
     """Shape (3, lists): of each word of a phrase: the next bit to read, gaps left, its place."""
     atoms: "NDArray[np.float64]"
     """Shape (atoms,): what each adds to an article."""
+    rests: "NDArray[np.float64]"
+    """Shape (lists + 1,): what each list and those after it add to an article of a window at most."""
     bits: "NDArray[np.uint64]"
     """Shape (5, words of a window): what matches, and what a clause, an atom, a list and a union match."""
     counts: "NDArray[np.uint8]"
@@ -109,6 +111,7 @@ def room_for(lists: "Lists", clauses: "Clauses", deadline_ns: int) -> Room:
         np.full((size, 3), -1, np.int64),
         np.empty((3, size), np.int64),
         np.empty(len(clauses.atoms), np.float64),
+        np.zeros(size + 1, np.float64),
         np.empty((5, WORDS), np.uint64),
         np.empty(WINDOW, np.uint8),
         clock,

@@ -110,14 +110,52 @@ def _look_up(
 
 
 @inlined
+def _drop(least: float, scores: "NDArray[np.float64]", room: "Room") -> int:
+    """Clear the bits in MATCHES, and the scores, of articles that have less than `least`; returns how many stay."""
+    found = 0
+    for word in range(WORDS):
+        left = room.bits[MATCHES, word]
+        while left:
+            lowest = left & (~left + ONE)
+            left ^= lowest
+            offset = 64 * word + np.int64(popcount(lowest - ONE))
+            if scores[offset] < least:
+                scores[offset] = 0.0
+                room.bits[MATCHES, word] ^= lowest
+            else:
+                found += 1
+    return found
+
+
+@inlined
 def _add_up(
-    segment: "SegmentView", lists: "Lists", start: int, found: int, scores: "NDArray[np.float64]", room: "Room"
+    segment: "SegmentView",
+    lists: "Lists",
+    start: int,
+    found: int,
+    least: float,
+    scores: "NDArray[np.float64]",
+    room: "Room",
 ) -> None:
-    """Add all scored lists to the scores of the window's articles in MATCHES, which are `found`."""
+    """Add all scored lists to the scores, zeros so far, of the window's articles in MATCHES, which are `found`.
+
+    Articles that cannot reach `least` any more are dropped on the way: of the lists of common words, which come last,
+    little is read.
+    """
     rows, words = lists.rows, segment.words
+    if least > 0.0:
+        for n in range(len(rows) - 1, -1, -1):
+            room.rests[n] = room.rests[n + 1]
+            if lists.weights[n] > 0.0:
+                room.blocks[n] = seek(words, rows[n, AREA], rows[n, BLOCKS], room.blocks[n], start)
+                room.rests[n] += window_bound(segment, lists, n, room.blocks[n], start + WINDOW)
     for n in range(len(rows)):
         if not lists.weights[n] > 0.0:
             continue
+        if n and least > 0.0:
+            found = _drop(least - room.rests[n], scores, room)
+            if found == 0:
+                return
         if found * LOOK_UP * len(segment.hashes) < rows[n, DF] * WINDOW:
             _look_up(segment, lists, n, start, scores, room)
             continue
@@ -209,8 +247,7 @@ def rank_matches(
             phrases_first = phrases and plain and least == 0.0
             summed = relevance and found > MANY and not sets and not phrases_first
             if summed:
-                scores[:] = 0.0
-                _add_up(segment, lists, start, found, scores, room)
+                _add_up(segment, lists, start, found, least, scores, room)
             for nth_word in range(WORDS):
                 word = WORDS - 1 - nth_word if descending else nth_word
                 left = room.bits[MATCHES, word]
@@ -221,7 +258,7 @@ def rank_matches(
                     doc = start + offset
                     score = 0.0
                     if summed:
-                        score = scores[offset]
+                        score, scores[offset] = scores[offset], 0.0
                         if score < least:
                             continue
                     if phrases_first or (summed and phrases and plain):

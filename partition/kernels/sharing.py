@@ -4,7 +4,7 @@ A call from Python costs as much as a segment of some thousand articles, so segm
 what one segment found tells the next what is not good enough.
 
 Contract: an address is that of an array which its owner keeps alive, and whose length stands beside it; nothing here
-checks them. Scores, order and pages are those of `ranking.py` and `matching.py`, which do the work.
+checks them. Scores, order and pages are those of `ranking.py`, `intersection.py` and `matching.py`: they do the work.
 
 Not here: the table (`search/share.py`), sets (`matching.py`).
 """
@@ -28,6 +28,7 @@ from partition.kernels.binding import (
     words_alone,
 )
 from partition.kernels.clauses import Clauses
+from partition.kernels.intersection import rank_rarest
 from partition.kernels.jit import allocating, f64w, i64, i64m, i64w, i64w2, kernel, u8s, u64w, void
 from partition.kernels.matching import RELEVANCE, rank_matches
 from partition.kernels.postings import DF, row_of
@@ -54,10 +55,12 @@ COLUMNS = 17
 """A row of the table: addresses of a segment's sections, with their lengths where articles or terms do not tell."""
 MASK, LOW, HIGH = range(3)
 """A row of ranges: the address of a mask, and docnums, as `views.Range`."""
-NONE, FEW_POSTINGS, ANY, MATCHING = range(4)
+NONE, FEW_POSTINGS, ANY, RAREST, MATCHING = range(5)
 """Algorithms."""
 FEW = 6
 """Lists have few postings when there are not more than a FEW-th of the segment's articles."""
+RARE = 32
+"""A word is rare when it is in not more than a RARE-th of them."""
 TEXT_FIELDS = 4
 ALGORITHM = 5
 """The last number of a segment's report, after those of `views.py`."""
@@ -229,7 +232,9 @@ def rank_segments(
     kept_held, kept_total = 0, 0
     query = Query(weights, atoms, starts, optional, minimum)
     bound = room_to_bind(query)
-    any_word = query.minimum == 1 and pruning and words_alone(query)
+    words = pruning and words_alone(query)
+    any_word = words and query.minimum == 1
+    all_words = words and query.minimum == query.optional > 1
     no_sets, no_constants, no_scores = (
         np.empty((0, 0), np.uint64),
         np.empty(0, np.float64),
@@ -265,8 +270,9 @@ def rank_segments(
             else:
                 report[s, ALGORITHM] = ANY
                 rank_any(segment, view, range_, part, found, report[s])
-            for at in range(report[s, HELD]):
-                found_scores[at] = -np.float64(found.keys[at])
+        elif all_words and bound.rows[0, DF] * RARE <= articles:
+            report[s, ALGORITHM] = RAREST
+            rank_rarest(segment, view, range_, part, found, report[s])
         else:
             report[s, ALGORITHM] = MATCHING
             structure = Clauses(
@@ -279,6 +285,9 @@ def rank_segments(
                 no_scores,
             )
             rank_matches(segment, view, structure, range_, part, sort, found, found_scores, report[s])
+        if report[s, ALGORITHM] != MATCHING:
+            for at in range(report[s, HELD]):
+                found_scores[at] = -np.float64(found.keys[at])
         if report[s, LATE]:
             keys[:kept_held], hashes[:kept_held], docs[:kept_held] = (
                 kept.keys[:kept_held],
