@@ -120,8 +120,8 @@ def build_inline(jobs: Sequence[BuildJob], progress: Progress) -> list[Generatio
 class ProcessBuilder:
     """A `Builder` that works in several processes at a time, which it keeps until it is closed.
 
-    A process that has built before has its modules, its memory and the forms of the words at hand: the first ten
-    thousand articles take a fresh one half as long again. After an error it is finished, as after `stop`.
+    A process that has built before has its modules, its memory and the forms of words at hand, which take a fresh one
+    a second or two. After an error it is finished, as after `stop`.
     """
 
     def __init__(self, processes: int, lock_handle: int) -> None:
