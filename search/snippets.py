@@ -28,6 +28,8 @@ PASSAGE_BYTES = 180
 """About as long as a passage is without its context: words so close together can be shown together."""
 MAX_SCANNED_CHARS = 60_000
 _WILDCARD = re.compile(r"[?*]")
+MAX_PAIRS = 16
+"""Of letters that words are looked for by; when there are more, one letter must do."""
 MAX_WORDS = 400
 """How many words that may be the query's are considered."""
 
@@ -38,6 +40,7 @@ class _Wanted(NamedTuple):
     beginnings: NDArray[np.uint8]
     ends: NDArray[np.int64]
     firsts: NDArray[np.uint8]
+    seconds: NDArray[np.uint8]
     patterns: tuple["re.Pattern[str]", ...]
 
 
@@ -58,7 +61,8 @@ def snippets(texts: Sequence[str], wanted: frozenset[str]) -> list[str]:
     found, forms = np.empty((room, 3), np.int64), np.empty((room, 2), np.int64)
     found_ends = np.zeros(len(texts), np.int64)
     different = find_words(
-        text, text_ends, *letters, likely.beginnings, likely.ends, likely.firsts, found, forms, found_ends
+        *(text, text_ends, *letters, likely.beginnings, likely.ends, likely.firsts, likely.seconds),
+        *(found, forms, found_ends),
     )
     ordinals: dict[str, int] = {}
     terms = np.full(different, -1, np.int64)
@@ -102,11 +106,15 @@ def _likely(wanted: frozenset[str]) -> _Wanted:
         for written in (beginning, beginning.capitalize(), beginning.upper()):
             variants.add(written.encode().lower())
     ordered = sorted(variants - {b""})
-    firsts = sorted({variant[0] | 32 for variant in ordered})
+    pairs = {(variant[0] | 32, variant[1] | 32 if len(variant) > 1 else 0) for variant in ordered}
+    if len(pairs) > MAX_PAIRS:
+        pairs = {(first, 0) for first, _second in pairs}
+    firsts, seconds = zip(*sorted(pairs), strict=True) if pairs else ((), ())
     return _Wanted(
         np.frombuffer(b"".join(ordered), np.uint8),
         np.cumsum([len(variant) for variant in ordered], dtype=np.int64),
         np.array(firsts, np.uint8),
+        np.array(seconds, np.uint8),
         tuple(pattern_of(word) for word in wanted if _WILDCARD.search(word)),
     )
 

@@ -91,15 +91,22 @@ def _form(
 
 
 @inlined
-def _mark_likely(text: "NDArray[np.uint8]", firsts: "NDArray[np.uint8]", likely: "NDArray[np.uint8]") -> None:
-    """Set `likely`, zeros, where a byte follows one that ends no ASCII word character and is like one of `firsts`.
+def _mark_likely(
+    text: "NDArray[np.uint8]", firsts: "NDArray[np.uint8]", seconds: "NDArray[np.uint8]", likely: "NDArray[np.uint8]"
+) -> None:
+    """Set `likely`, zeros, where bytes that follow no ASCII word character are like some of `firsts` and `seconds`.
 
     Plain arithmetic on bytes, of which the compiler does dozens at a time; what is like it is rather too much.
     """
     for nth in range(len(firsts)):
-        first = firsts[nth]
-        for at in range(len(text)):
-            likely[at] |= np.uint8((text[at] | np.uint8(32)) == first)
+        first, second = firsts[nth], seconds[nth]
+        if second == 0:
+            for at in range(len(text)):
+                likely[at] |= np.uint8((text[at] | np.uint8(32)) == first)
+            continue
+        for at in range(len(text) - 1):
+            one, other = text[at] | np.uint8(32), text[at + 1] | np.uint8(32)
+            likely[at] |= np.uint8(one == first) & np.uint8(other == second)
     for at in range(1, len(text)):
         previous = text[at - 1]
         letter = np.uint8(np.uint8((previous | np.uint8(32)) - np.uint8(97)) < np.uint8(26))
@@ -107,7 +114,7 @@ def _mark_likely(text: "NDArray[np.uint8]", firsts: "NDArray[np.uint8]", likely:
         likely[at] &= ~(letter | digit | np.uint8(previous == np.uint8(95)))
 
 
-@kernel(i64(u8s, i64s, u8s, u8s, u8s, i64s, u8s, i64w2, i64w2, i64w))
+@kernel(i64(u8s, i64s, u8s, u8s, u8s, i64s, u8s, u8s, i64w2, i64w2, i64w))
 def find_words(
     text: "NDArray[np.uint8]",
     text_ends: "NDArray[np.int64]",
@@ -116,6 +123,7 @@ def find_words(
     beginnings: "NDArray[np.uint8]",
     ends: "NDArray[np.int64]",
     firsts: "NDArray[np.uint8]",
+    seconds: "NDArray[np.uint8]",
     found: "NDArray[np.int64]",
     forms: "NDArray[np.int64]",
     found_ends: "NDArray[np.int64]",
@@ -126,7 +134,7 @@ def find_words(
         text, text_ends: some texts in UTF-8, one after the other, and where each ends.
         lower, letters: as `tokens.tokenize` takes them.
         beginnings, ends: bytes, ASCII letters in lower case, and where each ends.
-        firsts: the different first bytes of beginnings, each with its bit 32 set.
+        firsts, seconds: the first two bytes of each beginning, with bit 32 set; a second of 0 is any byte.
         found: shape (texts * most, 3): receives where each word begins and ends, and its form; of a text the first
             `most` words are found.
         forms: shape (texts * most, 2): receives a place of each form.
@@ -139,7 +147,7 @@ def find_words(
     most = len(found) // max(1, len(text_ends))
     count, different = 0, 0
     likely = np.zeros((len(text) + 7) // 8 * 8, np.uint8)
-    _mark_likely(text, firsts, likely)
+    _mark_likely(text, firsts, seconds, likely)
     eights = likely.view(np.uint64)
     first = 0
     for nth_text in range(len(text_ends)):

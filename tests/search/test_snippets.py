@@ -6,13 +6,14 @@ Not here: which words a query has.
 import html
 import re
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from indexer.sample import generate
 from partition.analysis import term_of, terms, words
 from search.query import pattern_of
-from search.snippets import MAX_SCANNED_CHARS, PASSAGE_WORDS, kept_by_stemming, snippets
+from search.snippets import MAX_SCANNED_CHARS, PASSAGE_WORDS, _likely, kept_by_stemming, snippets
 from tests.reference.passages import snippet as plain_snippet
 
 
@@ -125,9 +126,10 @@ _PIECES = st.sampled_from(
 @given(
     st.lists(st.tuples(_PIECES, st.sampled_from(["", " ", "-", ". "])), max_size=120),
     st.frozensets(st.sampled_from(["storm", "vote", "tax*", "élan", "st?rm*", "a", "新聞", "none"]), min_size=1),
+    st.sampled_from((1, 16)),
 )
-def test_the_plain_way_makes_the_same(pieces: list[tuple[str, str]], wanted: frozenset[str]) -> None:
-    """Passage, marks, escapes and white space, whatever the text."""
+def test_the_plain_way_makes_the_same(pieces: list[tuple[str, str]], wanted: frozenset[str], pairs: int) -> None:
+    """Passage, marks, escapes and white space, whatever the text, by one letter of each word or by two."""
     text = "".join(piece + between for piece, between in pieces)
     assume(not re.search(r"\w{65}", text))  # of a longer run, snippets show no part alone
     patterns = [pattern_of(word) for word in wanted]
@@ -135,7 +137,10 @@ def test_the_plain_way_makes_the_same(pieces: list[tuple[str, str]], wanted: fro
     def is_wanted(term: str) -> bool:
         return any(pattern.fullmatch(term) for pattern in patterns)
 
-    assert snippet(text, wanted) == plain_snippet(text, is_wanted, term_of)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("search.snippets.MAX_PAIRS", pairs)
+        patched.setattr("search.snippets._likely", _likely.__wrapped__)
+        assert snippet(text, wanted) == plain_snippet(text, is_wanted, term_of)
 
 
 def test_places_are_found_by_letters_that_stemming_keeps() -> None:
