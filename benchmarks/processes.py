@@ -44,8 +44,8 @@ Half = Callable[[Sequence[Article], Path], None]
 
 
 def _build(articles: Sequence[Article], folder: Path) -> None:
-    changes = (Put(article, version=1, indexed_ms=0) for article in articles)
-    write_generation(folder / "g1", number=1, base=None, changes=changes, vocabulary=Vocabulary())
+    changes = (Put(article, version=1, indexed_ms=0, seq=1) for article in articles)
+    write_generation(folder / "g1", number=1, base=None, changes=changes, since_seq=1, vocabulary=Vocabulary())
 
 
 def _loop(_articles: Sequence[Article], _folder: Path) -> None:

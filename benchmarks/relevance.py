@@ -63,7 +63,7 @@ def broadsheet(documents: Mapping[str, Document], folder: Path) -> Ranking:
         log.append([Submission(article.id, article, b"") for article in articles])
         advance_statistics(log)
         manifest = projector.project()
-    snapshot = Snapshots(folder).open(manifest.epoch)
+    snapshot = Snapshots(folder).open_current(manifest.epoch)
     (share,) = snapshot.partitions.shares(1)
 
     def rank(text: str) -> list[str]:

@@ -100,7 +100,7 @@ def index(
                 builders=settings.builders,
                 memory_mb=settings.memory_mb,
                 round_articles=settings.round_articles,
-                retention=Retention(settings.retain_seconds, settings.retain_epochs),
+                retention=Retention(settings.retain_seconds),
                 reporter=told,
             )
     except (MappingError, InputError) as error:

@@ -59,7 +59,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         int, Meta(ge=100, le=1_000_000, description="Articles after which bulk indexing publishes an epoch.")
     ] = 100_000
     retain_seconds: Annotated[int, Meta(ge=0, description="How long replaced epochs are kept for cursors.")] = 3600
-    retain_epochs: Annotated[int, Meta(ge=1, description="At most so many epochs are kept.")] = 64
 
     @property
     def root(self) -> Path:

@@ -26,8 +26,8 @@ from typing import Any, Self
 from indexer.log import Event, EventLog, LogError
 from partition.counting import count_partition
 from partition.errors import IndexFileError
-from partition.manifest import FileRecord, GenerationRecord, Layout
-from partition.reader import PartitionReader
+from partition.manifest import GenerationRecord, Layout, decode_generation
+from partition.reader import OpenFiles, PartitionReader
 from partition.vocabulary import Vocabulary
 from partition.writer import DEFAULT_MEMORY_MB, Put, Withdraw, write_generation
 
@@ -57,6 +57,8 @@ class BuildJob:
     number: int
     after_seq: int
     through_seq: int
+    since_seq: int
+    """The earliest state that must still be seen."""
     count: bool
     """Also write the partition's share of a statistics epoch, to `counts_path`."""
     merge: bool = False
@@ -66,33 +68,33 @@ class BuildJob:
     @property
     def counts_path(self) -> Path:
         """Where the share of the statistics epoch goes."""
-        return Layout(Path(self.root)).partition(self.partition) / f"g{self.number:010d}.counts"
+        return Layout(Path(self.root)).partition(self.partition) / f"{self.number:010d}.counts"
 
 
 Builder = Callable[[Sequence[BuildJob], Progress], list[GenerationRecord]]
 """Does all the jobs and returns their generations in the same order."""
 
 
-def build(job: BuildJob, progress: Progress, vocabulary: Vocabulary) -> GenerationRecord:
-    """Do one job in this process; the vocabulary serves one job after the other."""
-    layout = Layout(Path(job.root))
+def build(job: BuildJob, progress: Progress, vocabulary: Vocabulary, opened: OpenFiles) -> GenerationRecord:
+    """Do one job in this process; vocabulary and open files serve one job after the other."""
     record = job.base
-    folder = layout.generation(job.partition, job.base.generation)
+    folder = Layout(Path(job.root)).partition(job.partition)
     with EventLog(Path(job.log)) as log:
         pending = job.partition in log.pending(job.after_seq, job.through_seq)
         if pending or job.merge:
             record = write_generation(
-                layout.generation(job.partition, job.number),
+                folder,
                 number=job.number,
-                base=(folder, job.base) if job.base.generation else None,
+                base=job.base if job.base.generation else None,
                 changes=_changes(log.read(job.partition, job.after_seq, job.through_seq), progress),
                 merge=job.merge,
+                since_seq=job.since_seq,
                 memory_mb=job.memory_mb,
                 vocabulary=vocabulary,
+                opened=opened,
             )
     if job.count and record.generation:
-        reader = PartitionReader(layout.generation(job.partition, record.generation), record)
-        count_partition(reader, job.counts_path, through_seq=job.through_seq)
+        count_partition(PartitionReader(folder, record, opened=opened), job.counts_path, through_seq=job.through_seq)
     return record
 
 
@@ -107,14 +109,14 @@ def _changes(events: Iterable[Event], progress: Progress) -> Iterator[Put | With
 
 def _change(event: Event) -> Put | Withdraw:
     if event.article is None:
-        return Withdraw(event.article_id)
-    return Put(event.article, event.version, event.created_ms)
+        return Withdraw(event.article_id, event.seq)
+    return Put(event.article, event.version, event.created_ms, event.seq)
 
 
 def build_inline(jobs: Sequence[BuildJob], progress: Progress) -> list[GenerationRecord]:
     """A `Builder` that works in this process, one job after the other."""
-    vocabulary = Vocabulary()
-    return [build(job, progress, vocabulary) for job in jobs]
+    vocabulary, opened = Vocabulary(), OpenFiles()
+    return [build(job, progress, vocabulary, opened) for job in jobs]
 
 
 class ProcessBuilder:
@@ -223,13 +225,9 @@ def _hand_over(child: "subprocess.Popen[str]", job: BuildJob, progress: Progress
         if "error" in message:
             raise BuildError(f"partition {job.partition} could not be built: {message['error']}")
         if "progress" not in message:
-            return _decode_generation(message)
+            return decode_generation(message)
         progress(message["progress"])
     raise BuildError(f"the builder of partition {job.partition} ended with status {child.wait()}")
-
-
-def _decode_generation(fields: dict[str, Any]) -> GenerationRecord:
-    return GenerationRecord(**{**fields, "files": tuple(FileRecord(**file) for file in fields["files"])})
 
 
 def _main() -> None:
@@ -245,12 +243,12 @@ def _main() -> None:
         print(json.dumps(message), flush=True)  # noqa: T201 - the pipe to the parent
 
     threading.Thread(target=listen, daemon=True).start()
-    vocabulary = Vocabulary()
+    vocabulary, opened = Vocabulary(), OpenFiles()
     while True:
         fields = json.loads(lines.get())
-        job = BuildJob(**{**fields, "base": _decode_generation(fields["base"])})
+        job = BuildJob(**{**fields, "base": decode_generation(fields["base"])})
         try:
-            tell(asdict(build(job, lambda articles: tell({"progress": articles}), vocabulary)))
+            tell(asdict(build(job, lambda articles: tell({"progress": articles}), vocabulary, opened)))
         except (IndexFileError, LogError, OSError) as error:
             tell({"error": str(error)})
 

@@ -12,6 +12,7 @@ Not here: validation (`article.py`), what events do to the index (`projection.py
 """
 
 import contextlib
+import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -116,8 +117,10 @@ class EventLog:
             raise LogError(f"{path}: not a usable event log ({error}); restore it from a copy") from None
 
     def _open(self, partitions: int | None) -> None:
-        row = self._db.execute("SELECT value FROM setting WHERE name = 'partitions'").fetchone()
-        self.partitions: int = row[0]
+        settings = dict(self._db.execute("SELECT name, value FROM setting").fetchall())
+        self.partitions: int = settings["partitions"]
+        self.archive = f"{settings['archive']:016x}"
+        """Sixteen hexadecimal digits that tell this archive from any other."""
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
@@ -264,7 +267,8 @@ def _make(path: Path, partitions: int) -> None:
     aside.unlink(missing_ok=True)  # of a process that died here
     with contextlib.closing(sqlite3.connect(aside)) as db:
         db.executescript("PRAGMA journal_mode = OFF;" + _SCHEMA)
-        db.execute("INSERT INTO setting VALUES ('partitions', ?)", (partitions,))
+        archive = secrets.randbits(63)
+        db.executemany("INSERT INTO setting VALUES (?, ?)", (("partitions", partitions), ("archive", archive)))
         db.commit()
     fsync_file(aside)
     aside.rename(path)

@@ -24,6 +24,7 @@ from partition.manifest import (
     GenerationRecord,
     Layout,
     RootManifest,
+    StatisticsRecord,
     read_manifest,
 )
 from partition.schema import SCHEMA_VERSION, TEXT_FIELDS
@@ -71,7 +72,8 @@ class Projector:
         self._now_ms = now_ms
         for folder in (self._layout.epochs, self._layout.statistics):
             make_folder(folder)
-        prune(self._layout, retention, now_ms=now_ms())
+        self._known: dict[int, RootManifest] = {}
+        prune(self._layout, self._known, now_ms=now_ms())
         current = self.current()
         if current and current.applied_seq > log.last_seq():
             raise LogError(
@@ -123,10 +125,12 @@ class Projector:
             routing_version=ROUTING_VERSION,
             applied_seq=0,
             indexed_through_ms=0,
+            archive=self._log.archive,
+            since_seq=0,
+            history=(),
             parked=(),
             schema_version=SCHEMA_VERSION,
-            statistics_epoch=0,
-            statistics_file=FileRecord(path.name, path.stat().st_size, seal),
+            statistics=(StatisticsRecord(0, 0, FileRecord(path.name, path.stat().st_size, seal)),),
             partitions=(EMPTY_GENERATION,) * self._log.partitions,
         )
 
@@ -134,8 +138,12 @@ class Projector:
         self, manifest: RootManifest, through: int, *, count: bool, merge: bool, progress: Progress
     ) -> RootManifest:
         pending = self._log.pending(manifest.applied_seq, through)
+        now_ms = self._now_ms()
+        # The state before the first event is nobody's.
+        history = self._retention.history(manifest, now_ms) if manifest.epoch else ()
+        since_seq = history[0].applied_seq if history else through
         jobs = [
-            self._job(manifest, partition, base, through, count=count, merge=merge)
+            self._job(manifest, partition, base, through, since_seq, count=count, merge=merge)
             for partition, base in enumerate(manifest.partitions)
             if partition in pending or (base.generation and (count or merge))
         ]
@@ -146,15 +154,21 @@ class Projector:
         advanced = replace(
             manifest,
             epoch=manifest.epoch + 1,
-            published_ms=self._now_ms(),
+            published_ms=now_ms,
             applied_seq=through,
             indexed_through_ms=self._log.created_ms(through),
+            since_seq=since_seq,
+            history=history,
             partitions=tuple(partitions),
         )
         if count:
             advanced = self._freeze(advanced, jobs)
+        earliest = advanced.statistics_at(since_seq)
+        needed = tuple(one for one in advanced.statistics if one.number >= earliest.number)
+        advanced = replace(advanced, statistics=needed)
         publish(self._layout, advanced)
-        prune(self._layout, self._retention, now_ms=self._now_ms())
+        self._known[advanced.epoch] = advanced
+        prune(self._layout, self._known, now_ms=self._now_ms())
         return advanced
 
     def _freeze(self, manifest: RootManifest, jobs: list[BuildJob]) -> RootManifest:
@@ -162,9 +176,8 @@ class Projector:
         path = self._statistics_path(number)
         counts = [job.counts_path for job in jobs if job.counts_path.exists()]
         seal = merge_counts(path, shares=counts, through_seq=manifest.applied_seq)
-        return replace(
-            manifest, statistics_epoch=number, statistics_file=FileRecord(path.name, path.stat().st_size, seal)
-        )
+        frozen = StatisticsRecord(number, manifest.applied_seq, FileRecord(path.name, path.stat().st_size, seal))
+        return replace(manifest, statistics=(*manifest.statistics, frozen))
 
     def _job(
         self,
@@ -172,6 +185,7 @@ class Projector:
         partition: int,
         base: GenerationRecord,
         through: int,
+        since_seq: int,
         *,
         count: bool,
         merge: bool,
@@ -184,6 +198,7 @@ class Projector:
             number=base.generation + 1,
             after_seq=manifest.applied_seq,
             through_seq=through,
+            since_seq=since_seq,
             count=count,
             merge=merge,
             memory_mb=self._memory_mb,

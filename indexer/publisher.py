@@ -1,16 +1,16 @@
-"""Publishing: a new epoch becomes visible by one hard link, and old ones go when nobody may still hold a cursor.
+"""Publishing: a new epoch becomes visible by one hard link, and old states go when nobody may still hold a cursor.
 
 Contract: `publish` is durable when it returns and refuses a number that is taken; everything a manifest names is
-durable before. `prune` removes epochs past retention, then every file that no remaining manifest names, and
-leftovers of builds that died. Both need `IndexerLock`, which one process at a time holds; its builders inherit it,
-so that a new indexer waits until the orphans of a killed one are gone.
+durable before. `Retention` says which states the files must still show. `prune` removes manifests that nobody can be
+opening any more, then every file that no remaining manifest names, and leftovers of builds that died. Both need
+`IndexerLock`, which one process at a time holds; its builders inherit it, so that a new indexer waits until the
+orphans of a killed one are gone.
 
 Not here: building generations (`builder.py`), reading manifests (`partition/manifest.py`).
 """
 
 import fcntl
 import os
-import shutil
 import time
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,10 +19,16 @@ from types import TracebackType
 from typing import Self
 
 from partition.envelope import fsync_folder, make_folder, write_durably
-from partition.manifest import Layout, RootManifest, encode_manifest, read_manifest
+from partition.manifest import Layout, Moment, RootManifest, encode_manifest, read_manifest
 
 LOCK_WAIT_S = 5.0
 """How long to wait for another indexer to go away."""
+OPENING_S = 30
+"""How long the files of a replaced epoch stay for those who are opening it."""
+MOMENTS = 60
+"""Into so many parts retention is divided: a state is kept for up to one part longer than it must be."""
+MIN_DEAD = 10_000
+"""So many deleted articles are kept in any case."""
 
 
 class IndexerBusyError(Exception):
@@ -31,11 +37,30 @@ class IndexerBusyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long epochs are kept for the cursors that point into them, after a newer one was published."""
+    """How long states are kept for the cursors that point into them, after a newer one was published."""
 
     seconds: int = 3600
-    epochs: int = 64
-    """At most so many, the newest included, however young."""
+    dead_share: float = 0.5
+    """Deleted articles that are kept for earlier states, as a share of live ones; beyond it the earlier half of the
+    states goes before its time."""
+
+    def history(self, manifest: RootManifest, now_ms: int) -> tuple[Moment, ...]:
+        """The states that the epoch after `manifest`, published at `now_ms`, must still show."""
+        moments = [*manifest.history, Moment(manifest.published_ms, manifest.applied_seq)]
+        ended_ms = now_ms - self.seconds * 1000
+        # A state counts from when it was replaced; the present one is replaced now.
+        while moments and (moments[1].published_ms if len(moments) > 1 else now_ms) <= ended_ms:
+            del moments[0]
+        dead = sum(record.tombstones for record in manifest.partitions)
+        if dead > MIN_DEAD + self.dead_share * manifest.articles:
+            del moments[: (len(moments) + 1) // 2]
+        step_ms = self.seconds * 1000 / MOMENTS
+        kept = moments[:1]
+        for moment, following in pairwise(moments[1:]):
+            # One that is left out is shown with the one before it.
+            if following.published_ms - kept[-1].published_ms > step_ms:
+                kept.append(moment)
+        return (*kept, *moments[1:][-1:])
 
 
 class IndexerLock:
@@ -79,35 +104,36 @@ def publish(layout: Layout, manifest: RootManifest) -> None:
     write_durably(layout.manifest(manifest.epoch), encode_manifest(manifest))
 
 
-def prune(layout: Layout, retention: Retention, *, now_ms: int) -> None:
-    """Remove what no epoch within `retention` needs."""
+def prune(layout: Layout, known: dict[int, RootManifest], *, now_ms: int) -> None:
+    """Remove manifests that were replaced `OPENING_S` ago, and every file that is named no more.
+
+    Args:
+        layout: where the archive lies.
+        known: manifests that were read already, by epoch; kept up to date.
+        now_ms: the time.
+    """
     epochs = layout.published_epochs()
-    manifests = {epoch: read_manifest(layout, epoch) for epoch in epochs}
+    for epoch in epochs:
+        if epoch not in known:
+            known[epoch] = read_manifest(layout, epoch)
     for epoch, successor in pairwise(epochs):
-        superseded_ms = manifests[successor].published_ms
-        kept = epochs.index(epoch) >= len(epochs) - retention.epochs
-        if kept and superseded_ms > now_ms - retention.seconds * 1000:
-            continue
-        layout.manifest(epoch).unlink()
-        del manifests[epoch]
-    _remove_unnamed(layout, list(manifests.values()))
+        if known[successor].published_ms <= now_ms - OPENING_S * 1000:
+            layout.manifest(epoch).unlink()
+    for epoch in known.keys() - set(layout.published_epochs()):
+        del known[epoch]
+    _remove_unnamed(layout, list(known.values()))
 
 
 def _remove_unnamed(layout: Layout, manifests: list[RootManifest]) -> None:
-    named = {layout.statistics / manifest.statistics_file.name for manifest in manifests}
+    named = {layout.statistics / one.file.name for manifest in manifests for one in manifest.statistics}
     for manifest in manifests:
-        named |= {layout.generation(p, record.generation) for p, record in enumerate(manifest.partitions)}
+        for partition, record in enumerate(manifest.partitions):
+            folder = layout.partition(partition)
+            named |= {folder / file.name for file in record.files}
     if layout.epochs.exists():
-        fsync_folder(layout.epochs)
+        fsync_folder(layout.epochs)  # before any file goes that a manifest which was removed had named
         for aside in layout.epochs.glob("*.tmp"):
             aside.unlink()
     for path in [*layout.statistics.glob("*"), *(layout.root / "partitions").glob("*/*")]:
         if path not in named:
-            _remove(path)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink()
+            path.unlink()

@@ -123,6 +123,7 @@ class SegmentBuilder:
         self._hashes: list[int] = []
         self._published_ms: list[int] = []
         self._modified_ms: list[int] = []
+        self._seqs: list[int] = []
         # Of tuples, which the garbage collector stops looking into; of as many lists it would look into each.
         self._values: tuple[list[tuple[str, ...]], ...] = tuple([] for _ in KEYWORD_FIELDS)
         self._pending: tuple[list[bytes], ...] = tuple([] for _ in POSITION_FIELDS)
@@ -135,7 +136,7 @@ class SegmentBuilder:
     def __len__(self) -> int:
         return len(self._ids)
 
-    def add(self, article: Article, *, version: int, indexed_ms: int) -> None:
+    def add(self, article: Article, *, version: int, indexed_ms: int, seq: int) -> None:
         """Take in one article."""
         raw = encode_article(article, version=version, indexed_ms=indexed_ms)
         if self.codec:
@@ -149,6 +150,7 @@ class SegmentBuilder:
         self._hashes.append(hash64(article.id))
         self._published_ms.append(NO_DATE_MS if article.published_ms is None else article.published_ms)
         self._modified_ms.append(NO_DATE_MS if article.modified_ms is None else article.modified_ms)
+        self._seqs.append(seq)
         for column, values in zip(self._values, values_of(article), strict=True):
             column.append(values)
         for pending, text in zip(self._pending, texts_of(article), strict=True):
@@ -210,6 +212,7 @@ class SegmentBuilder:
                 "published_ms": published_ms[order],
                 "modified_ms": np.array(self._modified_ms, np.int64)[order],
                 "hash": hashes[order],
+                "seq": np.array(self._seqs, np.int64)[order],
                 "status": np.full(len(order), USABLE, np.uint8),
                 **{f"{name}_length": lengths[name].astype(np.uint32) for name in TEXT_FIELDS},
             }

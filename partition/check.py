@@ -26,7 +26,7 @@ from partition.schema import COLUMNS, KEYWORD_FIELDS, POSITION_FIELDS, SCHEMA_VE
 from partition.scoring import norms_of
 from partition.segment import Segment
 from partition.statistics import Statistics
-from partition.tombstones import SUFFIX
+from partition.tombstones import ERASED, Tombstones
 
 
 def check_epoch(
@@ -49,16 +49,16 @@ def check_epoch(
     path = layout.manifest(manifest.epoch)
     if manifest.schema_version != SCHEMA_VERSION:
         raise CorruptFile(path, f"schema version {manifest.schema_version} instead of {SCHEMA_VERSION}", REBUILD)
-    frozen = manifest.statistics_file
-    Statistics(layout.statistics / frozen.name, seal=frozen.seal)
-    _check_size(path, layout.statistics, frozen)
+    for frozen in manifest.statistics:
+        Statistics(layout.statistics / frozen.file.name, seal=frozen.file.seal)
+        _check_size(path, layout.statistics, frozen.file)
     for partition, record in enumerate(manifest.partitions):
         if record.generation:
-            folder = layout.generation(partition, record.generation)
+            folder = layout.partition(partition)
             for file in record.files:
                 verify_file(folder, file)
                 _check_size(path, folder, file)
-            _check_partition(folder, record, partition, partition_of, len(manifest.partitions))
+            _check_partition(folder, record, manifest, partition, partition_of)
         elif record != EMPTY_GENERATION:
             raise CorruptFile(path, f"partition {partition} is of generation 0 and yet not empty", REBUILD)
         checked(partition, record)
@@ -74,20 +74,20 @@ def _check_size(manifest: Path, folder: Path, file: FileRecord) -> None:
 def _check_partition(
     folder: Path,
     record: GenerationRecord,
+    manifest: RootManifest,
     partition: int,
     partition_of: Callable[[str, int], int],
-    partitions: int,
 ) -> None:
     reader = PartitionReader(folder, record)
     seen: set[str] = set()
     for ordinal, segment in enumerate(reader.segments):
-        _check_tombstones(segment)
+        _check_tombstones(folder, segment, reader.tombstones[ordinal], manifest.applied_seq)
         check_lists(segment)
         for docnum in segment.live.nonzero()[0].tolist():
             article_id = segment.article_id(docnum)
             if reader.stored(ordinal, docnum).get("id") != article_id or article_id in seen:
                 raise CorruptFile(folder, f"article {article_id!r} is there twice or mixed up", REBUILD)
-            if partition_of(article_id, partitions) != partition:
+            if partition_of(article_id, len(manifest.partitions)) != partition:
                 raise CorruptFile(folder, f"article {article_id!r} belongs to another partition", REBUILD)
             if segment.find(article_id) != docnum:
                 raise CorruptFile(folder, f"article {article_id!r} cannot be found by its id", REBUILD)
@@ -102,10 +102,17 @@ def _check_partition(
             raise CorruptFile(folder, f"{found} {what} instead of {stated}", REBUILD)
 
 
-def _check_tombstones(segment: Segment) -> None:
-    dead = segment.dead
+def _check_tombstones(folder: Path, segment: Segment, buried: Tombstones, applied_seq: int) -> None:
+    dead, seqs = buried
+    came = segment.column("seq")
+    if len(came) and not 0 < came.min() <= came.max() <= applied_seq:
+        _refuse(segment, "it holds articles that the log had not brought yet")
+    name = f"the tombstones of {segment.file.path.name}"
     if len(dead) and not (bool((dead[1:] > dead[:-1]).all()) and dead[-1] < segment.size):
-        raise CorruptFile(segment.file.path.with_suffix(SUFFIX), "it deletes articles that are not there", REBUILD)
+        raise CorruptFile(folder, f"{name} delete articles that are not there", REBUILD)
+    sound = (seqs == ERASED) | ((seqs > came[dead]) & (seqs <= applied_seq))
+    if not sound.all():
+        raise CorruptFile(folder, f"{name} delete articles at an impossible time", REBUILD)
 
 
 def check_lists(segment: Segment) -> None:

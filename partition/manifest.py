@@ -1,10 +1,13 @@
 """The root manifest: one JSON file that names everything an epoch consists of.
 
     DATA/epochs/000000000007.json
-    {"format": "broadsheet-epoch", "version": 2, "checksum": "<blake2b-16 of the epoch's canonical JSON>",
-     "epoch": {"epoch": 7, "published_ms": .., "routing_version": 1, "applied_seq": .., "parked": [], ..,
-               "statistics_epoch": 2, "statistics_file": {"name": .., "size_bytes": .., "seal": ..},
+    {"format": "broadsheet-epoch", "version": 3, "checksum": "<blake2b-16 of the epoch's JSON>",
+     "epoch": {"epoch": 7, "published_ms": .., "archive": "..", "applied_seq": .., "since_seq": .., "parked": [], ..,
+               "statistics": [{"number": 2, "through_seq": .., "file": {"name": .., "size_bytes": .., "seal": ..}}],
                "partitions": [{"generation": 5, "articles": .., "segments": .., .., "files": [..]}, ..]}}
+
+What an epoch answers depends on its log sequence alone. Its files also show each earlier state from `since_seq` on
+(`reader.py`): so a state stays to be seen long after its own manifest is gone.
 
 Contract: a manifest is complete or invisible, and never changes once it has its name. `newest_epoch` and
 `read_manifest` never lock. Paths are derived from numbers by `Layout`, so that a folder can be moved as a whole.
@@ -12,17 +15,18 @@ Contract: a manifest is complete or invisible, and never changes once it has its
 Not here: writing and publishing manifests, retention (`indexer/publisher.py`).
 """
 
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from partition.errors import CorruptFile, MissingFile, TooNewFile, TooOldFile
 
 FORMAT = "broadsheet-epoch"
-VERSIONS = range(2, 3)
-"""Manifest versions that this code reads, half open. 1: first; 2: seals of files."""
+VERSIONS = range(3, 4)
+"""Manifest versions that this code reads, half open. 1: first; 2: seals of files; 3: earlier states."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,33 +60,90 @@ class GenerationRecord:
 EMPTY_GENERATION = GenerationRecord(generation=0, articles=0, tombstones=0, segments=0, files=())
 
 
+@dataclass(frozen=True, slots=True)
+class StatisticsRecord:
+    """One statistics epoch."""
+
+    number: int
+    through_seq: int
+    """The log sequence at which it was frozen; states from there on are scored by it, until the next."""
+    file: FileRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedEvent:
+    """An event that could not be applied, and waits for a decision."""
+
+    seq: int
+    article_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a state was published."""
+
+    published_ms: int
+    applied_seq: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RootManifest:
-    """One published state of the whole index."""
+class State:
+    """One published state of the whole index, of which answers are made; files apart."""
 
     epoch: int
     published_ms: int
-    routing_version: int
     applied_seq: int
-    """The last log sequence that this epoch has applied."""
+    """The last log sequence that it has applied."""
     indexed_through_ms: int
     """When the event with that sequence was logged."""
-    parked: tuple[int, ...]
-    """Log sequences that could not be applied and wait for a decision."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RootManifest(State):
+    """One published state of the whole index, and its files."""
+
+    archive: str
+    """Sixteen hexadecimal digits that the archive was given when it was made."""
+    routing_version: int
+    since_seq: int
+    """The earliest state that these files still show."""
+    history: tuple[Moment, ...]
+    """Some of the states that they show, oldest first: what `since_seq` moves along."""
+    parked: tuple[ParkedEvent, ...]
     schema_version: int
-    statistics_epoch: int
-    statistics_file: FileRecord
+    statistics: tuple[StatisticsRecord, ...]
+    """Those that states from `since_seq` on are scored by, oldest first."""
     partitions: tuple[GenerationRecord, ...]
     identity: bytes = field(init=False, compare=False, repr=False, default=b"")
     """Eight bytes of its checksum: no other epoch, of this archive or another, answers otherwise under the same."""
 
+    state: State = field(init=False, compare=False, repr=False)
+    """The state, without its files."""
+
     def __post_init__(self) -> None:
+        state = State(**{name: getattr(self, name) for name in State.__dataclass_fields__})
+        object.__setattr__(self, "state", state)
         object.__setattr__(self, "identity", bytes.fromhex(_checksum(_body_of(self)))[:8])
 
     @property
     def articles(self) -> int:
         """Live articles of all partitions."""
         return sum(partition.articles for partition in self.partitions)
+
+    @property
+    def statistics_epoch(self) -> int:
+        """Number of the newest statistics epoch."""
+        return self.statistics[-1].number
+
+    @property
+    def statistics_file(self) -> FileRecord:
+        """File of the newest statistics epoch."""
+        return self.statistics[-1].file
+
+    def statistics_at(self, seq: int) -> StatisticsRecord:
+        """What the state after `seq` is scored by."""
+        return next(one for one in reversed(self.statistics) if one.through_seq <= seq)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +167,8 @@ class Layout:
         return self.epochs / f"{epoch:012d}.json"
 
     def partition(self, partition: int) -> Path:
-        """Folder of one partition's generations."""
+        """Folder of one partition."""
         return self.root / "partitions" / f"{partition:04d}"
-
-    def generation(self, partition: int, generation: int) -> Path:
-        """Folder of one generation."""
-        return self.partition(partition) / f"g{generation:010d}"
 
     def published_epochs(self) -> list[int]:
         """Numbers of the epochs that are still there, oldest first."""
@@ -126,14 +183,14 @@ def encode_manifest(manifest: RootManifest) -> bytes:
     """The manifest's file content."""
     epoch = _body_of(manifest)
     document = {"format": FORMAT, "version": VERSIONS.stop - 1, "checksum": _checksum(epoch), "epoch": epoch}
-    return json.dumps(document, indent=1).encode()
+    return orjson.dumps(document)
 
 
 def read_manifest(layout: Layout, epoch: int) -> RootManifest:
     """Read and verify the root manifest of `epoch`.
 
     Raises:
-        MissingFile: the epoch was never published or is no longer kept.
+        MissingFile: the epoch was never published or its manifest is no longer kept.
         CorruptFile, TooOldFile, TooNewFile: as `errors.py` says.
     """
     path = layout.manifest(epoch)
@@ -143,10 +200,10 @@ def read_manifest(layout: Layout, epoch: int) -> RootManifest:
     except FileNotFoundError:
         raise MissingFile(path, f"epoch {epoch} is not kept", "ask for the newest epoch") from None
     try:
-        document = json.loads(content)
+        document = orjson.loads(content)
         version, checksum, body = document["version"], document["checksum"], document["epoch"]
         format_ = document["format"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         raise CorruptFile(path, "not a root manifest", cure) from None
     if format_ != FORMAT or not isinstance(version, int):
         raise CorruptFile(path, "not a root manifest", cure)
@@ -163,22 +220,28 @@ def read_manifest(layout: Layout, epoch: int) -> RootManifest:
     return manifest
 
 
+def decode_generation(fields: dict[str, Any]) -> GenerationRecord:
+    """A generation from its JSON."""
+    return GenerationRecord(**{**fields, "files": tuple(FileRecord(**file) for file in fields["files"])})
+
+
 def _decode(body: dict[str, Any]) -> RootManifest:
-    partitions = tuple(
-        GenerationRecord(**{**entry, "files": tuple(FileRecord(**file) for file in entry["files"])})
-        for entry in body["partitions"]
-    )
-    statistics_file = FileRecord(**body["statistics_file"])
-    changed = {"partitions": partitions, "statistics_file": statistics_file, "parked": tuple(body["parked"])}
+    changed = {
+        "history": tuple(Moment(**moment) for moment in body["history"]),
+        "parked": tuple(ParkedEvent(**parked) for parked in body["parked"]),
+        "statistics": tuple(
+            StatisticsRecord(**{**one, "file": FileRecord(**one["file"])}) for one in body["statistics"]
+        ),
+        "partitions": tuple(map(decode_generation, body["partitions"])),
+    }
     return RootManifest(**{**body, **changed})
 
 
 def _body_of(manifest: RootManifest) -> dict[str, Any]:
-    body = asdict(manifest)
-    del body["identity"]
-    return body
+    fields = RootManifest.__dataclass_fields__.values()
+    return {field.name: getattr(manifest, field.name) for field in fields if field.init}
 
 
 def _checksum(epoch: object) -> str:
-    canonical = json.dumps(epoch, sort_keys=True, separators=(",", ":")).encode()
-    return blake2b(canonical, digest_size=16).hexdigest()
+    # In the order of the file: what is read is written again as it was.
+    return blake2b(orjson.dumps(epoch), digest_size=16).hexdigest()

@@ -1,4 +1,4 @@
-"""Several segments into one, without their deleted articles; nothing is analysed again.
+"""Several segments into one, without those of their articles that nothing shows any more; nothing is analysed again.
 
 Contract: the merged segment is, but for compressed articles, byte for byte the one that `SegmentBuilder` would have
 made from the articles that are left. Memory is bounded by `CHUNK_OCCURRENCES`, and besides by some hundred bytes for
@@ -48,7 +48,9 @@ class Source:
         """Docnums of the articles that are left."""
 
 
-def merge_segments(path: Path, sources: Sequence[Source], codec: DocumentCodec, dictionary: str | None) -> FileRecord:
+def merge_segments(
+    path: Path, sources: Sequence[Source], codec: DocumentCodec, dictionary: str | None
+) -> tuple[FileRecord, list[NDArray[np.int32]]]:
     """Write the merged segment.
 
     Args:
@@ -56,6 +58,9 @@ def merge_segments(path: Path, sources: Sequence[Source], codec: DocumentCodec, 
         sources: what to merge, with at least one live article among them.
         codec: how the articles are to be stored.
         dictionary: file name of its dictionary, `None` for none.
+
+    Returns:
+        Its record, and for each source the new docnum of each of its articles, -1 for those that were left out.
     """
     origin = np.repeat(np.arange(len(sources)), [len(source.live) for source in sources])
     docnums = np.concatenate([source.live for source in sources])
@@ -92,7 +97,7 @@ def merge_segments(path: Path, sources: Sequence[Source], codec: DocumentCodec, 
         frames = (_frame(sources[at], docnum, codec) for at, docnum in zip(*places, strict=True))
         write_articles(file, ids, frames)
         file.describe(articles=len(order), dictionary=dictionary, fields=writer.fields)
-    return file.record()
+    return file.record(), numbers
 
 
 def _frame(source: Source, docnum: int, codec: DocumentCodec) -> bytes:

@@ -1,15 +1,23 @@
-"""One generation of a partition, opened.
+"""One generation of a partition, opened, as it is or as an earlier state saw it.
+
+A segment holds versions of articles, each with the log sequence that brought it, and its tombstones those that
+deleted some. So a generation that has not forgotten them yet shows every earlier state: what had come by then, and
+was not deleted yet (P. Bernstein and N. Goodman, "Multiversion Concurrency Control", 1983).
 
 Contract: opening checks the seals that the manifest names, and reads what every query needs; the rest is verified
 when it is touched. A reader may be used by several threads at once.
 
-Not here: what a segment holds (`segment.py`), queries (`search/`), the statistics (`statistics.py`).
+Not here: what a segment holds (`segment.py`), which states can still be seen (`manifest.py`), queries (`search/`).
 """
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
+import numpy as np
+from numpy.typing import NDArray
 from orjson import JSONDecodeError
 from zstandard import ZstdError
 
@@ -18,7 +26,8 @@ from partition.documents import DocumentCodec, read_dictionary
 from partition.envelope import REBUILD, PagedFile
 from partition.errors import CorruptFile
 from partition.manifest import FileRecord, GenerationRecord
-from partition.segment import open_segment
+from partition.segment import Segment
+from partition.tombstones import Tombstones, read_tombstones, segment_of
 
 KINDS = {
     format.SUFFIX: (format.KIND, format.VERSIONS),
@@ -26,6 +35,9 @@ KINDS = {
     documents.SUFFIX: (documents.KIND, documents.VERSIONS),
 }
 """Kind and format versions of a generation's files, by suffix."""
+
+MAX_REMEMBERED_TOMBSTONES = 4096
+MAX_DICTIONARIES = 128
 
 
 def verify_file(folder: Path, record: FileRecord) -> None:
@@ -42,27 +54,126 @@ class _Own(threading.local):
     """What each thread has for itself."""
 
     def __init__(self) -> None:
-        self.codecs: dict[str | None, DocumentCodec] = {}
+        self.codecs: dict[bytes, DocumentCodec] = {}
+
+
+class OpenFiles:
+    """The files that are open: generations and states that have one in common share what was read of it."""
+
+    def __init__(self) -> None:
+        self._segments: WeakValueDictionary[tuple[Path, str, bytes], Segment] = WeakValueDictionary()
+        self._tombstones: dict[tuple[Path, str], Tombstones] = {}
+        self._dictionaries: dict[tuple[Path, str], bytes] = {}
+        self._own = _Own()
+
+    def dictionary(self, folder: Path, record: FileRecord) -> bytes:
+        """The dictionary in a file.
+
+        Raises:
+            IndexFileError
+        """
+        key = folder / record.name, record.seal
+        known = self._dictionaries.get(key)
+        if known is None:
+            known = read_dictionary(key[0], seal=record.seal)
+            if len(self._dictionaries) >= MAX_DICTIONARIES:
+                self._dictionaries.clear()
+            self._dictionaries[key] = known
+        return known
+
+    def codec(self, dictionary: bytes) -> DocumentCodec:
+        """How articles are stored with a dictionary; this thread's own."""
+        codecs = self._own.codecs
+        known = codecs.get(dictionary)
+        if known is None:
+            if len(codecs) >= MAX_DICTIONARIES:
+                codecs.clear()
+            known = codecs[dictionary] = DocumentCodec(dictionary)
+        return known
+
+    def segment(
+        self, folder: Path, name: str, records: Mapping[str, FileRecord], seq: int | None = None
+    ) -> tuple[Segment, Tombstones]:
+        """A segment as the state after `seq` sees it (`None`: the newest), and all its tombstones.
+
+        Args:
+            folder: where it lies.
+            name: of its file.
+            records: of its generation; by the names of segments also those of their tombstones (`by_segment`).
+            seq: a log sequence.
+
+        Raises:
+            IndexFileError
+        """
+        path, seal = folder / name, records[name].seal
+        buried = self._buried(folder, records.get(Path(name).stem))
+        whole = self._kept(path, seal, tombstones.NONE.docnums)
+        dead = buried.docnums
+        if seq is not None:
+            dead = dead[buried.seqs <= seq]
+            if whole.last_seq > seq:
+                dead = np.union1d(dead, np.flatnonzero(whole.column("seq") > seq))
+        return (self._kept(path, seal, dead, whole) if len(dead) else whole), buried
+
+    def _kept(self, path: Path, seal: str, dead: NDArray[np.int64], whole: Segment | None = None) -> Segment:
+        key = path, seal, dead.tobytes()
+        found = self._segments.get(key)
+        if found is None:
+            found = self._segments[key] = whole.without(dead) if whole else Segment(path, dead, seal=seal)
+        return found
+
+    def _buried(self, folder: Path, record: FileRecord | None) -> Tombstones:
+        if record is None:
+            return tombstones.NONE
+        key = folder / record.name, record.seal
+        known = self._tombstones.get(key)
+        if known is None:
+            known = read_tombstones(key[0], seal=record.seal)
+            if len(self._tombstones) >= MAX_REMEMBERED_TOMBSTONES:
+                self._tombstones.clear()
+            self._tombstones[key] = known
+        return known
+
+
+def by_segment(record: GenerationRecord) -> dict[str, FileRecord]:
+    """The files of a generation by name, and tombstones also by the stem of their segment's."""
+    records = {file.name: file for file in record.files}
+    for file in record.files:
+        if file.name.endswith(tombstones.SUFFIX):
+            records[Path(segment_of(file.name)).stem] = file
+    return records
 
 
 class PartitionReader:
     """One generation, opened."""
 
-    def __init__(self, folder: Path, record: GenerationRecord) -> None:
-        """Open the generation in `folder`.
+    def __init__(
+        self, folder: Path, record: GenerationRecord, *, seq: int | None = None, opened: OpenFiles | None = None
+    ) -> None:
+        """Open a generation.
+
+        Args:
+            folder: of the partition.
+            record: the generation.
+            seq: the log sequence after which it is to be seen; `None` for the newest.
+            opened: files that are open already, and where those that are not will be.
 
         Raises:
             IndexFileError: `MissingFile` when the generation is no longer kept.
         """
         self.folder = folder
-        records = {file.name: file for file in record.files}
-        self.segments = [open_segment(folder, name, records) for name in records if name.endswith(format.SUFFIX)]
-        self._dictionaries = {
-            name: read_dictionary(folder / name, seal=file.seal)
-            for name, file in records.items()
-            if name.endswith(documents.SUFFIX)
+        self.record = record
+        self._opened, records = opened or OpenFiles(), by_segment(record)
+        names = [file.name for file in record.files if file.name.endswith(format.SUFFIX)]
+        pairs = [self._opened.segment(folder, name, records, seq) for name in names]
+        self.segments = [segment for segment, _ in pairs]
+        self.tombstones = [buried for _, buried in pairs]
+        """Of each segment, all there are."""
+        self._dictionaries: dict[str | None, bytes] = {None: b""} | {
+            file.name: self._opened.dictionary(folder, file)
+            for file in record.files
+            if file.name.endswith(documents.SUFFIX)
         }
-        self._own = _Own()
 
     def verify(self) -> None:
         """Check every byte of every segment again.
@@ -81,21 +192,15 @@ class PartitionReader:
         """
         chosen = self.segments[segment]
         path, dictionary = chosen.file.path, chosen.file.directory["dictionary"]
-        if dictionary is not None and dictionary not in self._dictionaries:
+        if dictionary not in self._dictionaries:
             raise CorruptFile(path, f"its dictionary {dictionary!r} is not there", REBUILD)
         try:
-            stored = self._codec(dictionary).read(chosen.frame(docnum))
+            stored = self._opened.codec(self._dictionaries[dictionary]).read(chosen.frame(docnum))
         except (ZstdError, JSONDecodeError) as error:
             raise CorruptFile(path, f"stored article {docnum} cannot be read ({error})", REBUILD) from error
         if not isinstance(stored, dict):
             raise CorruptFile(path, f"stored article {docnum} is no article", REBUILD)
         return stored
-
-    def _codec(self, dictionary: str | None) -> DocumentCodec:
-        codecs = self._own.codecs
-        if dictionary not in codecs:
-            codecs[dictionary] = DocumentCodec(self._dictionaries[dictionary] if dictionary else b"")
-        return codecs[dictionary]
 
     def find(self, article_id: str) -> tuple[int, int] | None:
         """Segment ordinal and docnum of the live article with this id."""

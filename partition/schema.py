@@ -18,8 +18,9 @@ from collections.abc import Sequence
 from partition.analysis import exact
 from partition.types import Article
 
-SCHEMA_VERSION = 2
-"""1: Porter stems, one Whoosh field each for title and body. 2: Snowball stems, `text`, segments of our own."""
+SCHEMA_VERSION = 3
+"""1: Porter stems, one Whoosh field each for title and body. 2: Snowball stems, `text`, segments of our own. 3: the
+column `seq`."""
 
 TEXT = "text"
 """Searched when a query names no field."""
@@ -47,10 +48,12 @@ COLUMNS = {
     "published_ms": "<i8",
     "modified_ms": "<i8",
     "hash": "<u8",
+    "seq": "<i8",
     "status": "<u1",
     **{f"{field}_length": "<u4" for field in TEXT_FIELDS},
 }
-"""Numbers kept for each article, and their types: times, `types.hash64` of the id, status, words by field."""
+"""Numbers kept for each article, and their types: times, `types.hash64` of the id, the log sequence that brought this
+version of it, status, words by field."""
 
 
 def texts_of(article: Article) -> tuple[str, ...]:

@@ -7,6 +7,8 @@ articles, which each thread reads through a `DocumentCodec` of its own.
 Not here: queries (`search/`), the bytes (`format.py`).
 """
 
+import copy
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,9 +21,7 @@ from partition.kernels.postings import BOUND_STEPS, NORMS
 from partition.kernels.ranking import WINDOW
 from partition.kernels.reading import fill_row, read_list, read_positions
 from partition.kernels.terms import lower_bound
-from partition.manifest import FileRecord
 from partition.schema import TEXT_FIELDS
-from partition.tombstones import SUFFIX, read_tombstones
 from partition.types import hash64
 
 _AREA = (1 << 48) - 1
@@ -62,7 +62,7 @@ class Segment:
 
         Args:
             path: of the segment.
-            dead: docnums of its deleted articles, ascending.
+            dead: docnums of the articles that are not to be seen, ascending.
             seal: what the manifest says of the file.
 
         Raises:
@@ -70,6 +70,8 @@ class Segment:
         """
         self.file = SegmentFile(path, seal=seal)
         self.dead = dead
+        self.origin: Segment | None = None
+        """What this is `without` something; kept, so that it stays open for other states."""
         self.size = self.file.articles
         self.fields: dict[str, dict[str, Any]] = self.file.directory["fields"]
         self.words: NDArray[np.uint64] = self.file.section("postings")
@@ -87,6 +89,15 @@ class Segment:
         self.published_ms = self.column("published_ms")
         """Shape (size,): publication times, ascending, `schema.NO_DATE_MS` where unknown."""
         self._lists: dict[tuple[str, bytes], TermList | None] = {}
+
+    def without(self, dead: NDArray[np.int64]) -> "Segment":
+        """The same segment with other articles deleted; all that was opened and remembered is shared."""
+        other = copy.copy(self)
+        other.dead = dead
+        other.origin = self
+        for name in ("live", "live_words"):
+            other.__dict__.pop(name, None)
+        return other
 
     def column(self, name: str) -> NDArray[Any]:
         """Shape (size,): one of `schema.COLUMNS`."""
@@ -130,23 +141,30 @@ class Segment:
         start = self._id_ends[docnum - 1] if docnum else 0
         return str(self._ids[start : self._id_ends[docnum]], "utf-8")
 
+    @cached_property
+    def last_seq(self) -> int:
+        """The last log sequence that brought an article of this segment."""
+        return int(self.column("seq").max(initial=0))
+
     def find(self, article_id: str) -> int | None:
         """The docnum of the live article with this id."""
-        wanted = np.uint64(hash64(article_id))
-        by_hash = self._by_hash
-        low, high = 0, len(by_hash)
-        while low < high:
-            middle = (low + high) // 2
-            if self.hashes[by_hash[middle]] < wanted:
-                low = middle + 1
-            else:
-                high = middle
-        while low < len(by_hash) and self.hashes[by_hash[low]] == wanted:
-            docnum = int(by_hash[low])
-            if self.article_id(docnum) == article_id and self.live[docnum]:
-                return docnum
-            low += 1
-        return None
+        return next((docnum for docnum in self.versions(article_id) if self.live[docnum]), None)
+
+    def versions(self, article_id: str) -> list[int]:
+        """The docnums of all articles with this id, deleted ones included."""
+        wanted = np.array([hash64(article_id)], np.uint64)
+        return [docnum for _at, docnum in self.with_hashes(wanted) if self.article_id(docnum) == article_id]
+
+    def with_hashes(self, hashes: NDArray[np.uint64]) -> Iterator[tuple[int, int]]:
+        """Index into `hashes`, and docnum, of each article with one of these, deleted ones included."""
+        low, high = (np.searchsorted(self._sorted_hashes, hashes, side) for side in ("left", "right"))
+        for at in np.flatnonzero(low < high).tolist():
+            for place in range(low[at], high[at]):
+                yield at, int(self._by_hash[place])
+
+    @cached_property
+    def _sorted_hashes(self) -> NDArray[np.uint64]:
+        return self.hashes[self._by_hash]
 
     @cached_property
     def _by_hash(self) -> NDArray[np.uint32]:
@@ -244,16 +262,3 @@ class Segment:
         while (needed := read_positions(self.words, rows, docs, ends, room)) > len(room):
             room = np.empty(needed, np.int64)
         return [part.tolist() for part in np.split(room[:needed], ends[:-1])] if docnums else []
-
-
-def open_segment(folder: Path, name: str, records: dict[str, FileRecord]) -> Segment:
-    """The segment called `name` in a generation's folder, with its tombstones.
-
-    Raises:
-        IndexFileError
-    """
-    dead_name = Path(name).with_suffix(SUFFIX).name
-    dead = np.empty(0, np.int64)
-    if dead_name in records:
-        dead = read_tombstones(folder / dead_name, seal=records[dead_name].seal)
-    return Segment(folder / name, dead, seal=records[name].seal)

@@ -1,38 +1,72 @@
-"""Tombstones: which articles of a segment a generation has deleted.
+"""Tombstones: which articles of a segment were deleted, and since when.
 
-File format (`envelope.py`, kind `DEAD`): the docnums, u32, little endian, ascending. The file of `X.segment` is
-`X.dead`; a segment without deleted articles has none.
+File format (`envelope.py`, kind `DEAD`), little endian: n times u32, the docnums, ascending, padded with zeros to
+eight bytes; then n times i64, the log sequence that deleted each. Sequence 0 stands for an article that was taken
+down: it is deleted in every state. The file of the segment `X.segment` is `X.GENERATION.dead`, after the generation
+that wrote it; a segment without deleted articles has none.
 
-Version ledger: 1 first.
+Version ledger: 1: docnums. 2: with sequences.
 
-Contract: a generation's file replaces that of the generation before; the segment itself never changes.
+Contract: a newer generation's file says all that the older one's said; the segment itself never changes.
 
-Not here: when articles are deleted (`writer.py`).
+Not here: when articles are deleted (`writer.py`), what a state sees (`reader.py`).
 """
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from partition.envelope import read_payload, write_file
+from partition.format import SUFFIX as SEGMENT_SUFFIX
 from partition.manifest import FileRecord
 
 KIND = b"DEAD"
-VERSIONS = range(1, 2)
+VERSIONS = range(2, 3)
 SUFFIX = ".dead"
 
+ERASED = 0
+"""The sequence of an article that was taken down."""
 
-def write_tombstones(path: Path, docnums: NDArray[np.int64]) -> FileRecord:
-    """Write the file; `docnums` ascend."""
-    seal = write_file(path, KIND, VERSIONS.stop - 1, docnums.astype("<u4").tobytes())
+
+class Tombstones(NamedTuple):
+    """Deleted articles of one segment."""
+
+    docnums: NDArray[np.int64]
+    """Shape (n,), ascending."""
+    seqs: NDArray[np.int64]
+    """Shape (n,), the log sequence that deleted each."""
+
+
+NONE = Tombstones(np.empty(0, np.int64), np.empty(0, np.int64))
+
+
+def file_name(segment: str, generation: int) -> str:
+    """What the tombstones of the segment with this file name are called, if `generation` writes them."""
+    return f"{Path(segment).stem}.{generation:010d}{SUFFIX}"
+
+
+def segment_of(name: str) -> str:
+    """The file name of the segment that tombstones of this name belong to."""
+    return name.split(".", 1)[0] + SEGMENT_SUFFIX
+
+
+def write_tombstones(path: Path, tombstones: Tombstones) -> FileRecord:
+    """Write the file."""
+    docnums = tombstones.docnums.astype("<u4").tobytes()
+    content = docnums + b"\0" * (-len(docnums) % 8) + tombstones.seqs.astype("<i8").tobytes()
+    seal = write_file(path, KIND, VERSIONS.stop - 1, content)
     return FileRecord(path.name, path.stat().st_size, seal)
 
 
-def read_tombstones(path: Path, *, seal: str | None = None) -> NDArray[np.int64]:
-    """The deleted docnums, ascending.
+def read_tombstones(path: Path, *, seal: str | None = None) -> Tombstones:
+    """Read the file.
 
     Raises:
         IndexFileError
     """
-    return np.frombuffer(read_payload(path, KIND, VERSIONS, seal=seal), "<u4").astype(np.int64)
+    content = read_payload(path, KIND, VERSIONS, seal=seal)
+    count = len(content) // 12  # what is added to the docnums is less than one entry
+    docnums = np.frombuffer(content, "<u4", count).astype(np.int64)
+    return Tombstones(docnums, np.frombuffer(content, "<i8", count, len(content) - 8 * count).astype(np.int64))

@@ -1,15 +1,14 @@
-"""From one generation of a partition to the next: articles in, an immutable folder out.
+"""From one generation of a partition to the next: articles in, new immutable files out.
 
-Contract: `write_generation` never touches the base generation. It links the base's files into a new folder, writes
-new segments, tombstones and merged segments there, all of them durable, and returns what the root manifest will list.
-Until a manifest names it, the folder is garbage that anybody holding the indexer's lock may remove. Merging changes
-no answer.
+Contract: `write_generation` never touches a file of the base generation. It writes new segments, tombstones and
+merged segments beside them, all of them durable, and returns what the root manifest will list. Until a manifest names
+them, they are garbage that anybody holding the indexer's lock may remove. A generation shows every state from
+`since_seq` on (`reader.py`); merging forgets older ones and changes no answer.
 
 Not here: which changes belong to this partition (`indexer/projection.py`), publishing (`indexer/publisher.py`).
 """
 
-import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +21,10 @@ from partition.envelope import fsync_folder, make_folder
 from partition.manifest import EMPTY_GENERATION, FileRecord, GenerationRecord
 from partition.merge import Source, merge_segments
 from partition.merge_policy import Size, everything_to_merge, segments_to_merge
-from partition.segment import Segment, open_segment
-from partition.types import Article
+from partition.reader import OpenFiles, by_segment
+from partition.segment import Segment
+from partition.tombstones import ERASED, Tombstones
+from partition.types import Article, hash64
 from partition.vocabulary import Vocabulary
 
 DEFAULT_MEMORY_MB = 1024
@@ -39,6 +40,8 @@ class Put:
     """Ordinal of this version of the article, from 1."""
     indexed_ms: int
     """When its event was logged."""
+    seq: int
+    """Under which log sequence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,38 +49,46 @@ class Withdraw:
     """Take the article out of this generation and of all later ones."""
 
     article_id: str
+    seq: int
+    """The log sequence that says so."""
+    erase: bool = False
+    """Also out of every earlier state: a takedown."""
 
 
 def write_generation(
     folder: Path,
     *,
     number: int,
-    base: tuple[Path, GenerationRecord] | None,
+    base: GenerationRecord | None,
     changes: Iterable[Put | Withdraw],
+    since_seq: int,
     merge: bool = False,
     memory_mb: int = DEFAULT_MEMORY_MB,
     vocabulary: Vocabulary | None = None,
+    opened: OpenFiles | None = None,
 ) -> GenerationRecord:
-    """Write generation `number` into the new `folder`.
+    """Write generation `number` of the partition in `folder`.
 
     Args:
-        folder: must not exist; it is made.
+        folder: of the partition; made if it is not there.
         number: the generation's number, never used before in this partition.
-        base: the generation to start from and its folder, `None` for an empty partition.
+        base: the generation to start from, `None` for an empty partition.
         changes: at most one for each article: the last one wins outside, not here.
-        merge: merge into one segment without tombstones (more, where one would be too large), whatever the policy
-            says.
+        since_seq: the earliest state that must still be seen.
+        merge: merge into one segment without what can be forgotten (more, where one would be too large), whatever
+            the policy says.
         memory_mb: how much the articles of one segment may take in memory.
         vocabulary: words met before, which need not be analysed again.
+        opened: files that are open already.
 
     Raises:
-        IndexFileError: a file of the base is damaged or missing, named where the base has it; or a segment would be
-            too large.
-        FileExistsError: there is such a folder.
+        IndexFileError: a file of the base is damaged or missing; or a segment would be too large.
+        FileExistsError: a file of this generation is there already.
         OSError: something cannot be written.
     """
     # An empty vocabulary is false.
-    writer = _GenerationWriter(folder, number, base, Vocabulary() if vocabulary is None else vocabulary)
+    known = Vocabulary() if vocabulary is None else vocabulary
+    writer = _GenerationWriter(folder, number, base or EMPTY_GENERATION, since_seq, known, opened or OpenFiles())
     for change in changes:
         writer.apply(change)
         if writer.held_bytes > memory_mb << 20:
@@ -89,32 +100,41 @@ class _GenerationWriter:
     """A generation in the making: the segments it will have, by name."""
 
     def __init__(
-        self, folder: Path, number: int, base: tuple[Path, GenerationRecord] | None, vocabulary: Vocabulary
+        self,
+        folder: Path,
+        number: int,
+        base: GenerationRecord,
+        since_seq: int,
+        vocabulary: Vocabulary,
+        opened: OpenFiles,
     ) -> None:
         self._folder = folder
         self._number = number
+        self._since_seq = since_seq
         self._vocabulary = vocabulary
+        self._opened = opened
         self._written = 0
-        self._records: dict[str, FileRecord] = {}
+        self._records = {file.name: file for file in base.files}
         self._segments: dict[str, Segment] = {}
-        self._dead: dict[str, set[int]] = {}
-        """Docnums that this generation deletes, by segment of the base."""
+        self._buried: dict[str, dict[int, int]] = {}
+        """Docnums to the log sequences that deleted them, by segment."""
+        self._changed: set[str] = set()
+        """Segments with other tombstones than before."""
         self._codecs: dict[str | None, DocumentCodec] = {None: DocumentCodec()}
         self._newest: str | None = None
         """File name of the dictionary that new segments use."""
-        base_folder, record = base or (folder, EMPTY_GENERATION)
-        self._records.update((file.name, file) for file in record.files)
-        for name, file in self._records.items():
-            if name.endswith(format.SUFFIX):
-                self._segments[name] = open_segment(base_folder, name, self._records)
-            elif name.endswith(documents.SUFFIX):
-                self._codecs[name] = DocumentCodec(documents.read_dictionary(base_folder / name, seal=file.seal))
-                self._newest = name
-        make_folder(folder.parent)
-        folder.mkdir()
-        for name in self._records:
-            os.link(base_folder / name, folder / name)
-        self._base = dict(self._segments)
+        make_folder(folder)
+        records = by_segment(base)
+        for file in base.files:
+            if file.name.endswith(format.SUFFIX):
+                self._segments[file.name], buried = opened.segment(folder, file.name, records)
+                self._buried[file.name] = dict(zip(buried.docnums.tolist(), buried.seqs.tolist(), strict=True))
+            elif file.name.endswith(documents.SUFFIX):
+                self._codecs[file.name] = opened.codec(opened.dictionary(folder, file))
+                self._newest = file.name
+        self._base = tuple(self._segments.items())
+        self._changes: list[tuple[str, int, bool]] = []
+        """Article ids, log sequences, and whether it is erased."""
         self._builder = self._new_builder()
 
     def _new_builder(self) -> SegmentBuilder:
@@ -127,13 +147,25 @@ class _GenerationWriter:
 
     def apply(self, change: Put | Withdraw) -> None:
         """Take in one change."""
-        article_id = change.article_id if isinstance(change, Withdraw) else change.article.id
-        for name, segment in self._base.items():
-            docnum = segment.find(article_id)
-            if docnum is not None:
-                self._dead.setdefault(name, set()).add(docnum)
         if isinstance(change, Put):
-            self._builder.add(change.article, version=change.version, indexed_ms=change.indexed_ms)
+            article, version, indexed_ms = change.article, change.version, change.indexed_ms
+            self._changes.append((article.id, change.seq, False))
+            self._builder.add(article, version=version, indexed_ms=indexed_ms, seq=change.seq)
+        else:
+            self._changes.append((change.article_id, change.seq, change.erase))
+
+    def _bury(self) -> None:
+        """Delete what has changed from the segments of the base."""
+        hashes = np.array([hash64(article_id) for article_id, _seq, _erase in self._changes], np.uint64)
+        for name, segment in self._base:
+            buried = self._buried[name]
+            for at, docnum in segment.with_hashes(hashes):
+                article_id, seq, erase = self._changes[at]
+                if segment.article_id(docnum) != article_id or buried.get(docnum) == ERASED:
+                    continue
+                if erase or docnum not in buried:
+                    buried[docnum] = ERASED if erase else seq
+                    self._changed.add(name)
 
     def flush(self) -> None:
         """Write what was put since the last time as a segment."""
@@ -147,8 +179,8 @@ class _GenerationWriter:
             self._codecs[self._newest] = builder.codec
             path = self._folder / self._newest
             self._records[self._newest] = documents.write_dictionary(path, builder.codec.dictionary)
-        self._records[name] = builder.write(self._folder / name, self._newest if builder.codec.dictionary else None)
-        self._segments[name] = open_segment(self._folder, name, self._records)
+        record = builder.write(self._folder / name, self._newest if builder.codec.dictionary else None)
+        self._take(name, record, {})
         self._builder = self._new_builder()
 
     def _new_name(self) -> str:
@@ -156,64 +188,85 @@ class _GenerationWriter:
         self._written += 1
         return name
 
+    def _take(self, name: str, record: FileRecord, buried: dict[int, int]) -> None:
+        """A segment that was just written becomes one of this generation."""
+        self._records[name] = record
+        self._segments[name], _ = self._opened.segment(self._folder, name, {name: record})
+        self._buried[name] = buried
+        if buried:
+            self._changed.add(name)
+
     def finish(self, *, merge: bool) -> GenerationRecord:
-        """Write what is left, merge, and seal the folder."""
+        """Write what is left, merge, and make all of it durable."""
         self.flush()
-        for name, dead in self._dead.items():
-            self._bury(name, dead)
+        self._bury()
         for names in self._groups(merge=merge):
             self._merge(names)
+        for name in self._changed:
+            self._write_tombstones(name)
         self._drop_unused_dictionaries()
         fsync_folder(self._folder)
-        fsync_folder(self._folder.parent)
-        sizes = [_size(segment) for segment in self._segments.values()]
+        dead = sum(map(len, self._buried.values()))
         return GenerationRecord(
             generation=self._number,
-            articles=sum(size.live for size in sizes),
-            tombstones=sum(size.dead for size in sizes),
-            segments=len(sizes),
+            articles=sum(segment.size for segment in self._segments.values()) - dead,
+            tombstones=dead,
+            segments=len(self._segments),
             files=tuple(self._records[name] for name in sorted(self._records)),
         )
 
-    def _bury(self, name: str, dead: set[int]) -> None:
-        """Replace the tombstones of one segment."""
-        file_name = Path(name).with_suffix(tombstones.SUFFIX).name
-        segment = self._segments[name]
-        all_dead = np.union1d(segment.dead, np.array(sorted(dead), np.int64))
-        (self._folder / file_name).unlink(missing_ok=True)
-        self._records[file_name] = tombstones.write_tombstones(self._folder / file_name, all_dead)
-        self._segments[name] = Segment(segment.file.path, all_dead, seal=self._records[name].seal)
+    def _write_tombstones(self, name: str) -> None:
+        self._forget_tombstones(name)
+        file_name = tombstones.file_name(name, self._number)
+        buried = sorted(self._buried[name].items())
+        columns = np.array(buried, np.int64).reshape(-1, 2)
+        written = Tombstones(columns[:, 0], columns[:, 1])
+        self._records[file_name] = tombstones.write_tombstones(self._folder / file_name, written)
+
+    def _forget_tombstones(self, name: str) -> None:
+        for file_name in list(self._records):
+            if file_name.endswith(tombstones.SUFFIX) and tombstones.segment_of(file_name) == name:
+                del self._records[file_name]
 
     def _groups(self, *, merge: bool) -> list[list[str]]:
         names = sorted(self._segments)
-        sizes = [_size(self._segments[name]) for name in names]
+        sizes = [Size(self._segments[name].size, len(self._forgotten(name))) for name in names]
         groups = everything_to_merge(sizes) if merge else segments_to_merge(sizes)
         return [[names[at] for at in group] for group in groups]
 
+    def _forgotten(self, name: str) -> Sequence[int]:
+        """The docnums of a segment that no state shows any more."""
+        return [docnum for docnum, seq in self._buried[name].items() if seq <= self._since_seq]
+
     def _merge(self, names: list[str]) -> None:
-        sources = [Source(self._segments[name], self._codec_of(self._segments[name])) for name in names]
+        sources = [
+            Source(
+                self._segments[name].without(np.array(sorted(self._forgotten(name)), np.int64)),
+                self._codecs[self._segments[name].file.directory["dictionary"]],
+            )
+            for name in names
+        ]
         if any(len(source.live) for source in sources):
             merged = self._new_name()
             largest = max(sources, key=lambda source: len(source.live))
             dictionary = largest.segment.file.directory["dictionary"]
             path = self._folder / merged
-            self._records[merged] = merge_segments(path, sources, self._codecs[dictionary], dictionary)
-            self._segments[merged] = open_segment(self._folder, merged, self._records)
+            record, numbers = merge_segments(path, sources, self._codecs[dictionary], dictionary)
+            buried = {
+                int(map_[docnum]): seq
+                for name, map_ in zip(names, numbers, strict=True)
+                for docnum, seq in self._buried[name].items()
+                if map_[docnum] >= 0
+            }
+            self._take(merged, record, buried)
         for name in names:
-            del self._segments[name]
-            for file_name in (name, Path(name).with_suffix(tombstones.SUFFIX).name):
-                if self._records.pop(file_name, None):
-                    (self._folder / file_name).unlink()
-
-    def _codec_of(self, segment: Segment) -> DocumentCodec:
-        return self._codecs[segment.file.directory["dictionary"]]
+            self._changed.discard(name)
+            self._forget_tombstones(name)
+            del self._segments[name], self._buried[name]
+            if self._records.pop(name).name.startswith(f"{self._number:010d}-"):
+                (self._folder / name).unlink()  # nobody else will ever know it
 
     def _drop_unused_dictionaries(self) -> None:
         used = {segment.file.directory["dictionary"] for segment in self._segments.values()}
         for name in [name for name in self._records if name.endswith(documents.SUFFIX) and name not in used]:
             del self._records[name]
-            (self._folder / name).unlink()
-
-
-def _size(segment: Segment) -> Size:
-    return Size(articles=segment.size, dead=len(segment.dead))

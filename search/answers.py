@@ -21,6 +21,7 @@ from search.leaf import Match
 from search.parameters import SearchParameters
 from search.plan import postings_of
 from search.query import Query, without_kernel
+from search.snapshot import Snapshot
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -267,7 +268,7 @@ def explanation_of(query: Query, found: Gathered, articles: int) -> Explanation:
 def page_body(
     parameters: SearchParameters,
     query: Query,
-    manifest: RootManifest,
+    snapshot: Snapshot,
     found: Gathered,
     matches: list[Match],
     documents: list[dict[str, Any]],
@@ -288,10 +289,10 @@ def page_body(
         "total": total if parameters.exact_total else None,
         "coverage": coverage_of(found, missed),
         "facets": facets_of(parameters, found),
-        "as_of": iso(manifest.published_ms),
+        "as_of": iso(snapshot.state.published_ms),
     }
     if parameters.explain:
-        body["explain"] = msgspec.to_builtins(explanation_of(query, found, manifest.articles))
+        body["explain"] = msgspec.to_builtins(explanation_of(query, found, snapshot.manifest.articles))
     return orjson.dumps(body)
 
 

@@ -37,7 +37,7 @@ from search.plan import Plan, postings_of
 from search.pool import WhooshPool
 from search.query import Node, Query, Wildcard, without_kernel
 from search.share import Share
-from search.snapshot import PartitionDamagedError, Snapshot, Snapshots
+from search.snapshot import PartitionDamagedError, Snapshot, Snapshots, View
 
 SHARE_POSTINGS = 250_000
 """Postings that are worth a thread: it reads them in a fraction of a millisecond."""
@@ -56,7 +56,7 @@ T = TypeVar("T")
 
 
 class EpochGoneError(Exception):
-    """The epoch is no longer kept."""
+    """The state is no longer kept, or its files are not."""
 
 
 class LeafError(Exception):
@@ -123,13 +123,13 @@ class Broker:
         except IndexFileError:
             raise LeafError("damaged") from None
 
-    async def open(self, epoch: int) -> Snapshot:
-        """An epoch of which every file is sound.
+    async def open_current(self, epoch: int) -> Snapshot:
+        """The epoch that new queries will be answered from; every file of it is sound.
 
         Raises:
             IndexFileError
         """
-        snapshot = await asyncio.get_running_loop().run_in_executor(None, self.snapshots.open, epoch)
+        snapshot = await asyncio.get_running_loop().run_in_executor(None, self.snapshots.open_current, epoch)
         if damaged := snapshot.partitions.damaged:
             raise min(damaged.items())[1]
         return snapshot
@@ -151,7 +151,7 @@ class Broker:
 
     async def search(
         self,
-        epoch: int,
+        view: View,
         query: Query,
         part: Slice,
         deadline_s: float,
@@ -161,7 +161,7 @@ class Broker:
         """One page of a query over all partitions.
 
         Args:
-            epoch: the state of the archive.
+            view: the state of the archive.
             query: what is asked.
             part: what is wanted of the result.
             deadline_s: when to give up, on the monotonic clock.
@@ -172,23 +172,23 @@ class Broker:
             QueryError: it cannot be executed.
             EpochGoneError, LeafError, and what `page` raises.
         """
-        if not self.snapshots.is_open(epoch):
-            # Not by the threads that search: all others would wait for the files of one epoch.
-            await self._run(None, deadline_s, self.snapshots.open, epoch)
-        given, damaged = await self._given(epoch, query.node, deadline_s)
-        arguments = (epoch, query, part, deadline_s, given, damaged, facets, page)
+        if not self.snapshots.is_open(view):
+            # Not by the threads that search: all others would wait for the files of one state.
+            await self._run(None, deadline_s, self.snapshots.open, view)
+        given, damaged = await self._given(view, query.node, deadline_s)
+        arguments = (view, query, part, deadline_s, given, damaged, facets, page)
         try:
             return await self._run(self._threads, deadline_s, self._search, self._threads, *arguments)
         except _CostlyError:
             return await self._run(self._costly, deadline_s, self._search, self._costly, *arguments)
 
-    async def _given(self, epoch: int, node: Node, deadline_s: float) -> tuple[Given, tuple[Damaged, ...]]:
+    async def _given(self, view: View, node: Node, deadline_s: float) -> tuple[Given, tuple[Damaged, ...]]:
         """What Whoosh must find, found, and what it could not look into."""
         nodes = tuple(dict.fromkeys(without_kernel(node)))
         if not nodes:
             return {}, ()
         _BY_WHOOSH.inc()
-        request = MatchRequest(epoch, nodes, deadline_s)
+        request = MatchRequest(view.files, view.state.applied_seq, nodes, deadline_s)
         reply = await self._pool.ask(request, deadline_s)
         if reply == Broken("died") and time.monotonic() < deadline_s:
             reply = await self._pool.ask(request, deadline_s)
@@ -205,7 +205,7 @@ class Broker:
     def _search(
         self,
         threads: ThreadPoolExecutor,
-        epoch: int,
+        view: View,
         query: Query,
         part: Slice,
         deadline_s: float,
@@ -214,7 +214,7 @@ class Broker:
         facets: tuple[str, ...],
         page: Callable[[Snapshot, Gathered], T],
     ) -> T:
-        snapshot = self.snapshots.open(epoch)
+        snapshot = self.snapshots.open(view)
         check_beginnings(query.node, snapshot.statistics)
         plan = snapshot.plan(query.node)
         asked = LeafQuery(plan, query.filters, query.sort, part, deadline_s, given, facets)
@@ -264,16 +264,16 @@ class Broker:
                 future.cancel()
         return answers
 
-    async def find(self, epoch: int, partition: int, article_id: str, deadline_s: float) -> dict[str, Any] | None:
-        """The stored fields of one article, `None` if it is not in this epoch.
+    async def find(self, view: View, partition: int, article_id: str, deadline_s: float) -> dict[str, Any] | None:
+        """The stored fields of one article, `None` if it is not in this state.
 
         Raises:
             EpochGoneError, LeafError
         """
-        return await self._run(self._threads, deadline_s, self._find, epoch, partition, article_id)
+        return await self._run(self._threads, deadline_s, self._find, view, partition, article_id)
 
-    def _find(self, epoch: int, partition: int, article_id: str) -> dict[str, Any] | None:
-        snapshot = self.snapshots.open(epoch)
+    def _find(self, view: View, partition: int, article_id: str) -> dict[str, Any] | None:
+        snapshot = self.snapshots.open(view)
         try:
             leaf = snapshot.partitions.leaf(partition)
             place = leaf.reader.find(article_id) if leaf else None

@@ -2,7 +2,8 @@
 
 Layout before base64url (RFC 4648, without padding), big endian:
 
-    u8 version (2) | u8 key id | u8 flags (1: backwards) | u64 epoch | 8 bytes of the epoch's identity
+    u8 version (3) | u8 key id | u8 flags (1: backwards) | 8 bytes, the archive's id
+    u64 epoch | u64 log sequence | i64 when it was published | i64 when that sequence was logged, both in ms
     8 bytes of the query's digest | i64 sort key | u64 hash64 | u8 n, then n u16 partitions that were missing
     u16 m, then m bytes of the article id
     16 bytes: HMAC-SHA256 (RFC 2104), truncated, over all before it
@@ -22,14 +23,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 
+from partition.manifest import State
 from search.order import Position
 from search.query import Query
 
-VERSION = 2
-MAX_ID_BYTES = 240
+VERSION = 3
+MAX_ID_BYTES = 216
 MAX_MISSING = 32
 MAX_CHARS = 512
-_HEAD = struct.Struct(">BBBQ8s8sqQB")
+_HEAD = struct.Struct(">BBB8sQQqq8sqQB")
+_STATE = ("epoch", "applied_seq", "published_ms", "indexed_through_ms")
 _SIGNATURE_BYTES = 16
 _BACKWARDS = 1
 
@@ -44,11 +47,11 @@ class CursorMismatchError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A position in the result of one query at one epoch."""
+    """A position in the result of one query in one state."""
 
-    epoch: int
-    identity: bytes
-    """Of the epoch, eight bytes: another archive has the same numbers."""
+    archive: str
+    """The archive's id: another has the same numbers."""
+    state: State
     query_digest: bytes
     position: Position
     backwards: bool
@@ -79,8 +82,11 @@ class CursorCodec:
                     VERSION,
                     self._signing,
                     _BACKWARDS if cursor.backwards else 0,
-                    cursor.epoch,
-                    cursor.identity,
+                    bytes.fromhex(cursor.archive),
+                    cursor.state.epoch,
+                    cursor.state.applied_seq,
+                    cursor.state.published_ms,
+                    cursor.state.indexed_through_ms,
                     cursor.query_digest,
                     cursor.position.key,
                     cursor.position.hash,
@@ -111,7 +117,7 @@ class CursorCodec:
         # base64 ignores the last bits of an incomplete group: only the one spelling that we make is accepted.
         if len(payload) < _HEAD.size + 2 or base64.urlsafe_b64encode(signed).rstrip(b"=") != text.encode():
             raise invalid
-        version, key_id, flags, epoch, identity, digest, key, hash_, count = _HEAD.unpack_from(payload)
+        version, key_id, flags, archive, *state, digest, key, hash_, count = _HEAD.unpack_from(payload)
         if version != VERSION or key_id not in self._keys:
             raise invalid
         if not hmac.compare_digest(signature, self._sign(key_id, payload)):
@@ -119,7 +125,8 @@ class CursorCodec:
         missing = struct.unpack_from(f">{count}H", payload, _HEAD.size)
         article_id = payload[_HEAD.size + 2 * count + 2 :].decode(errors="ignore")
         position = Position(key, hash_, article_id)
-        return Cursor(epoch, identity, digest, position, bool(flags & _BACKWARDS), missing)
+        of = State(**dict(zip(_STATE, state, strict=True)))
+        return Cursor(archive.hex(), of, digest, position, bool(flags & _BACKWARDS), missing)
 
     def _sign(self, key_id: int, payload: bytes) -> bytes:
         return hmac.digest(self._keys[key_id], payload, "sha256")[:_SIGNATURE_BYTES]

@@ -1,4 +1,4 @@
-"""Which epoch is current, and which older ones can still be answered from.
+"""Which epoch is current, and which older states can still be answered from.
 
 Contract: a newer epoch becomes current only after it was opened, so that no query waits for that; until then, and
 whenever it cannot be opened, the one before goes on answering. The data folder is looked at every `POLL_S`.
@@ -7,18 +7,18 @@ Not here: opening files (`snapshot.py`), publishing (`indexer/publisher.py`).
 """
 
 import asyncio
-from collections import OrderedDict
 from pathlib import Path
 
 import structlog
 from prometheus_client import Gauge
 
 from partition.errors import IndexFileError
-from partition.manifest import Layout, RootManifest, read_manifest
+from partition.manifest import Layout, RootManifest
 from search.broker import Broker, EpochGoneError
+from search.cursor import Cursor
+from search.snapshot import View
 
 POLL_S = 0.25
-MAX_MANIFESTS = 128
 
 _EPOCH = Gauge("broadsheet_epoch", "The epoch that new queries are answered from", multiprocess_mode="min")
 _ARTICLES = Gauge("broadsheet_articles", "Live articles of that epoch", multiprocess_mode="min")
@@ -31,26 +31,25 @@ class Epochs:
     def __init__(self, root: Path, broker: Broker) -> None:
         self._layout = Layout(root)
         self._broker = broker
-        self._manifests: OrderedDict[int, RootManifest] = OrderedDict()
         self._refused: set[int] = set()
         self.current: RootManifest | None = None
         """What new queries are answered from; `None` until the first epoch is open."""
 
-    def manifest(self, epoch: int) -> RootManifest:
-        """The manifest of an epoch that a cursor names.
+    def view(self, cursor: Cursor | None = None) -> View:
+        """The state that a walk is in, the current one for those that begin.
 
         Raises:
-            EpochGoneError: it is no longer kept.
+            EpochGoneError: it is no longer kept, or is another archive's, or this process has not seen it yet.
         """
-        if epoch not in self._manifests:
-            try:
-                self._manifests[epoch] = read_manifest(self._layout, epoch)
-            except IndexFileError:
-                raise EpochGoneError from None
-        self._manifests.move_to_end(epoch)
-        while len(self._manifests) > MAX_MANIFESTS:
-            self._manifests.popitem(last=False)
-        return self._manifests[epoch]
+        current = self.current
+        if current is None:
+            raise EpochGoneError
+        if cursor is None:
+            return View(current.epoch, current.state)
+        known = current.since_seq <= cursor.state.applied_seq <= current.applied_seq
+        if not known or cursor.archive != current.archive:
+            raise EpochGoneError
+        return View(current.epoch, cursor.state)
 
     async def refresh(self) -> None:
         """Make the newest epoch that can be opened current."""
@@ -62,7 +61,7 @@ class Epochs:
     async def _open(self, epoch: int) -> bool:
         """Make an epoch current; whether that could be done."""
         try:
-            manifest = (await self._broker.open(epoch)).manifest
+            manifest = (await self._broker.open_current(epoch)).manifest
         except IndexFileError as error:
             if not self._layout.manifest(epoch).exists():  # replaced meanwhile by a newer one
                 return False

@@ -6,6 +6,7 @@ Not here: the kernels (`partition/kernels/`), what a plan means (`plan.py`), the
 quicker way for words (`share.py`).
 """
 
+import copy
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -85,6 +86,13 @@ class SegmentExecutor:
             for field, mean in zip(TEXT_FIELDS, averages, strict=True)
         }
         self._masks: dict[tuple[Choice, ...], NDArray[np.uint64]] = {}
+
+    def seeing(self, segment: Segment) -> "SegmentExecutor":
+        """The same for the same segment with other articles deleted."""
+        other = copy.copy(self)
+        other.segment = segment
+        other._masks = {}  # noqa: SLF001 - it is of this class
+        return other
 
     def search(self, plan: Plan, filters: Filters, sort: Sort, size: int, page: Page, given: GivenSets) -> Found:
         """The best `size` articles of a page.

@@ -9,6 +9,7 @@ date are in no period. Memory is a number for each value that an article holds, 
 Not here: which articles match (`executor.py`), names of parameters (`parameters.py`).
 """
 
+import copy
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from partition.kernels.facets import NONE, count_stretches, count_values
 from partition.schema import KEYWORD_FIELDS
+from partition.segment import Segment
 from search.executor import DeadlineError, GivenSets, SegmentExecutor
 from search.plan import Plan
 from search.query import Filters
@@ -67,10 +69,18 @@ class FacetCounter:
     """Counts in one segment."""
 
     def __init__(self, executor: SegmentExecutor) -> None:
-        self._executor = executor
+        self.executor = executor
         self._segment = executor.segment
+        self._origin: FacetCounter | None = None
         self._values: dict[str, _Values] = {}
         self._periods: dict[str, _Periods] = {}
+
+    def seeing(self, segment: Segment) -> "FacetCounter":
+        """The same for the same segment with other articles deleted."""
+        other = copy.copy(self)
+        other.executor, other._segment = self.executor.seeing(segment), segment  # noqa: SLF001 - it is of this class
+        other._origin = self  # noqa: SLF001 - kept, so that it is there for other states
+        return other
 
     def count(
         self, plan: Plan, filters: Filters, facets: Sequence[str], deadline_ns: int, given: GivenSets
@@ -89,7 +99,7 @@ class FacetCounter:
         """
         own = [choice for choice in filters.choices if choice.field in facets]
         others = tuple([choice for choice in filters.choices if choice.field not in facets])
-        matching = self._executor.matching(
+        matching = self.executor.matching(
             plan, Filters(filters.published_from_ms, filters.published_to_ms, others), deadline_ns, given
         )
         counts: dict[str, Counter[str]] = {}
@@ -97,7 +107,7 @@ class FacetCounter:
             bitmap = matching
             for choice in own:
                 if choice.field != facet:
-                    bitmap = bitmap & self._executor.mask((choice,))
+                    bitmap = bitmap & self.executor.mask((choice,))
             count = self._by_period if facet in PERIODS else self._by_value
             counts[facet] = count(facet, bitmap, deadline_ns)
         return counts
@@ -136,7 +146,7 @@ class FacetCounter:
         return Counter({name: count for name, count in zip(names, counts.tolist(), strict=True) if count})
 
     def _periods_of(self, period: str) -> _Periods:
-        first = self._executor.view.dated
+        first = self.executor.view.dated
         times = self._segment.published_ms[first:].astype("M8[ms]").astype(f"M8[{PERIODS[period]}]")
         begins = np.flatnonzero(np.append(True, times[1:] != times[:-1])) if len(times) else np.empty(0, np.int64)
         return _Periods(np.append(begins + first, self._segment.size), [str(time) for time in times[begins]])

@@ -9,11 +9,13 @@ Not here: how a segment is searched (`executor.py`), several partitions (`share.
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 import msgspec
 
 from partition.kernels.views import Page
 from partition.reader import PartitionReader
+from partition.segment import Segment
 from partition.statistics import Statistics
 from search.executor import GivenSets, SegmentExecutor
 from search.facets import Counts, FacetCounter, added
@@ -100,14 +102,35 @@ class LeafQuery(NamedTuple):
     """Of `facets.FACETS`: what is counted besides."""
 
 
+class Searchable:
+    """Segments under statistics, ready to be searched, shared by all leaves that have them in common."""
+
+    def __init__(self) -> None:
+        self._open: WeakValueDictionary[tuple[Segment, Statistics], FacetCounter] = WeakValueDictionary()
+
+    def segment(self, segment: Segment, statistics: Statistics) -> FacetCounter:
+        """One of them."""
+        found = self._open.get((segment, statistics))
+        if found is None:
+            if segment.origin:
+                found = self.segment(segment.origin, statistics).seeing(segment)
+            else:
+                found = FacetCounter(SegmentExecutor(segment, statistics))
+            self._open[segment, statistics] = found
+        return found
+
+
 class Leaf:
     """One partition under the statistics of an epoch."""
 
-    def __init__(self, partition: int, reader: PartitionReader, statistics: Statistics) -> None:
+    def __init__(
+        self, partition: int, reader: PartitionReader, statistics: Statistics, searchable: Searchable | None = None
+    ) -> None:
         self.partition = partition
         self.reader = reader
-        self.executors = [SegmentExecutor(segment, statistics) for segment in reader.segments]
-        self._counters = [FacetCounter(executor) for executor in self.executors]
+        searchable = searchable or Searchable()
+        self._counters = [searchable.segment(segment, statistics) for segment in reader.segments]
+        self.executors = [counter.executor for counter in self._counters]
 
     @property
     def articles(self) -> int:

@@ -26,9 +26,12 @@ class ParseRequest(msgspec.Struct, frozen=True, tag="parse"):
 
 
 class MatchRequest(msgspec.Struct, frozen=True, tag="match"):
-    """Which live articles of an epoch match each of these?"""
+    """Which live articles of a state match each of these?"""
 
     epoch: int
+    """Whose files show it."""
+    seq: int
+    """The log sequence after which it is seen."""
     nodes: tuple[Wildcard, ...]
     deadline_s: float
     """As of `ParseRequest`."""

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from partition.manifest import RootManifest
+from partition.manifest import State
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True):
@@ -63,5 +63,5 @@ class Served:
     """An answer with what travels in headers."""
 
     answer: Answer
-    manifest: RootManifest
+    state: State
     cached: Cached

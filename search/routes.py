@@ -42,10 +42,10 @@ def query_pairs(request: Request) -> list[tuple[str, str]]:
 
 
 def _served(served: Served, links: dict[str, str | None]) -> Response:
-    cached, manifest = served.cached, served.manifest
+    cached, state = served.cached, served.state
     headers = {
-        "Broadsheet-Epoch": str(manifest.epoch),
-        "Broadsheet-Indexed-Through": f"{manifest.applied_seq}; {iso(manifest.indexed_through_ms)}",
+        "Broadsheet-Epoch": str(state.epoch),
+        "Broadsheet-Indexed-Through": f"{state.applied_seq}; {iso(state.indexed_through_ms)}",
         "Cache-Control": "public, max-age=0, must-revalidate" if served.answer.complete else "no-store",
     }
     if cached.outcome == "hit":

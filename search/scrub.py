@@ -41,14 +41,14 @@ class Scrubber:
             for partition in range(len(manifest.partitions)):
                 await asyncio.sleep(self._period_s / len(manifest.partitions))
                 try:
-                    await asyncio.to_thread(self.scrub, (self._epochs.current or manifest).epoch, partition)
+                    await asyncio.to_thread(self.scrub, partition)
                 except Exception:  # noqa: BLE001 - the next partition, or the next time, may fare better
                     _log.exception("partition cannot be scrubbed", partition=partition)
             _SCRUBBED.set_to_current_time()
 
-    def scrub(self, epoch: int, partition: int) -> None:
-        """Read one partition of an epoch."""
-        snapshot = self._snapshots.open(epoch)
+    def scrub(self, partition: int) -> None:
+        """Read one partition of the current state."""
+        snapshot = self._snapshots.open(self._epochs.view())
         for leaf in snapshot.partitions.leaves:
             if leaf.partition == partition:
                 try:

@@ -33,7 +33,7 @@ from search.parameters import DEFAULT_TIMEOUT_MS, SearchParameters
 from search.parsing import QueryError, parse_plain
 from search.ports import Answer, Cache, Loaded, Served
 from search.query import Node, Query, words_of
-from search.snapshot import Snapshot
+from search.snapshot import Snapshot, View
 from web.admission import Admission
 from web.edge import Timings
 from web.problems import ParameterError, Problem
@@ -85,23 +85,23 @@ class SearchService:
         deadline_s = time.monotonic() + parameters.timeout_ms / 1000
         cursor = self._cursor(parameters.cursor)
         try:
-            manifest = self._manifest(cursor) if cursor else current
+            view = self._epochs.view(cursor)
             query = await self._query(parameters, deadline_s, timings)
             if cursor:
                 _check(cursor, query)
 
             async def load() -> Loaded:
-                return await self._load(parameters, manifest, query, cursor, deadline_s, timings)
+                return await self._load(parameters, view, query, cursor, deadline_s, timings)
 
             started_s = time.perf_counter()
-            cached = await self._cache.get_or_load(_key(parameters, manifest, query), load)
+            cached = await self._cache.get_or_load(_key(parameters, current, query), load)
             if cached.outcome == "hit":
                 timings.add("cache", started_s)
         except EpochGoneError:
             if cursor is None:
                 raise _changed() from None
             raise await self._expired(parameters, cursor, current, deadline_s, timings) from None
-        return Served(msgspec.msgpack.decode(cached.body, type=Answer), manifest, cached)
+        return Served(msgspec.msgpack.decode(cached.body, type=Answer), view.state, cached)
 
     async def article(self, article_id: str, timings: Timings) -> Served:
         """One article.
@@ -109,7 +109,7 @@ class SearchService:
         Raises:
             Problem
         """
-        manifest = self.current()
+        manifest, view = self.current(), self._epochs.view()
         if len(article_id.encode(errors="replace")) > MAX_ARTICLE_ID_BYTES:
             raise Problem("article-not-found", f"no id is longer than {MAX_ARTICLE_ID_BYTES} bytes")
         deadline_s = time.monotonic() + DEFAULT_TIMEOUT_MS / 1000
@@ -119,7 +119,7 @@ class SearchService:
             started_s = time.perf_counter()
             async with self._admission.admitted(deadline_s):
                 partition = self._partition_of(article_id, partitions)
-                stored = await self._broker.find(manifest.epoch, partition, article_id, deadline_s)
+                stored = await self._broker.find(view, partition, article_id, deadline_s)
             timings.add("documents", started_s)
             if stored is None:
                 raise Problem("article-not-found", f"there is no article with the id {article_id!r}")
@@ -133,13 +133,7 @@ class SearchService:
             raise _changed() from None
         except LeafError as error:
             raise _late_or_broken(error) from None
-        return Served(msgspec.msgpack.decode(cached.body, type=Answer), manifest, cached)
-
-    def _manifest(self, cursor: Cursor) -> RootManifest:
-        manifest = self._epochs.manifest(cursor.epoch)
-        if manifest.identity != cursor.identity:
-            raise EpochGoneError
-        return manifest
+        return Served(msgspec.msgpack.decode(cached.body, type=Answer), view.state, cached)
 
     def _cursor(self, text: str | None) -> Cursor | None:
         if text is None:
@@ -174,7 +168,7 @@ class SearchService:
     async def _load(
         self,
         parameters: SearchParameters,
-        manifest: RootManifest,
+        view: View,
         query: Query,
         cursor: Cursor | None,
         deadline_s: float,
@@ -196,7 +190,7 @@ class SearchService:
         try:
             async with self._admission.admitted(deadline_s):
                 facets = tuple(facet for _name, facet in parameters.facets)
-                return await self._broker.search(manifest.epoch, query, part, deadline_s, page, facets)
+                return await self._broker.search(view, query, part, deadline_s, page, facets)
         except QueryError as error:
             raise _invalid(error) from None
         except LeafError as error:
@@ -227,8 +221,8 @@ class SearchService:
 
         def link(at: int, *, towards_start: bool) -> str:
             position = matches[at].position
-            of = snapshot.manifest
-            made = Cursor(of.epoch, of.identity, digest_of(query), position, towards_start, missing)
+            archive = snapshot.manifest.archive
+            made = Cursor(archive, snapshot.state, digest_of(query), position, towards_start, missing)
             return links_of(parameters, self._cursors.encode(made))
 
         # Whoever came by a cursor left something behind on the side it came from.
@@ -237,7 +231,7 @@ class SearchService:
         next_ = link(-1, towards_start=False) if follows else None
         prev = link(0, towards_start=True) if precedes else None
         body = page_body(
-            parameters, query, snapshot.manifest, found, matches, documents, next_=next_, prev=prev, missed=earlier
+            parameters, query, snapshot, found, matches, documents, next_=next_, prev=prev, missed=earlier
         )
         complete = not found.failed and not earlier
         timings.add("documents", started_s)
@@ -253,11 +247,11 @@ class SearchService:
     ) -> Problem:
         query = await self._query(parameters, deadline_s, timings)
         _check(cursor, query)
-        resumed = replace(cursor, epoch=current.epoch, identity=current.identity)
+        resumed = replace(cursor, archive=current.archive, state=current.state)
         resume = links_of(parameters, self._cursors.encode(resumed))
         return Problem(
             "cursor-expired",
-            f"epoch {cursor.epoch} is no longer kept; follow links.resume to go on in epoch {current.epoch}",
+            f"epoch {cursor.state.epoch} is no longer kept; follow links.resume to go on in epoch {current.epoch}",
             [ParameterError("cursor", "points into a state that is no longer kept")],
             members={"links": {"resume": resume}},
         )
@@ -297,7 +291,9 @@ def _key(parameters: SearchParameters, manifest: RootManifest, query: Query) -> 
         parameters.facets,
     )
     digest = blake2b(query.canonical() + msgspec.msgpack.encode(shape), digest_size=16).hexdigest()
-    return f"search:{_state(manifest)}:{digest}"
+    # A cursor says which state it is of, from whatever files that is read; how it was read does depend on them.
+    state = manifest.archive if parameters.cursor and not parameters.explain else _state(manifest)
+    return f"search:{state}:{digest}"
 
 
 def _incomplete(found: Gathered) -> Problem:

@@ -1,8 +1,11 @@
-"""An epoch, opened: its manifest, the plans of its queries, its leaves.
+"""A state, opened: the plans of its queries, its leaves.
 
-Contract: every file is compared with the manifest when it is opened. Epochs that share a generation, or statistics,
-share what was opened and remembered of them. A snapshot may be used by several threads at once, and stays good after
-its epoch is no longer kept.
+Files show the state of the epoch that they were published for, and earlier ones (`partition/reader.py`). So however
+old the state that somebody walks through, it is read from the files of the current epoch.
+
+Contract: every file is compared with the manifest when it is opened. States that share segments, or statistics, share
+what was opened and remembered of them. A snapshot may be used by several threads at once, and stays good after its
+files are no longer kept.
 
 Not here: publishing epochs (`indexer/publisher.py`), which epoch is current (`epochs.py`).
 """
@@ -11,21 +14,23 @@ import threading
 from collections import OrderedDict
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 import structlog
 from prometheus_client import Counter
 
 from partition.errors import IndexFileError, MissingFile
-from partition.manifest import Layout, RootManifest, read_manifest
-from partition.reader import PartitionReader
+from partition.manifest import Layout, RootManifest, State, read_manifest
+from partition.reader import OpenFiles, PartitionReader
 from partition.statistics import Statistics
-from search.leaf import Leaf
+from search.leaf import Leaf, Searchable
 from search.plan import Plan, plan_of
 from search.query import Node
 from search.share import Share, shared_out
 
-MAX_OPEN_EPOCHS = 4
+MAX_OPEN_STATES = 16
+"""Besides the current one."""
 MAX_REMEMBERED_PLANS = 10_000
 
 _DAMAGED = Counter("broadsheet_damaged_partitions", "Partitions that were found damaged while they were served")
@@ -88,18 +93,27 @@ class Partitions:
         return Partitions(leaves, {**self.damaged, partition: error})
 
 
-class Snapshot:
-    """One epoch."""
+class View(NamedTuple):
+    """A state, and the epoch from whose files it is read."""
 
-    def __init__(self, manifest: RootManifest, planner: Planner, partitions: Partitions) -> None:
+    files: int
+    state: State
+
+
+class Snapshot:
+    """One state."""
+
+    def __init__(self, manifest: RootManifest, state: State, planner: Planner, partitions: Partitions) -> None:
         self.manifest = manifest
+        """Of the epoch from whose files it is read."""
+        self.state = state
         self._planner = planner
         self.partitions = partitions
         """Whoever reads more than one thing of them holds them meanwhile."""
 
     @property
     def statistics(self) -> Statistics:
-        """What this epoch's scores are computed from."""
+        """What this state's scores are computed from."""
         return self._planner.statistics
 
     def plan(self, node: Node) -> Plan:
@@ -108,60 +122,83 @@ class Snapshot:
 
 
 class Snapshots:
-    """The open epochs of one archive, least recently used out first."""
+    """The open states of one archive, least recently used out first."""
 
     def __init__(self, root: Path) -> None:
         self._layout = Layout(root)
-        self._open: OrderedDict[int, Snapshot] = OrderedDict()
+        self._current: Snapshot | None = None
+        self._open: OrderedDict[tuple[int, int], Snapshot] = OrderedDict()
         self._opening = threading.Lock()
-        self._leaves: WeakValueDictionary[tuple[int, int, str], Leaf] = WeakValueDictionary()
+        self._files = OpenFiles()
+        self._searchable = Searchable()
         self._damaged: dict[Path, IndexFileError] = {}
-        """Folder of a generation to what was found wrong with a file of it."""
+        """What was found wrong with a file."""
         self._planners: WeakValueDictionary[str, Planner] = WeakValueDictionary()
 
-    def open(self, epoch: int) -> Snapshot:
-        """The snapshot of `epoch`.
+    def open_current(self, epoch: int) -> Snapshot:
+        """The snapshot of a published epoch, which stays open until it is the turn of another.
 
         Raises:
-            IndexFileError: `MissingFile` when the epoch is no longer kept; else its manifest or its statistics are
-                damaged. Damaged partitions are the snapshot's to name.
+            IndexFileError: `MissingFile` when it is no longer kept; else its manifest or its statistics are damaged.
+                Damaged partitions are the snapshot's to name.
         """
-        found = self._open.get(epoch)
+        manifest = read_manifest(self._layout, epoch)
+        with self._opening:
+            self._current = self._read(manifest, manifest.state)
+        return self._current
+
+    def open(self, view: View) -> Snapshot:
+        """The snapshot of a state.
+
+        Raises:
+            IndexFileError: as of `open_current`.
+        """
+        current = self._current
+        key = view.files, view.state.applied_seq
+        if current and (current.state.epoch, current.state.applied_seq) == key:
+            return current
+        found = self._open.get(key)
         if found is None:
-            with self._opening:  # others go on with the epochs that are open
-                found = self._open.get(epoch) or self._read(epoch)
-                self._open[epoch] = found
-                while len(self._open) > MAX_OPEN_EPOCHS:
+            with self._opening:  # others go on with the states that are open
+                found = self._open.get(key)
+                if found is None:
+                    files = current.manifest if current and current.manifest.epoch == view.files else None
+                    found = self._read(files or read_manifest(self._layout, view.files), view.state)
+                self._open[key] = found
+                while len(self._open) > MAX_OPEN_STATES:
                     self._open.popitem(last=False)
         try:
-            self._open.move_to_end(epoch)
+            self._open.move_to_end(key)
         except KeyError:  # out again already
-            self._open[epoch] = found
+            self._open[key] = found
         return found
 
-    def is_open(self, epoch: int) -> bool:
+    def is_open(self, view: View) -> bool:
         """Whether opening it takes no time."""
-        return epoch in self._open
+        current = self._current
+        return (view.files, view.state.applied_seq) in self._open or (
+            current is not None and current.state == view.state
+        )
 
     def condemn(self, snapshot: Snapshot, partition: int, error: IndexFileError) -> None:
-        """A partition was found damaged: no epoch that shares its files searches it any more."""
+        """A file of a partition was found damaged: no state that needs it searches the partition any more."""
         with self._opening:
-            folder = next(
-                (one.reader.folder for one in snapshot.partitions.leaves if one.partition == partition), None
-            )
-            if folder is None:  # somebody else said so already
+            folder = self._layout.partition(partition)
+            files = {folder / file.name for file in snapshot.manifest.partitions[partition].files}
+            files = files & {error.path} or files  # where it is not clear which, all of them
+            if files <= self._damaged.keys():  # somebody else said so already
                 return
-            self._damaged[folder] = error
-            for other in {snapshot, *self._open.values()}:
-                if folder in {leaf.reader.folder for leaf in other.partitions.leaves}:
+            self._damaged |= dict.fromkeys(files, error)
+            for other in {snapshot, *self._open.values(), *([self._current] if self._current else [])}:
+                records = other.manifest.partitions[partition : partition + 1]
+                if any(folder / file.name in files for record in records for file in record.files):
                     other.partitions = other.partitions.without(partition, error)
         _DAMAGED.inc()
         epoch = snapshot.manifest.epoch
         _log.error("partition is damaged", partition=partition, epoch=epoch, reason=str(error))
 
-    def _read(self, epoch: int) -> Snapshot:
-        manifest = read_manifest(self._layout, epoch)
-        frozen = manifest.statistics_file
+    def _read(self, manifest: RootManifest, state: State) -> Snapshot:
+        frozen = manifest.statistics_at(state.applied_seq).file
         planner = self._planners.get(frozen.name)
         if planner is None:
             planner = Planner(Statistics(self._layout.statistics / frozen.name, seal=frozen.seal))
@@ -171,18 +208,15 @@ class Snapshots:
         for partition, record in enumerate(manifest.partitions):
             if not record.generation:
                 continue
-            key = partition, record.generation, frozen.name
-            folder = self._layout.generation(partition, record.generation)
+            folder = self._layout.partition(partition)
             try:
-                if folder in self._damaged:
-                    raise self._damaged[folder]
-                leaf = self._leaves.get(key)
-                if leaf is None:
-                    reader = PartitionReader(folder, record)
-                    leaf = self._leaves[key] = Leaf(partition, reader, planner.statistics)
-                leaves.append(leaf)
+                for file in record.files:
+                    if folder / file.name in self._damaged:
+                        raise self._damaged[folder / file.name]
+                reader = PartitionReader(folder, record, seq=state.applied_seq, opened=self._files)
+                leaves.append(Leaf(partition, reader, planner.statistics, self._searchable))
             except IndexFileError as error:
-                if isinstance(error, MissingFile) and not self._layout.manifest(epoch).exists():
+                if isinstance(error, MissingFile) and not self._layout.manifest(manifest.epoch).exists():
                     raise  # the epoch went meanwhile
                 damaged[partition] = error
-        return Snapshot(manifest, planner, Partitions(leaves, damaged))
+        return Snapshot(manifest, state, planner, Partitions(leaves, damaged))

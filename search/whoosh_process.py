@@ -24,7 +24,7 @@ from whoosh import query as whoosh_query
 
 from partition.errors import IndexFileError, MissingFile
 from partition.manifest import Layout, read_manifest
-from partition.reader import PartitionReader
+from partition.reader import OpenFiles, PartitionReader
 from partition.statistics import Statistics
 from partition.whoosh_codec import WhooshIndex, open_whoosh_index
 from search.expansions import check_wildcards
@@ -49,7 +49,7 @@ from search.parsing import QueryError, parse_query
 from search.query import Wildcard
 from web.logs import configure_logs
 
-MAX_OPEN_EPOCHS = 2
+MAX_OPEN_STATES = 2
 _AT_ONCE_S = 1e-6
 _log = structlog.get_logger()
 
@@ -59,11 +59,12 @@ class _LateError(BaseException):
 
 
 class WhooshServer:
-    """Answers requests on the epochs of one archive."""
+    """Answers requests on the states of one archive."""
 
     def __init__(self, root: Path) -> None:
         self._layout = Layout(root)
-        self._open: OrderedDict[int, _WholeEpoch] = OrderedDict()
+        self._open: OrderedDict[tuple[int, int], _WholeState] = OrderedDict()
+        self._files = OpenFiles()
 
     def answer(self, request: Request) -> Reply:
         """The reply to one request, by its deadline; in the main thread of a process that `main` has set up."""
@@ -92,36 +93,37 @@ class WhooshServer:
         match request:
             case ParseRequest(text=text):
                 return lambda: Parsed(parse_query(text))
-            case MatchRequest(epoch=epoch, nodes=nodes):
-                opened = self._epoch(epoch)
+            case MatchRequest(epoch=epoch, seq=seq, nodes=nodes):
+                opened = self._state(epoch, seq)
                 return lambda: opened.matched(nodes)
 
-    def _epoch(self, epoch: int) -> "_WholeEpoch":
-        if epoch not in self._open:
-            self._open[epoch] = _WholeEpoch(self._layout, epoch)
-        self._open.move_to_end(epoch)
-        while len(self._open) > MAX_OPEN_EPOCHS:
+    def _state(self, epoch: int, seq: int) -> "_WholeState":
+        key = epoch, seq
+        if key not in self._open:
+            self._open[key] = _WholeState(self._layout, epoch, seq, self._files)
+        self._open.move_to_end(key)
+        while len(self._open) > MAX_OPEN_STATES:
             self._open.popitem(last=False)
-        return self._open[epoch]
+        return self._open[key]
 
 
-class _WholeEpoch:
-    """All partitions of an epoch as one Whoosh index."""
+class _WholeState:
+    """All partitions of a state as one Whoosh index."""
 
-    def __init__(self, layout: Layout, epoch: int) -> None:
+    def __init__(self, layout: Layout, epoch: int, seq: int, files: OpenFiles) -> None:
         self._epoch = epoch
         self._damaged: list[Damaged] = []
         self._readers: dict[int, PartitionReader] = {}
         self._folders: dict[Path, int] = {}
         manifest = read_manifest(layout, epoch)
-        frozen = manifest.statistics_file
+        frozen = manifest.statistics_at(seq).file
         self._statistics = Statistics(layout.statistics / frozen.name, seal=frozen.seal)
         for partition, record in enumerate(manifest.partitions):
             if record.generation:
-                folder = layout.generation(partition, record.generation)
+                folder = layout.partition(partition)
                 self._folders[folder] = partition
                 try:
-                    self._readers[partition] = PartitionReader(folder, record)
+                    self._readers[partition] = PartitionReader(folder, record, seq=seq, opened=files)
                 except IndexFileError as error:
                     if not layout.manifest(epoch).exists():
                         raise

@@ -87,7 +87,12 @@ def _article(random: Random, number: int, title: str, body: str, *, prefix: str)
 
 
 def publish(
-    root: Path, articles: Sequence[Article], *, retention: Retention | None = None, partitions: int = PARTITIONS
+    root: Path,
+    articles: Sequence[Article],
+    *,
+    retention: Retention | None = None,
+    partitions: int = PARTITIONS,
+    merge: bool = False,
 ) -> int:
     """Put the articles into the archive at `root`, made if it is not there; returns the new epoch."""
     root.mkdir(parents=True, exist_ok=True)
@@ -95,7 +100,7 @@ def publish(
         log.append([Submission(article.id, article, repr(article).encode()) for article in articles])
         advance_statistics(log)
         projector = Projector(root, log, build_inline, retention=retention or Retention())
-        return projector.project().epoch
+        return projector.project(merge=merge).epoch
 
 
 def make_archive(root: Path, count: int = 400) -> Archive:

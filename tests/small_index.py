@@ -118,7 +118,7 @@ def contents(root: Path, epoch: int | None = None) -> dict[str, dict[str, Any]]:
     stored = {}
     for partition, record in enumerate(manifest.partitions):
         if record.generation:
-            folder = layout.generation(partition, record.generation)
+            folder = layout.partition(partition)
             reader = PartitionReader(folder, record)
             for ordinal, segment in enumerate(reader.segments):
                 for docnum in segment.live.nonzero()[0].tolist():
@@ -141,9 +141,9 @@ def files_of(root: Path, manifest: RootManifest) -> list[Path]:
     layout = Layout(root)
     return [
         layout.manifest(manifest.epoch),
-        layout.statistics / manifest.statistics_file.name,
+        *(layout.statistics / one.file.name for one in manifest.statistics),
         *(
-            layout.generation(partition, record.generation) / file.name
+            layout.partition(partition) / file.name
             for partition, record in enumerate(manifest.partitions)
             for file in record.files
         ),

@@ -64,7 +64,7 @@ class _Opened:
     """An archive, opened for questions."""
 
     def __init__(self, archive: Path) -> None:
-        self.snapshot: Snapshot = Snapshots(archive).open(Layout(archive).newest_epoch())
+        self.snapshot: Snapshot = Snapshots(archive).open_current(Layout(archive).newest_epoch())
         (self._share,) = self.snapshot.partitions.shares(1)
 
     def ask(self, kind: QueryClass, question: Question, *, counting: bool) -> Answer:

@@ -20,7 +20,7 @@ from benchmarks.peers.engine import TOP, Answer, Ask, QueryClass, Question, fold
 from indexer.publisher import publish
 from indexer.routing import ROUTING_VERSION, partition_of
 from partition.counting import count_partition, merge_counts
-from partition.manifest import FileRecord, Layout, RootManifest
+from partition.manifest import FileRecord, Layout, RootManifest, StatisticsRecord
 from partition.reader import PartitionReader
 from partition.schema import SCHEMA_VERSION
 from partition.segment import Segment
@@ -59,19 +59,20 @@ class Broadsheet:
             shares[partition_of(article.id, self._partitions)].append(article)
         records, counts = [], []
         for partition, share in enumerate(shares):
-            generation = layout.generation(partition, 1)
-            changes = (Put(article, version=1, indexed_ms=0) for article in share)
+            home = layout.partition(partition)
+            changes = (Put(article, version=1, indexed_ms=0, seq=1) for article in share)
             record = write_generation(
-                generation, number=1, base=None, changes=changes, memory_mb=MEMORY_MB, vocabulary=vocabulary
+                home, number=1, base=None, changes=changes, since_seq=1, memory_mb=MEMORY_MB, vocabulary=vocabulary
             )
-            counts.append(generation.with_suffix(".counts"))
-            count_partition(PartitionReader(generation, record), counts[-1], through_seq=1)
+            counts.append(home / "1.counts")
+            count_partition(PartitionReader(home, record), counts[-1], through_seq=1)
             records.append(record)
         layout.statistics.mkdir(parents=True)
         statistics = layout.statistics / "1.stat"
         seal = merge_counts(statistics, shares=counts, through_seq=1)
         for share_path in counts:
             share_path.unlink()
+        frozen = FileRecord(statistics.name, statistics.stat().st_size, seal)
         publish(
             layout,
             RootManifest(
@@ -80,10 +81,12 @@ class Broadsheet:
                 routing_version=ROUTING_VERSION,
                 applied_seq=1,
                 indexed_through_ms=0,
+                archive="0" * 16,
+                since_seq=1,
+                history=(),
                 parked=(),
                 schema_version=SCHEMA_VERSION,
-                statistics_epoch=1,
-                statistics_file=FileRecord(statistics.name, statistics.stat().st_size, seal),
+                statistics=(StatisticsRecord(1, 1, frozen),),
                 partitions=tuple(records),
             ),
         )
@@ -159,4 +162,4 @@ class Exhaustive:
 
 
 def _newest(folder: Path) -> Snapshot:
-    return Snapshots(folder).open(Layout(folder).newest_epoch())
+    return Snapshots(folder).open_current(Layout(folder).newest_epoch())

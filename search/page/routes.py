@@ -70,9 +70,10 @@ def page_routes(service_of: ServiceOf) -> list[BaseRoute]:
         status = 200
         try:
             parameters = parse_search(given)
-            served = await service_of(request).search(parameters, request.state.timings)
+            service = service_of(request)
+            served = await service.search(parameters, request.state.timings)
             values["answer"] = orjson.loads(served.answer.body)
-            values["archive"] = served.manifest.articles
+            values["archive"] = service.current().articles
             values["next"], values["prev"] = _on_page(served.answer.next), _on_page(served.answer.prev)
         except Problem as problem:
             status = TYPES[problem.slug].status

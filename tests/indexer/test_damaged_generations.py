@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from indexer.builder import BuildError, ProcessBuilder
-from indexer.publisher import IndexerLock
+from indexer.publisher import IndexerLock, Retention
 from partition.envelope import HEADER_BYTES
 from partition.errors import IndexFileError
 from tests.small_index import SmallIndex, article, contents, files_of, newest
@@ -67,7 +67,7 @@ def test_a_damaged_generation_is_not_built_upon(
 @pytest.mark.parametrize("merge", [False, True])
 def test_damage_that_building_meets_is_named(tmp_path: Path, *, merge: bool) -> None:
     """What a merge copies is verified on the way, under the name that it will still have afterwards."""
-    with SmallIndex(tmp_path, partitions=1) as index:
+    with SmallIndex(tmp_path, partitions=1, retention=Retention(seconds=0)) as index:
         # Words enough that postings, which come first, and the directory, which comes last, lie in different pages.
         index.put(*(replace(one, body=" ".join(f"{one.id}{word}" for word in range(500))) for one in ARTICLES))
         path = files_of(tmp_path, index.publish())[-1]

@@ -60,7 +60,7 @@ def test_death_at_every_step_is_survived(tmp_path: Path) -> None:
         shutil.rmtree(root)
     assert seen == sorted(seen), "an epoch once published stays"
     assert set(seen) == {1, 2}
-    assert step > 40
+    assert step > 20
 
 
 def test_readers_beside_dying_publishers_see_whole_epochs(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_readers_beside_dying_publishers_see_whole_epochs(tmp_path: Path) -> Non
     root = tmp_path / "archive"
     *_, (reads, deaths, epochs) = deaths_beside_readers(root, readers=2, reads=1000)
     assert reads >= 1000
-    assert deaths > 30
+    assert deaths > 20
     assert epochs >= 2
     manifest = newest(root)
     claim(root, replace(manifest, applied_seq=manifest.applied_seq - EVENTS - 1))

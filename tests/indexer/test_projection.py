@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from indexer.builder import BuildJob, ProcessBuilder, Progress, build_inline
 from indexer.log import LogError
 from indexer.projection import advance_statistics, log_path, statistics_due
-from indexer.publisher import IndexerLock
+from indexer.publisher import IndexerLock, Retention
 from partition.manifest import (
     EMPTY_GENERATION,
     GenerationRecord,
@@ -79,7 +79,7 @@ def test_partitions_without_news_stay_as_they_are(tmp_path: Path) -> None:
 
 def test_a_merge_changes_no_article(tmp_path: Path) -> None:
     """Merging publishes an epoch of one segment a partition, without tombstones, with the same articles."""
-    with SmallIndex(tmp_path, partitions=2) as index:
+    with SmallIndex(tmp_path, partitions=2, retention=Retention(seconds=0)) as index:
         for batch in ([article(f"c/{number}") for number in range(60)], LATER, [article("c/0", "Corrected")]):
             index.put(*batch)
             ragged = index.publish()

@@ -5,58 +5,139 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import indexer.publisher
-from indexer.publisher import IndexerBusyError, IndexerLock, Retention, publish
+from indexer.publisher import MOMENTS, OPENING_S, IndexerBusyError, IndexerLock, Retention, publish
 from partition.errors import IndexFileError, MissingFile
-from partition.manifest import Layout
-from tests.small_index import Clock, SmallIndex, article, contents, expected, named, titles, tree
+from partition.manifest import EMPTY_GENERATION, FileRecord, Layout, RootManifest, StatisticsRecord
+from partition.reader import PartitionReader
+from tests.small_index import Clock, SmallIndex, article, contents, expected, named, newest, titles, tree
 
 ARTICLES = [article(f"a/{number}") for number in range(8)]
 CORRECTED = [replace(one, title="Corrected") for one in ARTICLES[:3]]
 LATER = [article(f"b/{number}") for number in range(2)]
 
 
-def test_old_epochs_go_by_time(tmp_path: Path) -> None:
-    """An epoch is kept for so long after it was replaced, with all its files; then nothing of it is left."""
+def seen(index: SmallIndex, seq: int) -> dict[str, str]:
+    """The title of each article in an earlier state, from the newest files."""
+    manifest = newest(index.layout.root)
+    titles = {}
+    for partition, record in enumerate(manifest.partitions):
+        if record.generation:
+            reader = PartitionReader(index.layout.partition(partition), record, seq=seq)
+            for ordinal, segment in enumerate(reader.segments):
+                for docnum in segment.live.nonzero()[0].tolist():
+                    titles[segment.article_id(docnum)] = reader.stored(ordinal, docnum)["title"]
+    return titles
+
+
+def test_old_states_go_by_time(tmp_path: Path) -> None:
+    """A state is kept for so long after it was replaced, a sixtieth more at most; its manifest goes long before."""
     clock = Clock()
-    retention = Retention(seconds=60)
-    with SmallIndex(tmp_path, retention=retention, clock=clock) as index:
+    with SmallIndex(tmp_path, retention=Retention(seconds=600), clock=clock) as index:
         index.put(*ARTICLES)
-        index.publish()
+        first = index.publish()
         clock.pass_s(1000)  # age as such does not count
         index.put(*CORRECTED)
-        index.publish()
+        second = index.publish()
         assert index.layout.published_epochs() == [1, 2]
-        clock.pass_s(59)
+        clock.pass_s(OPENING_S)
         index.put(LATER[0])
         index.publish()
-        assert titles(tmp_path, 1) == expected(*ARTICLES)
-        clock.pass_s(1)
+        assert index.layout.published_epochs() == [2, 3]
+        clock.pass_s(599 - OPENING_S)
         index.put(LATER[1])
-        index.publish()
-        assert index.layout.published_epochs() == [2, 3, 4]
+        manifest = index.publish(merge=True)
+        assert manifest.since_seq == first.applied_seq
+        assert seen(index, first.applied_seq) == expected(*ARTICLES)
+        clock.pass_s(11)
+        index.put(LATER[1], LATER[0])
+        manifest = index.publish(merge=True)
+        assert manifest.since_seq == second.applied_seq
+        assert seen(index, second.applied_seq) == expected(*ARTICLES[3:], *CORRECTED)
+        assert sum(record.tombstones for record in manifest.partitions) == 0
         clock.pass_s(10_000)
-    with SmallIndex(tmp_path, retention=retention, clock=clock) as index:
-        assert index.layout.published_epochs() == [4], "the newest stays, however old"
+    with SmallIndex(tmp_path, clock=clock) as index:
+        assert index.layout.published_epochs() == [manifest.epoch], "the newest stays, however old"
     assert titles(tmp_path) == expected(*ARTICLES[3:], *CORRECTED, *LATER)
     assert tree(tmp_path) == named(tmp_path)
     with pytest.raises(MissingFile):
         contents(tmp_path, 1)
 
 
-def test_old_epochs_go_by_number(tmp_path: Path) -> None:
-    """However young they are, at most so many are kept."""
-    with SmallIndex(tmp_path, retention=Retention(seconds=10_000, epochs=3)) as index:
+def test_no_retention_keeps_the_newest_state_only(tmp_path: Path) -> None:
+    """With no time at all, what is deleted may be forgotten at once."""
+    with SmallIndex(tmp_path, retention=Retention(seconds=0)) as index:
         for at, one in enumerate(ARTICLES, start=1):
             index.put(one)
-            index.publish()
-            assert index.layout.published_epochs() == list(range(max(1, at - 2), at + 1))
-    assert tree(tmp_path) == named(tmp_path)
-    assert [titles(tmp_path, epoch) for epoch in (6, 7, 8)] == [expected(*ARTICLES[:count]) for count in (6, 7, 8)]
+            manifest = index.publish()
+            assert manifest.since_seq == manifest.applied_seq == at
+            assert manifest.history == ()
+
+
+@settings(max_examples=200)
+@given(st.lists(st.integers(0, 900), min_size=1, max_size=300), st.integers(1, 3600))
+def test_history_is_short_and_reaches_back(gaps_s: list[int], seconds: int) -> None:
+    """However often there is an epoch: few moments, ascending, and each state as long as it must be."""
+    retention, now_ms = Retention(seconds=seconds), 1_700_000_000_000
+    manifest, published = blank(now_ms), [(now_ms, 0)]
+    for seq, gap_s in enumerate(gaps_s, start=1):
+        now_ms += gap_s * 1000
+        history = retention.history(manifest, now_ms)
+        assert len(history) <= MOMENTS + 3
+        assert list(history) == sorted(history, key=lambda moment: moment.applied_seq)
+        since_seq = history[0].applied_seq if history else seq
+        published.append((now_ms, seq))
+        for (_, earlier), (replaced_ms, _) in pairwise(published):
+            if now_ms - replaced_ms < seconds * 1000:
+                assert since_seq <= earlier
+            if now_ms - replaced_ms > seconds * 1000 * (1 + 2 / MOMENTS) + 900_000:
+                assert since_seq > earlier
+        manifest = replace(manifest, published_ms=now_ms, applied_seq=seq, since_seq=since_seq, history=history)
+
+
+def test_states_go_before_their_time_when_they_take_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deleted articles that are kept for earlier states are bounded."""
+    monkeypatch.setattr(indexer.publisher, "MIN_DEAD", 8)
+    with SmallIndex(tmp_path, retention=Retention(seconds=10_000, dead_share=1.0), clock=Clock()) as index:
+        most = 0
+        for round_ in range(12):
+            index.put(*(replace(one, title=f"Version {round_}") for one in ARTICLES))
+            manifest = index.publish()
+            most = max(most, sum(record.tombstones for record in manifest.partitions))
+            assert seen(index, manifest.since_seq) == titles_at(manifest.since_seq)
+        assert 16 < most <= 40
+
+
+def titles_at(seq: int) -> dict[str, str]:
+    """After so many events of `test_states_go_before_their_time_when_they_take_too_much`."""
+    rounds, more = divmod(seq, len(ARTICLES))
+    assert more == 0
+    return {one.id: f"Version {rounds - 1}" for one in ARTICLES}
+
+
+def blank(published_ms: int) -> RootManifest:
+    """The manifest of an archive without articles."""
+    return RootManifest(
+        epoch=1,
+        published_ms=published_ms,
+        applied_seq=0,
+        indexed_through_ms=0,
+        archive="0" * 16,
+        routing_version=1,
+        since_seq=0,
+        history=(),
+        parked=(),
+        schema_version=1,
+        statistics=(StatisticsRecord(0, 0, FileRecord("0.stat", 0, "0" * 64)),),
+        partitions=(EMPTY_GENERATION,),
+    )
 
 
 def test_leftovers_are_removed(tmp_path: Path) -> None:
@@ -65,7 +146,7 @@ def test_leftovers_are_removed(tmp_path: Path) -> None:
         index.put(*ARTICLES)
         index.publish()
     named = tree(tmp_path)
-    for leftover in ("partitions/0000/g0000000099/x.segment", "partitions/0002/g0000000002.counts"):
+    for leftover in ("partitions/0000/0000000099-000.segment", "partitions/0002/0000000002.counts"):
         (tmp_path / leftover).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / leftover).touch()
     for leftover in ("statistics/000000000009.stat", "statistics/1.stat.tmp", "epochs/000000000002.json.7-8.tmp"):

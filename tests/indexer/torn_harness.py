@@ -78,7 +78,7 @@ def look(root: Path) -> int:
     held = {}
     for partition, record in enumerate(manifest.partitions):
         if record.generation:
-            reader = PartitionReader(layout.generation(partition, record.generation), record)
+            reader = PartitionReader(layout.partition(partition), record)
             for ordinal, segment in enumerate(reader.segments):
                 for docnum in segment.live.nonzero()[0].tolist():
                     held[segment.article_id(docnum)] = reader.stored(ordinal, docnum)["title"]

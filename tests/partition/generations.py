@@ -8,7 +8,7 @@ Not here: the log, publishing (`tests/small_index.py`).
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,8 @@ _articles = st.builds(
     modified_ms=st.none() | st.integers(-(2**62), 2**62),
 )
 _changes = st.one_of(
-    st.builds(Put, _articles, st.integers(1, 9), st.integers(0, 2**40)), st.builds(Withdraw, st.sampled_from(IDS))
+    st.builds(Put, _articles, st.integers(1, 9), st.integers(0, 2**40), st.just(1)),
+    st.builds(Withdraw, st.sampled_from(IDS), st.just(1)),
 )
 
 
@@ -54,23 +55,20 @@ generations = st.lists(st.lists(_changes, max_size=6, unique_by=id_of), min_size
 
 @dataclass
 class Chain:
-    """Generations of one partition, each upon the one before."""
+    """Generations of one partition, each upon the one before, which it forgets."""
 
     root: Path
     record: GenerationRecord | None = None
     models: list[dict[str, Put]] = field(default_factory=lambda: [{}])
     """What each generation holds, by id; the first is the empty one."""
 
-    def folder(self, number: int) -> Path:
-        """Of one generation."""
-        return self.root / str(number)
-
     def write(self, changes: Iterable[Change], **options: Any) -> GenerationRecord:
         """Write the next generation."""
-        model, told = dict(self.models[-1]), list(changes)
-        number = len(self.models)
-        base = (self.folder(number - 1), self.record) if self.record else None
-        self.record = write_generation(self.folder(number), number=number, base=base, changes=told, **options)
+        model, number = dict(self.models[-1]), len(self.models)
+        told = [replace(change, seq=number) for change in changes]
+        self.record = write_generation(
+            self.root, number=number, base=self.record, changes=told, **{"since_seq": number, **options}
+        )
         for change in told:
             if isinstance(change, Put):
                 model[change.article.id] = change
@@ -83,7 +81,7 @@ class Chain:
     def reader(self) -> PartitionReader:
         """The newest generation, opened."""
         assert self.record
-        return PartitionReader(self.folder(len(self.models) - 1), self.record)
+        return PartitionReader(self.root, self.record)
 
 
 def words_of(one: Article) -> dict[str, list[str]]:
@@ -119,6 +117,7 @@ def expected(put: Put) -> dict[str, Any]:
             "published_ms": NO_DATE_MS if one.published_ms is None else one.published_ms,
             "modified_ms": NO_DATE_MS if one.modified_ms is None else one.modified_ms,
             "hash": hash64(one.id),
+            "seq": put.seq,
             "status": 0,
             **{f"{name}_length": len(found) for name, found in words.items()},
         },

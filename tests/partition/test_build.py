@@ -25,7 +25,7 @@ def _built(path: Path, articles: Sequence[Article], codec: DocumentCodec | None)
     path.unlink(missing_ok=True)
     builder = SegmentBuilder(Vocabulary(), codec)
     for article in articles:
-        builder.add(article, version=1, indexed_ms=0)
+        builder.add(article, version=1, indexed_ms=0, seq=1)
     builder.prepare()
     builder.write(path, None)
     return builder
@@ -64,7 +64,7 @@ def test_a_dictionary_is_trained_on_the_way(tmp_path: Path, monkeypatch: pytest.
         builder = SegmentBuilder(Vocabulary(), None)
         trained = None
         for at, article in enumerate(ARTICLES):
-            builder.add(article, version=1, indexed_ms=0)
+            builder.add(article, version=1, indexed_ms=0, seq=1)
             if builder.codec and trained is None:
                 trained = at
         assert trained

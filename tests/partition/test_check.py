@@ -97,7 +97,12 @@ def test_damage_to_any_file_is_found(root: Path) -> None:
 def test_files_that_changed_places_are_found(root: Path, kind: str) -> None:
     """Sound bytes in the wrong place are damage too."""
     one, other = (
-        next(Layout(root).generation(at, newest(root).partitions[at].generation).glob(f"*.{kind}")) for at in (0, 1)
+        next(
+            Layout(root).partition(at) / file.name
+            for file in newest(root).partitions[at].files
+            if file.name.endswith(f".{kind}")
+        )
+        for at in (0, 1)
     )
     content = one.read_bytes()
     one.write_bytes(other.read_bytes())
@@ -123,8 +128,7 @@ def test_an_article_in_the_wrong_partition_is_found(root: Path) -> None:
 
 def _claim_partition(root: Path, write: Callable[[Path], list[FileRecord]], articles: int) -> None:
     """Give partition 0 a generation of such segments, and claim that it is right."""
-    manifest, folder = newest(root), Layout(root).generation(0, 99)
-    folder.mkdir()
+    manifest, folder = newest(root), Layout(root).partition(0)
     files = write(folder)
     record = GenerationRecord(99, articles, tombstones=0, segments=len(files), files=tuple(files))
     claim(root, replace(manifest, partitions=(record, *manifest.partitions[1:])))
@@ -160,7 +164,7 @@ def test_articles_that_are_mixed_up_are_found(
     def write(folder: Path) -> list[FileRecord]:
         builders = [SegmentBuilder(Vocabulary(), None) for _ in range(segments)]
         for at, one in enumerate(articles):
-            builders[at * segments // len(articles)].add(one, version=1, indexed_ms=0)
+            builders[at * segments // len(articles)].add(one, version=1, indexed_ms=0, seq=1)
         spoil(builders[0], builders[-1])
         for builder in builders:
             builder.prepare()
@@ -190,7 +194,7 @@ def test_segments_that_make_no_sense_are_found(root: Path) -> None:
     articles = [one for one in made_up(30) if partition_of(one.id, 3) == 0]
     builder = SegmentBuilder(Vocabulary(), None)
     for one in articles:
-        builder.add(one, version=1, indexed_ms=0)
+        builder.add(one, version=1, indexed_ms=0, seq=1)
     builder.prepare()
     builder.write(root / "sound.segment", None)
     totals = SegmentFile(root / "sound.segment").section("totals").copy()
@@ -203,7 +207,7 @@ def test_segments_that_make_no_sense_are_found(root: Path) -> None:
 
     claim_rewritten({})
     assert _check(root)
-    shutil.rmtree(Layout(root).generation(0, 99))
+    (Layout(root).partition(0) / "0.segment").unlink()
     totals[0] += 1
     claim_rewritten({"totals": totals})
     with pytest.raises(
@@ -232,7 +236,7 @@ def test_stored_articles_that_are_none_are_found(
     def write(folder: Path) -> list[FileRecord]:
         builder = SegmentBuilder(Vocabulary(), None)
         for at, one in enumerate(articles):
-            builder.add(replace(one, published_ms=at), version=1, indexed_ms=0)
+            builder.add(replace(one, published_ms=at), version=1, indexed_ms=0, seq=1)
         builder.prepare()
         builder._frames[3] = frame or builder._frames[3]
         return [builder.write(folder / "0.segment", dictionary)]
@@ -244,7 +248,7 @@ def test_stored_articles_that_are_none_are_found(
         return
     with pytest.raises(CorruptFile, match=rf"0\.segment: {problem}; build the index again"):
         _check(root)
-    reader = PartitionReader(Layout(root).generation(0, 99), newest(root).partitions[0])
+    reader = PartitionReader(Layout(root).partition(0), newest(root).partitions[0])
     with pytest.raises(CorruptFile, match=rf"0\.segment: {problem}; build the index again"):
         reader.stored(0, 3)
 

@@ -14,7 +14,7 @@ from partition.check import check_epoch
 from partition.errors import CorruptFile
 from partition.manifest import EMPTY_GENERATION, Layout
 from partition.schema import SCHEMA_VERSION
-from partition.tombstones import write_tombstones
+from partition.tombstones import Tombstones, write_tombstones
 from tests.archive import made_up
 from tests.small_index import SmallIndex, claim, newest
 
@@ -46,7 +46,7 @@ def test_a_wrong_count_is_found(root: Path, what: str) -> None:
     first, *others = manifest.partitions
     right = getattr(first, what)
     claim(root, replace(manifest, partitions=(replace(first, **{what: right + 1}), *others)))
-    folder = Layout(root).generation(0, first.generation)
+    folder = Layout(root).partition(0)
     with pytest.raises(CorruptFile, match=rf"{folder}: {right} {what} instead of {right + 1}; build the index again"):
         _check(root)
 
@@ -56,15 +56,16 @@ def test_a_wrong_size_is_found(root: Path) -> None:
     sound = newest(root)
     first, *others = sound.partitions
     file, *files = first.files
+    last = sound.statistics[-1]
     wrong = replace(file, size_bytes=file.size_bytes - 1)
     for manifest, path, size_bytes in (
         (
             replace(sound, partitions=(replace(first, files=(wrong, *files)), *others)),
-            Layout(root).generation(0, first.generation) / file.name,
+            Layout(root).partition(0) / file.name,
             file.size_bytes,
         ),
         (
-            replace(sound, statistics_file=replace(sound.statistics_file, size_bytes=1)),
+            replace(sound, statistics=(replace(last, file=replace(last.file, size_bytes=1)),)),
             Layout(root).statistics / sound.statistics_file.name,
             sound.statistics_file.size_bytes,
         ),
@@ -94,15 +95,28 @@ def test_an_empty_partition_is_empty(root: Path) -> None:
         _check(root)
 
 
-@pytest.mark.parametrize("dead", [[1, 0], [0, 0], [10_000]])
-def test_tombstones_of_nobody_are_found(root: Path, dead: list[int]) -> None:
-    """They ascend, and name articles of their segment."""
+@pytest.mark.parametrize(
+    ("dead", "seqs", "problem"),
+    [
+        ([1, 0], [0, 0], "delete articles that are not there"),
+        ([0, 0], [0, 0], "delete articles that are not there"),
+        ([10_000], [0], "delete articles that are not there"),
+        ([0], [1 << 40], "delete articles at an impossible time"),
+        ([0], [1], "delete articles at an impossible time"),
+        ([0], [-1], "delete articles at an impossible time"),
+    ],
+)
+def test_tombstones_that_make_no_sense_are_found(root: Path, dead: list[int], seqs: list[int], problem: str) -> None:
+    """They ascend, name articles of their segment, and bury them after they came and before the epoch."""
     manifest = newest(root)
     first, *others = manifest.partitions
     (old,) = (file for file in first.files if file.name.endswith(".dead"))
-    path = Layout(root).generation(0, first.generation) / old.name
+    path = Layout(root).partition(0) / old.name
     path.unlink()
-    files = tuple(write_tombstones(path, np.array(dead)) if file is old else file for file in first.files)
+    files = tuple(
+        write_tombstones(path, Tombstones(np.array(dead), np.array(seqs))) if file is old else file
+        for file in first.files
+    )
     claim(root, replace(manifest, partitions=(replace(first, files=files), *others)))
-    with pytest.raises(CorruptFile, match=f"{path}: it deletes articles that are not there; build the index again"):
+    with pytest.raises(CorruptFile, match=rf"the tombstones of .*\.segment {problem}; build the index again"):
         _check(root)

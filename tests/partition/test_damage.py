@@ -55,11 +55,11 @@ def sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Sound":
     """Two segments, one with deleted articles, the other with a dictionary, and statistics."""
     monkeypatch.setattr("partition.envelope.PAGE_BYTES", PAGE_BYTES)
     chain = Chain(tmp_path / "generations")
-    chain.write([Put(one, 1, 7) for one in _ARTICLES[:5]])
+    chain.write([Put(one, 1, 7, seq=1) for one in _ARTICLES[:5]])
     with small_dictionaries():
-        record = chain.write([*(Put(one, 1, 7) for one in _ARTICLES[5:]), Withdraw("a/4")])
-    count_partition(chain.reader(), chain.folder(2) / "statistics", through_seq=1)
-    return Sound(chain.folder(2), record)
+        record = chain.write([*(Put(one, 1, 7, seq=1) for one in _ARTICLES[5:]), Withdraw("a/4", seq=2)])
+    count_partition(chain.reader(), chain.root / "statistics", through_seq=1)
+    return Sound(chain.root, record)
 
 
 class Sound:
@@ -137,12 +137,12 @@ def test_every_truncation(sound: Sound, tmp_path: Path) -> None:
 def test_files_of_other_generations_are_refused(sound: Sound, tmp_path: Path) -> None:
     """Sound bytes under another file's name: segments, tombstones and dictionaries alike."""
     others, articles = Chain(tmp_path / "others"), [replace(one, body=one.id * 20) for one in _ARTICLES]
-    others.write([Put(one, 1, 7) for one in articles[:5]])
+    others.write([Put(one, 1, 7, seq=1) for one in articles[:5]])
     with small_dictionaries():
-        others.write([*(Put(one, 1, 7) for one in articles[5:]), Withdraw("a/3")])
+        others.write([*(Put(one, 1, 7, seq=1) for one in articles[5:]), Withdraw("a/3", seq=2)])
     folder = Path(shutil.copytree(sound.folder, tmp_path / "damaged"))
     for record in sound.record.files:
-        other = others.folder(2) / record.name
+        other = others.root / record.name
         (folder / record.name).unlink()
         shutil.copy(other, folder / record.name)
         with pytest.raises(CorruptFile, match=f"{record.name}: it is not the file that the manifest names"):

@@ -27,7 +27,7 @@ from tests.small_index import article
 def _build(path: Path, *articles: Article) -> SegmentFile:
     builder = SegmentBuilder(Vocabulary(), DocumentCodec())
     for version, one in enumerate(articles, start=1):
-        builder.add(one, version=version, indexed_ms=7)
+        builder.add(one, version=version, indexed_ms=7, seq=1)
     builder.prepare()
     record = builder.write(path, None)
     return SegmentFile(path, seal=record.seal)
@@ -99,6 +99,7 @@ GOLDEN: dict[str, tuple[str, list[int] | bytes]] = {
     "column/published_ms": ("<i8", [-(2**63), 1000]),
     "column/modified_ms": ("<i8", [-(2**63), 2000]),
     "column/hash": ("<u8", [0x40F89E395B66422F, 0x8472C2E34D854F75]),
+    "column/seq": ("<i8", [1, 1]),
     "column/status": ("|u1", [0, 0]),
     "column/text_length": ("<u4", [4, 4]),
     "column/title_length": ("<u4", [2, 1]),

@@ -14,7 +14,10 @@ from partition.manifest import (
     FileRecord,
     GenerationRecord,
     Layout,
+    Moment,
+    ParkedEvent,
     RootManifest,
+    StatisticsRecord,
     encode_manifest,
     read_manifest,
 )
@@ -37,10 +40,12 @@ _manifests = st.builds(
     routing_version=_numbers,
     applied_seq=_numbers,
     indexed_through_ms=_numbers,
-    parked=st.lists(_numbers, max_size=3).map(tuple),
+    archive=_names,
+    since_seq=_numbers,
+    history=st.lists(st.builds(Moment, _numbers, _numbers), max_size=3).map(tuple),
+    parked=st.lists(st.builds(ParkedEvent, _numbers, _names, _names), max_size=3).map(tuple),
     schema_version=_numbers,
-    statistics_epoch=_numbers,
-    statistics_file=_files,
+    statistics=st.lists(st.builds(StatisticsRecord, _numbers, _numbers, _files), max_size=3).map(tuple),
     partitions=st.lists(_generations, max_size=4).map(tuple),
 )
 
@@ -50,10 +55,12 @@ MANIFEST = RootManifest(
     routing_version=1,
     applied_seq=15,
     indexed_through_ms=1_700_000_000_000,
-    parked=(3,),
+    archive="0123456789abcdef",
+    since_seq=9,
+    history=(Moment(1_600_000_000_000, 9),),
+    parked=(ParkedEvent(3, "é", "no reason"),),
     schema_version=1,
-    statistics_epoch=2,
-    statistics_file=FileRecord("2.stat", 1, "0" * 64),
+    statistics=tuple(StatisticsRecord(n, n, FileRecord(f"{n}.stat", 1, "0" * 64)) for n in (2, 12)),
     partitions=(EMPTY_GENERATION, GenerationRecord(3, 10, 2, 1, (FileRecord("é.segment", 11, "1" * 64),))),
 )
 
@@ -107,9 +114,9 @@ def test_other_json_is_no_manifest(tmp_path: Path, content: bytes) -> None:
 @pytest.mark.parametrize(
     ("version", "error", "cure"),
     [
-        (1, TooOldFile, "remove this file "),
-        (3, TooNewFile, "upgrade broadsheet"),
-        ("2", CorruptFile, "remove this file"),
+        (2, TooOldFile, "remove this file "),
+        (4, TooNewFile, "upgrade broadsheet"),
+        ("3", CorruptFile, "remove this file"),
     ],
 )
 def test_other_versions_are_errors_of_their_own(

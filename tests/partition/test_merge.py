@@ -28,7 +28,7 @@ def _anew(path: Path, puts: Iterable[Put]) -> SegmentFile:
     """The segment of these articles, made at once."""
     builder = SegmentBuilder(Vocabulary(), DocumentCodec())
     for put in puts:
-        builder.add(put.article, version=put.version, indexed_ms=put.indexed_ms)
+        builder.add(put.article, version=put.version, indexed_ms=put.indexed_ms, seq=put.seq)
     builder.prepare()
     builder.write(path, None)
     return SegmentFile(path)
@@ -79,14 +79,14 @@ def test_long_lists(tmp_path: Path, shares: tuple[float, ...]) -> None:
     segments, kept = [], []
     for at, (count, share) in enumerate(zip((700, 300, 40), shares, strict=True)):
         articles = made_up(count, seed=at, prefix=f"p{at}/")
-        _anew(tmp_path / f"{at}.segment", [Put(one, 1, at) for one in articles])
+        _anew(tmp_path / f"{at}.segment", [Put(one, 1, at, seq=1) for one in articles])
         dead = _dead(random, count, share)
         segment = Segment(tmp_path / f"{at}.segment", np.array(dead, np.int64))
         segments.append(segment)
         gone = {segment.article_id(docnum) for docnum in dead}
-        kept += [Put(one, 1, at) for one in articles if one.id not in gone]
+        kept += [Put(one, 1, at, seq=1) for one in articles if one.id not in gone]
     sources = [Source(segment, DocumentCodec()) for segment in segments]
-    record = merge_segments(tmp_path / "merged.segment", sources, DocumentCodec(), None)
+    record, _numbers = merge_segments(tmp_path / "merged.segment", sources, DocumentCodec(), None)
     merged = Segment(tmp_path / "merged.segment", np.empty(0, np.int64), seal=record.seal)
     check_lists(merged)
     assert merged.size == len(kept)
@@ -100,11 +100,11 @@ def test_long_lists(tmp_path: Path, shares: tuple[float, ...]) -> None:
 def test_articles_under_several_dictionaries(tmp_path: Path) -> None:
     """Segments with a dictionary, with another and with none: all are read, and merged under that of the largest."""
     chain = Chain(tmp_path)
-    chain.write([Put(one, 1, 0) for one in made_up(30, prefix="plain")])
+    chain.write([Put(one, 1, 0, seq=1) for one in made_up(30, prefix="plain")])
     with small_dictionaries():
-        chain.write([Put(one, 2, 0) for one in made_up(60, prefix="first")])
-    (first,) = chain.folder(2).glob("*.dictionary")
-    chain.write([Put(one, 3, 0) for one in made_up(20, prefix="later")])
+        chain.write([Put(one, 2, 0, seq=1) for one in made_up(60, prefix="first")])
+    (first,) = chain.root.glob("*.dictionary")
+    chain.write([Put(one, 3, 0, seq=1) for one in made_up(20, prefix="later")])
     assert [segment.file.directory["dictionary"] for segment in chain.reader().segments] == [
         None,
         first.name,
@@ -121,10 +121,10 @@ def test_articles_under_several_dictionaries(tmp_path: Path) -> None:
 def test_a_dictionary_that_nobody_uses_is_dropped(tmp_path: Path) -> None:
     """With the last article that was compressed with it."""
     chain = Chain(tmp_path)
-    chain.write([Put(one, 1, 0) for one in made_up(30, prefix="plain")])
+    chain.write([Put(one, 1, 0, seq=1) for one in made_up(30, prefix="plain")])
     with small_dictionaries():
-        chain.write([Put(one, 2, 0) for one in made_up(20, prefix="first")])
-    assert len(list(chain.folder(2).glob("*.dictionary"))) == 1
-    record = chain.write([Withdraw(one.id) for one in made_up(20, prefix="first")])
+        chain.write([Put(one, 2, 0, seq=1) for one in made_up(20, prefix="first")])
+    assert len(list(chain.root.glob("*.dictionary"))) == 1
+    record = chain.write([Withdraw(one.id, seq=2) for one in made_up(20, prefix="first")])
     assert [Path(file.name).suffix for file in record.files] == [".segment"]
-    assert len(PartitionReader(chain.folder(3), record).segments) == 1
+    assert len(PartitionReader(chain.root, record).segments) == 1

@@ -59,7 +59,7 @@ with SmallIndex(root, partitions=1) as index:
     assert index.publish(merge=True).partitions[0].segments == 1
 (record,) = manifest.partitions
 layout = Layout(root)
-reader = PartitionReader(layout.generation(0, record.generation), record)
+reader = PartitionReader(layout.partition(0), record)
 statistics = Statistics(layout.statistics / manifest.statistics_file.name)
 for node in (Term("text", "budget"), Phrase("text", ("the", "senat"))):
     query = Query(node, Filters(), "relevance")

@@ -52,7 +52,7 @@ def _write(root: Path, *, partitions: int, generations: int, merge: bool = False
     for step in range(generations):
         for at, chain in enumerate(chains):
             share = ARTICLES[at::partitions][step::generations]
-            chain.write([Put(one, 1, 7) for one in share], merge=merge and step == generations - 1)
+            chain.write([Put(one, 1, 7, seq=1) for one in share], merge=merge and step == generations - 1)
     return [chain.reader() for chain in chains]
 
 
@@ -464,15 +464,15 @@ def test_a_damaged_file_says_so(tmp_path: Path) -> None:
     """Damage that Whoosh meets is a typed error, naming the file."""
     chain = Chain(tmp_path)
     bodies = [" ".join(f"w{n}x{at}" for at in range(60)) for n in range(150)]
-    record = chain.write([Put(article(f"a{n}", body=body), 1, 1) for n, body in enumerate(bodies)])
-    (path,) = chain.folder(1).glob("*.segment")
+    record = chain.write([Put(article(f"a{n}", body=body), 1, 1, seq=1) for n, body in enumerate(bodies)])
+    (path,) = chain.root.glob("*.segment")
     content = bytearray(path.read_bytes())
     postings = chain.reader().segments[0].words
     middle = postings[len(postings) // 2 :][:8].tobytes()
     assert content.count(middle) == 1
     content[content.find(middle)] ^= 1
     path.write_bytes(content)
-    with open_whoosh_index([PartitionReader(chain.folder(1), record)]).reader() as reader:
+    with open_whoosh_index([PartitionReader(chain.root, record)]).reader() as reader:
         assert reader.doc_count() == len(bodies)
         with pytest.raises(CorruptFile, match=path.name):
             list(starmap(reader.postings, reader.all_terms()))

@@ -1,7 +1,6 @@
 """Writer and reader: what was indexed is what is read, exactly, whatever was deleted and merged on the way."""
 
 import random
-import shutil
 import tempfile
 import tracemalloc
 from collections import Counter
@@ -18,7 +17,7 @@ from partition.counting import count_partition
 from partition.documents import DocumentCodec
 from partition.errors import MissingFile
 from partition.merge_policy import FACTOR, MAX_DEAD
-from partition.reader import PartitionReader
+from partition.reader import OpenFiles, PartitionReader
 from partition.schema import TEXT_FIELDS
 from partition.statistics import Statistics, TermCounts
 from partition.types import Article
@@ -39,21 +38,58 @@ def test_generations_hold_what_was_put(steps: list[list[Change]], memory_mb: int
         records.append(chain.write([], merge=True))
         assert records[-1].tombstones == 0
         assert records[-1].segments == (1 if records[-1].articles else 0)
+        written = {file.name for record in records for file in record.files}
+        assert {path.name for path in chain.root.iterdir()} == written
         # Looked at only now: no later generation has changed an earlier one.
         for number, record in enumerate(records, start=1):
-            reader = PartitionReader(chain.folder(number), record)
+            reader = PartitionReader(chain.root, record)
             assert found(reader) == {one: expected(put) for one, put in chain.models[number].items()}
             assert len(reader.segments) == record.segments
             assert sum(len(segment.dead) for segment in reader.segments) == record.tombstones
-            assert {path.name for path in chain.folder(number).iterdir()} == {file.name for file in record.files}
             for segment in reader.segments:
                 check_lists(segment)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(steps=generations, since=st.integers(0, 5), merges=st.lists(st.booleans(), min_size=5, max_size=5))
+def test_the_files_of_a_generation_show_earlier_states(
+    steps: list[list[Change]], since: int, merges: list[bool]
+) -> None:
+    """Each from the sequence on that must be shown, whatever was merged meanwhile; the others may be forgotten."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
+        patched.setattr("partition.merge_policy.FACTOR", 2)
+        chain, opened = Chain(Path(folder)), OpenFiles()
+        for number, changes in enumerate(steps):
+            chain.write(changes, since_seq=min(since, number), merge=merges[number], opened=opened)
+        assert chain.record
+        last = len(steps)
+        for seq in range(min(since, last), last + 1):
+            for files in (opened, None):
+                reader = PartitionReader(chain.root, chain.record, seq=seq, opened=files)
+                assert found(reader) == {one: expected(put) for one, put in chain.models[seq].items()}
+        chain.write([], since_seq=last, merge=True)
+        assert found(chain.reader()) == {one: expected(put) for one, put in chain.models[last].items()}
+        assert chain.record.tombstones == 0
+
+
+def test_what_is_erased_is_in_no_state(tmp_path: Path) -> None:
+    """Neither the newest version nor any before it; merging takes its bytes away, and others stay."""
+    chain = Chain(tmp_path)
+    for title in ("first", "second", "third"):
+        chain.write([Put(article("a", title), 1, 0, seq=1), Put(article("b", title), 1, 0, seq=1)], since_seq=0)
+    record = chain.write([Withdraw("a", seq=1, erase=True)], since_seq=0)
+    for seq in range(1, 5):
+        put = chain.models[seq]["b"]
+        assert found(PartitionReader(tmp_path, record, seq=seq)) == {"b": expected(put)}
+    chain.write([], since_seq=0, merge=True)
+    held = {segment.article_id(docnum) for segment in chain.reader().segments for docnum in range(segment.size)}
+    assert held == {"b"}
 
 
 def test_odd_articles(tmp_path: Path) -> None:
     """Ids of 512 bytes, other scripts, dates before 1970: everything comes back."""
     chain = Chain(tmp_path)
-    puts = [Put(one, at + 1, at) for at, one in enumerate(made_up(60))]
+    puts = [Put(one, at + 1, at, seq=1) for at, one in enumerate(made_up(60))]
     chain.write(puts)
     assert found(chain.reader()) == {put.article.id: expected(put) for put in puts}
     assert chain.reader().find("nobody") is None
@@ -64,7 +100,7 @@ def test_lengths_and_frequencies_are_exact(tmp_path: Path, words: int) -> None:
     """Not in one of the few hundred steps that a length byte can tell apart, and in fields of several parts too."""
     chain = Chain(tmp_path)
     body = "storm " * (words // 2) + "vote " * (words - words // 2)
-    chain.write([Put(article("a", "Vote", body=body), 1, 0)])
+    chain.write([Put(article("a", "Vote", body=body), 1, 0, seq=1)])
     (segment,) = chain.reader().segments
     assert segment.length("body").tolist() == [words]
     assert segment.length("text").tolist() == [words + 2]
@@ -76,8 +112,8 @@ def test_lengths_and_frequencies_are_exact(tmp_path: Path, words: int) -> None:
 def test_articles_lie_in_the_order_of_time(tmp_path: Path) -> None:
     """Without a date first, then oldest first, and by descending hash at one moment, in whatever order they come."""
     chain = Chain(tmp_path)
-    chain.write([Put(one, 1, 0) for one in made_up(100)])
-    chain.write([Put(one, 1, 0) for one in made_up(100, prefix="other")], merge=True)
+    chain.write([Put(one, 1, 0, seq=1) for one in made_up(100)])
+    chain.write([Put(one, 1, 0, seq=1) for one in made_up(100, prefix="other")], merge=True)
     (segment,) = chain.reader().segments
     places = list(zip(segment.published_ms.tolist(), (-int(hash_) for hash_ in segment.hashes), strict=True))
     assert places == sorted(places)
@@ -88,21 +124,21 @@ def test_ragged_generations_are_merged(tmp_path: Path) -> None:
     """Beyond so many small segments, or so large a share of tombstones in one, they are rewritten."""
     chain = Chain(tmp_path)
     for number in range(1, FACTOR):
-        record = chain.write([Put(article(f"{number}/{at}"), 1, 0) for at in range(8)])
+        record = chain.write([Put(article(f"{number}/{at}"), 1, 0, seq=1) for at in range(8)])
         assert (record.segments, record.tombstones) == (number, 0)
-    record = chain.write([Put(article("one more"), 1, 0)])
+    record = chain.write([Put(article("one more"), 1, 0, seq=1)])
     assert (record.articles, record.segments, record.tombstones) == (8 * (FACTOR - 1) + 1, 1, 0)
     few = int(MAX_DEAD * record.articles)
-    record = chain.write([Withdraw(f"1/{at}") for at in range(few)])
+    record = chain.write([Withdraw(f"1/{at}", seq=2) for at in range(few)])
     assert (record.segments, record.tombstones) == (1, few)
-    record = chain.write([Withdraw("2/0")])
+    record = chain.write([Withdraw("2/0", seq=2)])
     assert (record.segments, record.tombstones) == (1, 0)
 
 
 def test_what_does_not_fit_into_memory_becomes_another_segment(tmp_path: Path) -> None:
     """The setting bounds what is held before a segment is written; nothing is lost at the seams."""
     chain = Chain(tmp_path)
-    record = chain.write([Put(one, 1, 0) for one in made_up(FACTOR - 1)], memory_mb=0)
+    record = chain.write([Put(one, 1, 0, seq=1) for one in made_up(FACTOR - 1)], memory_mb=0)
     assert record.segments == FACTOR - 1
     assert found(chain.reader()) == {one: expected(put) for one, put in chain.models[-1].items()}
 
@@ -113,7 +149,7 @@ def test_one_vocabulary_serves_many_segments(tmp_path: Path, monkeypatch: pytest
     known.tokenize([b"storm Storms zebra"])
     chains = {name: Chain(tmp_path / name) for name in ("new", "known", "forgetful")}
     for articles in (made_up(60), made_up(60, seed=2, prefix="m")):
-        puts = [Put(one, 1, 0) for one in articles]
+        puts = [Put(one, 1, 0, seq=1) for one in articles]
         chains["new"].write(puts)
         chains["known"].write(puts, vocabulary=known)
         with monkeypatch.context() as patched:
@@ -124,19 +160,18 @@ def test_one_vocabulary_serves_many_segments(tmp_path: Path, monkeypatch: pytest
     assert chains["new"].record == chains["known"].record == chains["forgetful"].record
 
 
-def test_generations_share_files_and_outlive_each_other(tmp_path: Path) -> None:
-    """What did not change is linked, not copied; removing the base takes nothing from what was built upon it."""
+def test_generations_share_files(tmp_path: Path) -> None:
+    """What did not change is not written again."""
     chain = Chain(tmp_path)
     with small_dictionaries():
-        chain.write([Put(one, 1, 0) for one in made_up(60)])
-        (segment,) = chain.folder(1).glob("*.segment")
-        (dictionary,) = chain.folder(1).glob("*.dictionary")
-        chain.write([Withdraw(made_up(60)[3].id), *(Put(one, 1, 0) for one in made_up(40, prefix="m"))])
-    for path in (segment, dictionary):
-        assert (chain.folder(2) / path.name).stat().st_ino == path.stat().st_ino
+        chain.write([Put(one, 1, 0, seq=1) for one in made_up(60)])
+        (segment,) = chain.root.glob("*.segment")
+        (dictionary,) = chain.root.glob("*.dictionary")
+        chain.write([Withdraw(made_up(60)[3].id, seq=2), *(Put(one, 1, 0, seq=1) for one in made_up(40, prefix="m"))])
+    assert chain.record
+    assert {segment.name, dictionary.name} < {file.name for file in chain.record.files}
     assert len(chain.reader().segments) == 2
     assert {segment.file.directory["dictionary"] for segment in chain.reader().segments} == {dictionary.name}
-    shutil.rmtree(chain.folder(1))
     assert found(chain.reader()) == {one: expected(put) for one, put in chain.models[2].items()}
 
 
@@ -144,12 +179,11 @@ def test_a_partition_can_become_empty_again(tmp_path: Path) -> None:
     """Withdrawing everything leaves a generation without files, which can be written on."""
     chain = Chain(tmp_path)
     with small_dictionaries():
-        chain.write([Put(one, 1, 0) for one in made_up(40)])
-        record = chain.write([*(Withdraw(one.id) for one in made_up(40)), Withdraw("never there")])
+        chain.write([Put(one, 1, 0, seq=1) for one in made_up(40)])
+        record = chain.write([*(Withdraw(one.id, seq=2) for one in made_up(40)), Withdraw("never there", seq=2)])
     assert (record.articles, record.segments, record.files) == (0, 0, ())
-    assert not list(chain.folder(2).iterdir())
     assert chain.reader().find("n0030") is None
-    assert chain.write([Put(article("b"), 1, 0)]).articles == 1
+    assert chain.write([Put(article("b"), 1, 0, seq=1)]).articles == 1
 
 
 def _as_dict(counts: TermCounts) -> dict[str, int]:
@@ -163,9 +197,9 @@ def _as_dict(counts: TermCounts) -> dict[str, int]:
 def test_counted_terms(tmp_path: Path, *, merge: bool) -> None:
     """Only live articles count, whether the others are still there or not, over several segments."""
     chain = Chain(tmp_path)
-    puts = [Put(one, 1, 0) for one in made_up(240)]
+    puts = [Put(one, 1, 0, seq=1) for one in made_up(240)]
     chain.write(puts[:150])
-    record = chain.write([*puts[150:], *(Withdraw(put.article.id) for put in puts[3:40])], merge=merge)
+    record = chain.write([*puts[150:], *(Withdraw(put.article.id, seq=2) for put in puts[3:40])], merge=merge)
     assert (record.tombstones > 0) is not merge
     count_partition(chain.reader(), tmp_path / "counts", through_seq=55)
     statistics = Statistics(tmp_path / "counts")
@@ -181,8 +215,8 @@ def test_counted_terms(tmp_path: Path, *, merge: bool) -> None:
 def test_prefixes(tmp_path: Path) -> None:
     """The terms that begin with a prefix, in their field only, in the order of their bytes; the empty one has all."""
     chain = Chain(tmp_path)
-    puts = [Put(one, 1, 0) for one in made_up(40)]
-    chain.write([*puts, Put(article("é", body="sé s\U0010ffff"), 1, 0)])
+    puts = [Put(one, 1, 0, seq=1) for one in made_up(40)]
+    chain.write([*puts, Put(article("é", body="sé s\U0010ffff"), 1, 0, seq=1)])
     (segment,) = chain.reader().segments
     for field in ("body", "title", "author"):
         names = {term for put in chain.models[-1].values() for term in words_of(put.article)[field]}
@@ -196,9 +230,9 @@ def test_a_generation_that_is_gone(tmp_path: Path, suffix: str) -> None:
     """A folder that was removed, or is being removed, is missing rather than a crash."""
     chain = Chain(tmp_path)
     with small_dictionaries():
-        chain.write([Put(one, 1, 0) for one in made_up(40)])
-        record = chain.write([Withdraw(made_up(40)[0].id)])
-    (path,) = chain.folder(2).glob(f"*{suffix}")
+        chain.write([Put(one, 1, 0, seq=1) for one in made_up(40)])
+        record = chain.write([Withdraw(made_up(40)[0].id, seq=2)])
+    (path,) = chain.root.glob(f"*{suffix}")
     path.unlink()
     with pytest.raises(MissingFile, match=f"{path}: the file is missing; build the index again from its articles"):
         chain.reader()
@@ -210,7 +244,7 @@ def test_the_memory_of_terms_is_bounded(tmp_path: Path, monkeypatch: pytest.Monk
     """However many terms are looked up, found or not, few are remembered, and all answer as before."""
     monkeypatch.setattr("partition.segment.MAX_REMEMBERED_TERMS", 3)
     chain = Chain(tmp_path)
-    chain.write([Put(article("a", body="storm vote budget"), 1, 0)])
+    chain.write([Put(article("a", body="storm vote budget"), 1, 0, seq=1)])
     (segment,) = chain.reader().segments
     first = segment.term_list("body", b"storm")
     assert first
@@ -226,7 +260,7 @@ def test_a_reader_serves_several_threads(tmp_path: Path) -> None:
     """Stored articles too, which each thread decompresses for itself."""
     chain = Chain(tmp_path)
     with small_dictionaries():
-        chain.write([Put(one, 1, 0) for one in made_up(60)])
+        chain.write([Put(one, 1, 0, seq=1) for one in made_up(60)])
     reader = chain.reader()
     assert reader.segments[0].file.directory["dictionary"]
     with ThreadPoolExecutor(4) as threads:
@@ -247,7 +281,7 @@ def test_a_builder_knows_what_it_takes(tmp_path: Path) -> None:
             tracemalloc.start()
         builder = SegmentBuilder(vocabulary, DocumentCodec())
         for one in articles:
-            builder.add(one, version=1, indexed_ms=0)
+            builder.add(one, version=1, indexed_ms=0, seq=1)
         builder.prepare()
         builder.write(tmp_path / f"{traced}.segment", None)
     peak_bytes = tracemalloc.get_traced_memory()[1]

@@ -23,7 +23,7 @@ from whoosh.filedb.filestore import RamStorage
 
 from partition.manifest import GenerationRecord
 from partition.reader import PartitionReader
-from partition.tombstones import SUFFIX, write_tombstones
+from partition.tombstones import Tombstones, file_name, write_tombstones
 from partition.whoosh_codec import WhooshIndex, open_whoosh_index
 from partition.whoosh_writer import write_whoosh_segment
 
@@ -131,7 +131,8 @@ class Case:
                 files.append(write_whoosh_segment(path, self.shape.schema(), self.documents[start:stop]))
                 dead = [docnum - start for docnum in sorted(self.dead) if start <= docnum < stop]
                 if dead:
-                    files.append(write_tombstones(path.with_suffix(SUFFIX), np.array(dead, np.int64)))
+                    buried = Tombstones(np.array(dead, np.int64), np.ones(len(dead), np.int64))
+                    files.append(write_tombstones(folder / file_name(path.name, 1), buried))
                 first = stop
             record = GenerationRecord(1, 0, 0, len(files), tuple(files))
             readers.append(PartitionReader(folder, record))

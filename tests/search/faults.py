@@ -60,4 +60,4 @@ def segment_file(root: Path, partition: int) -> Path:
     layout = Layout(root)
     record = read_manifest(layout, layout.newest_epoch()).partitions[partition]
     largest = max(record.files, key=lambda file: file.size_bytes)
-    return layout.generation(partition, record.generation) / largest.name
+    return layout.partition(partition) / largest.name

@@ -104,9 +104,10 @@ class ManyArticles:
 def write_many_articles(folder: Path) -> ManyArticles:
     """Write two generations and the statistics into the empty `folder`."""
     first = [_article(random.Random(number), number) for number in range(ARTICLES)]
-    record = write_generation(folder / "1", number=1, base=None, changes=_puts(first), memory_mb=MEMORY_MB)
-    record = write_generation(folder / "2", number=2, base=(folder / "1", record), changes=_changes())
-    reader = PartitionReader(folder / "2", record)
+    partition = folder / "partition"
+    record = write_generation(partition, number=1, base=None, changes=_puts(first), since_seq=2, memory_mb=MEMORY_MB)
+    record = write_generation(partition, number=2, base=record, changes=_changes(), since_seq=2)
+    reader = PartitionReader(partition, record)
     counted = folder / "own"
     count_partition(reader, counted, through_seq=1)
     own = Statistics(counted)
@@ -121,7 +122,7 @@ def write_many_articles(folder: Path) -> ManyArticles:
 
 
 def _puts(articles: list[Article]) -> Iterator[Put]:
-    return (Put(article, version=1, indexed_ms=0) for article in articles)
+    return (Put(article, version=1, indexed_ms=0, seq=1) for article in articles)
 
 
 def _changes() -> Iterator[Put | Withdraw]:
@@ -129,7 +130,7 @@ def _changes() -> Iterator[Put | Withdraw]:
     random_ = random.Random(1)
     changed = random_.sample(range(ARTICLES), CHANGED)
     for number in changed[::2]:
-        yield Withdraw(f"a/{number}")
+        yield Withdraw(f"a/{number}", seq=2)
     yield from _puts([_article(random_, number) for number in (*changed[1::2], *range(ARTICLES, ARTICLES + 500))])
 
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from indexer.routing import partition_of
 from partition.errors import CorruptFile
-from partition.manifest import Layout
+from partition.manifest import Layout, read_manifest
 from partition.types import Article
 from search import broker as broker_module
 from search.broker import Broker, Gathered, LeafError
@@ -31,8 +31,9 @@ from search.parsing import parse_query
 from search.pool import WhooshPool
 from search.query import Filters, Query
 from search.share import shared_out
-from search.snapshot import PartitionDamagedError, Snapshot, Snapshots
+from search.snapshot import PartitionDamagedError, Snapshot, Snapshots, View
 from tests.archive import PARTITIONS, Archive, publish
+from tests.small_index import newest
 
 QUERY = Query(parse_query('budget OR tarif* OR "health care"'), Filters(), "relevance")
 """With a beginning, it is searched leaf by leaf."""
@@ -93,15 +94,15 @@ def test_a_partition_found_damaged_meanwhile(archive: Archive, opened: Callable[
         return found
 
     async def run() -> list[Gathered]:
-        epoch, deadline_s = Layout(archive.root).newest_epoch(), time.monotonic() + 60
-        found = await broker.search(epoch, QUERY, Slice(1000), deadline_s, page)
+        view, deadline_s = view_of(archive), time.monotonic() + 60
+        found = await broker.search(view, QUERY, Slice(1000), deadline_s, page)
         return [found, await ask(broker, archive, Slice(1000))]
 
     for found in asyncio.run(run()):
         assert found.failed == {first.partition: "damaged"}
         assert found.matches == [match for match in whole.matches if match.partition != first.partition]
     assert len(made) == 2
-    damaged = broker.snapshots.open(Layout(archive.root).newest_epoch()).partitions
+    damaged = broker.snapshots.open(view_of(archive)).partitions
     with pytest.raises(PartitionDamagedError):
         damaged.leaf(first.partition)
 
@@ -113,30 +114,41 @@ def test_epochs_that_share_files_share_what_is_known_of_them(archive: Archive, t
     mine = partition_of("late", PARTITIONS)
     other = (mine + 1) % PARTITIONS
     snapshots = Snapshots(root)
-    first, second = snapshots.open(1), snapshots.open(2)
-    error = CorruptFile(root, "a byte is wrong", "index again")
-    for partition in (mine, other, other):
-        snapshots.condemn(second, partition, error)
+
+    def opened(epoch: int) -> Snapshot:
+        return snapshots.open(View(epoch, read_manifest(Layout(root), epoch).state))
+
+    first, second = opened(1), opened(2)
+    new = next(file for file in second.manifest.partitions[mine].files if file.name.startswith("0000000002-"))
+    old = second.manifest.partitions[other].files[0]
+    for partition, file in ((mine, new), (other, old), (other, old)):
+        path = Layout(root).partition(partition) / file.name
+        snapshots.condemn(second, partition, CorruptFile(path, "a byte is wrong", "index again"))
     assert set(first.partitions.damaged) == {other}
     assert set(second.partitions.damaged) == {mine, other}
     publish(root, [Article(id="later", title="Later")])
-    third = snapshots.open(3).partitions
-    assert set(third.damaged) == {mine, other} - {partition_of("later", PARTITIONS)}
-    elsewhere = Snapshots(root).open(3)  # as one that is no longer kept open
-    snapshots.condemn(elsewhere, 0, error)
+    assert set(opened(3).partitions.damaged) == {mine, other}
+    elsewhere = Snapshots(root).open_current(3)  # as one that is no longer kept open
+    unknown = CorruptFile(root, "it is not clear which file it was", "index again")
+    snapshots.condemn(elsewhere, 0, unknown)
     assert 0 in elsewhere.partitions.damaged
-    assert 0 in snapshots.open(3).partitions.damaged
+    assert 0 in opened(3).partitions.damaged
+
+
+def view_of(archive: Archive) -> View:
+    """The newest state."""
+    manifest = newest(archive.root)
+    return View(manifest.epoch, manifest.state)
 
 
 async def ask(broker: Broker, archive: Archive, part: Slice = SHORT, seconds: float = 60) -> Gathered:
     """What the query finds in the newest epoch."""
-    epoch = Layout(archive.root).newest_epoch()
-    return await broker.search(epoch, QUERY, part, time.monotonic() + seconds, gathered)
+    return await broker.search(view_of(archive), QUERY, part, time.monotonic() + seconds, gathered)
 
 
 def leaves_of(broker: Broker, archive: Archive) -> list[Leaf]:
     """The leaves that it searches."""
-    return asyncio.run(broker.open(Layout(archive.root).newest_epoch())).partitions.leaves
+    return asyncio.run(broker.open_current(Layout(archive.root).newest_epoch())).partitions.leaves
 
 
 @pytest.mark.parametrize("threads", [2, 3, 8, 20])
@@ -190,9 +202,9 @@ def test_costly_queries_have_threads_of_their_own(
         return found
 
     async def run(busy: ThreadPoolExecutor) -> None:
-        epoch, deadline_s = Layout(archive.root).newest_epoch(), time.monotonic() + 60
+        view, deadline_s = view_of(archive), time.monotonic() + 60
         blocked = [asyncio.create_task(broker._run(busy, deadline_s, over.wait)) for _ in range(2)]
-        found = await broker.search(epoch, QUERY, SHORT, deadline_s, page)
+        found = await broker.search(view, QUERY, SHORT, deadline_s, page)
         assert (found.matches, found.total) == (whole.matches, whole.total)
         assert not any(task.done() for task in blocked)
         over.set()
@@ -203,8 +215,8 @@ def test_costly_queries_have_threads_of_their_own(
     over.clear()
 
     async def costly() -> None:
-        epoch, deadline_s = Layout(archive.root).newest_epoch(), time.monotonic() + 60
-        found = await broker.search(epoch, QUERY, SHORT, deadline_s, page)
+        view, deadline_s = view_of(archive), time.monotonic() + 60
+        found = await broker.search(view, QUERY, SHORT, deadline_s, page)
         assert (found.matches, found.total) == (whole.matches, whole.total)
 
     asyncio.run(costly())

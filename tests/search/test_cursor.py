@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from partition.manifest import State
 from search.cursor import (
+    MAX_ID_BYTES,
     MAX_MISSING,
     Cursor,
     CursorCodec,
@@ -27,10 +29,18 @@ CODEC = CursorCodec(KEYS)
 
 _texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=300)
 _positions = st.builds(Position, st.integers(-(2**63), 2**63 - 1), st.integers(0, 2**64 - 1), _texts)
+ARCHIVE = "0123456789abcdef"
+STATE = State(epoch=3, published_ms=4, applied_seq=5, indexed_through_ms=6)
 _cursors = st.builds(
     Cursor,
-    st.integers(0, 2**64 - 1),
-    st.binary(min_size=8, max_size=8),
+    st.binary(min_size=8, max_size=8).map(bytes.hex),
+    st.builds(
+        State,
+        epoch=st.integers(0, 2**64 - 1),
+        applied_seq=st.integers(0, 2**64 - 1),
+        published_ms=st.integers(-(2**63), 2**63 - 1),
+        indexed_through_ms=st.integers(-(2**63), 2**63 - 1),
+    ),
     st.binary(min_size=8, max_size=8),
     _positions,
     st.booleans(),
@@ -43,15 +53,15 @@ def test_what_was_encoded_is_decoded(cursor: Cursor) -> None:
     """Everything survives; of long ids a beginning does, and of many missing partitions the first."""
     text = CODEC.encode(cursor)
     decoded = CODEC.decode(text)
-    assert (decoded.epoch, decoded.identity, decoded.query_digest, decoded.backwards) == (
-        cursor.epoch,
-        cursor.identity,
+    assert (decoded.archive, decoded.state, decoded.query_digest, decoded.backwards) == (
+        cursor.archive,
+        cursor.state,
         cursor.query_digest,
         cursor.backwards,
     )
     assert decoded.missing == cursor.missing[:MAX_MISSING]
     assert decoded.position[:2] == cursor.position[:2]
-    if len(cursor.position.article_id.encode()) <= 240:
+    if len(cursor.position.article_id.encode()) <= MAX_ID_BYTES:
         assert decoded.position == cursor.position
 
 
@@ -71,7 +81,7 @@ def test_shortened_id_still_separates(letter: str, size: int, other_size: int, e
     article_id = (letter * size)[:other_size] + letter * (size - other_size) + end
     for backwards in (True, False):
         position = Position(5, 6, article_id)
-        decoded = CODEC.decode(CODEC.encode(Cursor(1, bytes(8), bytes(8), position, backwards))).position
+        decoded = CODEC.decode(CODEC.encode(Cursor(ARCHIVE, STATE, bytes(8), position, backwards))).position
         assert position >= decoded if backwards else position <= decoded
 
 
@@ -106,7 +116,7 @@ def test_any_other_text_is_invalid(text: str) -> None:
 
 def test_every_bit_counts() -> None:
     """Of one cursor, each bit and each length, one after the other."""
-    text = CODEC.encode(Cursor(3, b"identity", b"abcdefgh", Position(-1, 2, "a/b"), backwards=False, missing=(1, 5)))
+    text = CODEC.encode(Cursor(ARCHIVE, STATE, b"abcdefgh", Position(-1, 2, "a/b"), backwards=False, missing=(1, 5)))
     signed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     for bit in range(len(signed) * 8):
         flipped = bytearray(signed)
@@ -121,7 +131,7 @@ def test_every_bit_counts() -> None:
 def test_only_one_spelling_is_accepted() -> None:
     """Base64 ignores the last bits of an incomplete group: a cursor that differs only there is not ours either."""
     for size in (1, 2, 3):
-        text = CODEC.encode(Cursor(3, b"identity", bytes(8), Position(1, 2, "x" * size), backwards=False))
+        text = CODEC.encode(Cursor(ARCHIVE, STATE, bytes(8), Position(1, 2, "x" * size), backwards=False))
         alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
         accepted = []
         for letter in alphabet:
@@ -135,7 +145,7 @@ def test_only_one_spelling_is_accepted() -> None:
 
 def test_keys_are_rotated() -> None:
     """The newest key signs; older ones are accepted while they are listed; unknown ones are not."""
-    cursor = Cursor(3, b"identity", bytes(8), Position(1, 2, "x"), backwards=False)
+    cursor = Cursor(ARCHIVE, STATE, bytes(8), Position(1, 2, "x"), backwards=False)
     before, after = CursorCodec({1: KEYS[1]}), CursorCodec({7: KEYS[7]})
     assert CODEC.decode(before.encode(cursor)) == cursor
     assert CODEC.encode(cursor) == after.encode(cursor) != before.encode(cursor)
@@ -149,7 +159,7 @@ def test_keys_are_rotated() -> None:
 def test_cursor_belongs_to_one_query() -> None:
     """Another text, filter or order is another query."""
     query = Query(Term("body", "a"), Filters(), "newest")
-    cursor = Cursor(3, b"identity", digest_of(query), Position(1, 2, "x"), backwards=False)
+    cursor = Cursor(ARCHIVE, STATE, digest_of(query), Position(1, 2, "x"), backwards=False)
     check(cursor, query)
     for other in (
         Query(Term("body", "b"), Filters(), "newest"),

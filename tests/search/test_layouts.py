@@ -9,6 +9,7 @@ Not here: HTTP and processes (`test_http_search.py`).
 import random
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,12 @@ from indexer.projection import Projector, log_path
 from indexer.publisher import Retention
 from partition.analysis import exact, function_terms, terms
 from partition.manifest import RootManifest
-from partition.statistics import Statistics
 from partition.types import Article
 from search.facets import FACETS, Counts, added
 from search.leaf import LeafAnswer, LeafQuery, Match, Slice, merged
 from search.order import Position
 from search.query import And, Choice, Every, Filters, Node, Nothing, Or, Phrase, Prefix, Query, Term
-from search.snapshot import Snapshots
+from search.snapshot import Snapshot, Snapshots, View
 from tests.leaf import leaf_query
 from tests.reference.naive import Hit, NaiveIndex
 
@@ -128,27 +128,34 @@ class Layout:
         self.root = root
         root.mkdir()
         self.log = EventLog(log_path(root), partitions=partitions)
-        self.projector = Projector(root, self.log, build_inline, retention=Retention(seconds=0))
+        # Some forget earlier states at once, others keep them.
+        retention = Retention(seconds=3600 * (partitions % 2))
+        self.projector = Projector(root, self.log, build_inline, retention=retention)
         self.snapshots = Snapshots(root)
         self.asked = 0
 
-    def page(self, manifest: RootManifest, query: Query, part: Slice) -> tuple[int, list[Match]]:
-        """Scatter and gather in this thread."""
-        answers = self._answers(manifest, leaf_query(query, self._statistics(manifest), part))
+    def page(
+        self, manifest: RootManifest, query: Query, part: Slice, seq: int | None = None
+    ) -> tuple[int, list[Match]]:
+        """Scatter and gather in this thread; in an earlier state, if one is given."""
+        snapshot = self._snapshot(manifest, seq)
+        answers = self._answers(snapshot, leaf_query(query, snapshot.statistics, part))
         return sum(answer.total for answer in answers), merged((answer.matches for answer in answers), part)
 
     def counts(self, manifest: RootManifest, query: Query) -> Counts:
         """All facets."""
-        asked = leaf_query(query, self._statistics(manifest), Slice(1))._replace(facets=FACETS)
-        return added(answer.counts for answer in self._answers(manifest, asked))
+        snapshot = self._snapshot(manifest, None)
+        asked = leaf_query(query, snapshot.statistics, Slice(1))._replace(facets=FACETS)
+        return added(answer.counts for answer in self._answers(snapshot, asked))
 
-    def _statistics(self, manifest: RootManifest) -> Statistics:
-        return self.snapshots.open(manifest.epoch).statistics
+    def _snapshot(self, manifest: RootManifest, seq: int | None) -> Snapshot:
+        state = manifest.state if seq is None else replace(manifest.state, applied_seq=seq)
+        return self.snapshots.open(View(manifest.epoch, state))
 
-    def _answers(self, manifest: RootManifest, asked: LeafQuery) -> list[LeafAnswer]:
+    def _answers(self, snapshot: Snapshot, asked: LeafQuery) -> list[LeafAnswer]:
         """Of each share, as if there were another number of threads each time."""
         self.asked += 1
-        shares = self.snapshots.open(manifest.epoch).partitions.shares(1 + self.asked % 5)
+        shares = snapshot.partitions.shares(1 + self.asked % 5)
         answers = [share.search(asked) for share in shares]
         assert not any(answer.failed for answer in answers)
         return answers
@@ -164,6 +171,8 @@ class Layouts(RuleBasedStateMachine):
         self.layouts = {count: Layout(self.folder / str(count), count) for count in LAYOUTS}
         self.naive = NaiveIndex(terms, exact, function_terms())
         self.seed, self.steps = seed, 0
+        self.earlier: list[tuple[int, Query, list[Hit]]] = []
+        """Log sequences, and what was found in the state after each."""
         self.put_some(seed, 60)
         self.freeze()
 
@@ -213,10 +222,17 @@ class Layouts(RuleBasedStateMachine):
         """Everybody catches up; whole results, and some of them page by page, are equal."""
         generator = Generator(seed)
         manifests = {count: layout.projector.project() for count, layout in self.layouts.items()}
+        for seq, query, expected in self.earlier:
+            for count, layout in self.layouts.items():
+                if seq >= manifests[count].since_seq:
+                    assert [
+                        _hit(match) for match in layout.page(manifests[count], query, Slice(1000), seq)[1]
+                    ] == expected
         for round_ in range(12):
             query = generator.query()
             plain = msgspec.to_builtins(query)
             expected = self.naive.search(plain["node"], plain["filters"], query.sort)
+            self.earlier.append((manifests[1].applied_seq, query, expected))
             note(f"{query}: {len(expected)} of {len(self.naive.articles)} articles expected")
             for count, layout in self.layouts.items():
                 total, matches = layout.page(manifests[count], query, Slice(1000))
@@ -228,6 +244,7 @@ class Layouts(RuleBasedStateMachine):
                     counts = self.naive.facets(plain["node"], plain["filters"], FACETS)
                     assert layout.counts(manifests[count], query) == counts
                     self._walk(layout, manifests[count], query, size, expected)
+        self.earlier = random.Random(seed).sample(self.earlier, min(20, len(self.earlier)))
 
     def _walk(self, layout: Layout, manifest: RootManifest, query: Query, size: int, expected: list[Hit]) -> None:
         forwards: list[Match] = []

@@ -32,6 +32,7 @@ from search.whoosh_process import WhooshServer
 from tests.api_server import ApiServer, problem_of
 from tests.archive import PARTITIONS, Archive, publish
 from tests.search.faults import failed_of, segment_file, without
+from tests.small_index import newest
 
 QUERIES = (
     *("bud?et", "bud*et", "tar*ff", "sen?te AND hou*se", "bud*t OR sto?m", "clim* -tar?ff", "NOT bud*t"),
@@ -65,7 +66,7 @@ def served(root: Path) -> Iterator[ApiServer]:
 @pytest.mark.parametrize("text", QUERIES)
 def test_whoosh_says_what_the_plain_executor_says(served: ApiServer, root: Path, text: str) -> None:
     """The same articles with the same scores, alone, in trees, excluded, boosted, and in any order."""
-    snapshot = Snapshots(root).open(Layout(root).newest_epoch())
+    snapshot = Snapshots(root).open_current(Layout(root).newest_epoch())
     node = parse_query(text)
     expected = {}
     for leaf in snapshot.partitions.leaves:
@@ -123,8 +124,8 @@ def test_a_damaged_partition(served: ApiServer, root: Path, tmp_path: Path) -> N
 
 def test_a_page_that_rots(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Found on reading a list: a Whoosh process sets the partition aside, says so, and answers for the others."""
-    epoch = Layout(root).newest_epoch()
-    request = MatchRequest(epoch, (Wildcard("text", "bud*et"),), time.monotonic() + 60)
+    manifest = newest(root)
+    request = MatchRequest(manifest.epoch, manifest.applied_seq, (Wildcard("text", "bud*et"),), time.monotonic() + 60)
     whole = WhooshServer(root).answer(request)
     assert isinstance(whole, Matched)
     rotten, verify = segment_file(root, 3), Segment.verify_list
