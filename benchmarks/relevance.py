@@ -26,7 +26,8 @@ from ir_measures import AP, R, nDCG
 
 from benchmarks.beir import Collection, CollectionError, Document, read_collection
 from indexer.builder import build_inline
-from indexer.log import EventLog, Submission
+from indexer.events import Submission
+from indexer.log import EventLog
 from indexer.projection import Projector, advance_statistics, log_path
 from indexer.publisher import Retention
 from partition.analysis import terms

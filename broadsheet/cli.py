@@ -83,8 +83,8 @@ def index(
     """
     from indexer.builder import BuildError
     from indexer.bulk import index_files
+    from indexer.events import LogError
     from indexer.fields import MappingError, parse_mapping
-    from indexer.log import LogError
     from indexer.publisher import IndexerBusyError, Retention
     from indexer.readers import InputError
     from partition.errors import IndexFileError

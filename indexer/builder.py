@@ -23,7 +23,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Self
 
-from indexer.log import Event, EventLog, LogError
+from indexer.events import Event, LogError
+from indexer.log import EventLog
 from partition.counting import count_partition
 from partition.errors import IndexFileError
 from partition.manifest import GenerationRecord, Layout, decode_generation
@@ -109,7 +110,7 @@ def _changes(events: Iterable[Event], progress: Progress) -> Iterator[Put | With
 
 def _change(event: Event) -> Put | Withdraw:
     if event.article is None:
-        return Withdraw(event.article_id, event.seq)
+        return Withdraw(event.article_id, event.seq, erase=event.kind == "takedown")
     return Put(event.article, event.version, event.created_ms, event.seq)
 
 

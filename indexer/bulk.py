@@ -16,8 +16,9 @@ from typing import BinaryIO, Protocol
 
 from indexer.article import ArticleInvalid, validate
 from indexer.builder import ProcessBuilder
+from indexer.events import Submission
 from indexer.fields import FieldMap, has_column_numbers
-from indexer.log import EventLog, Submission
+from indexer.log import EventLog
 from indexer.projection import Projector, advance_statistics, log_path
 from indexer.publisher import IndexerLock, Retention
 from indexer.readers import Record, Records, open_records
@@ -197,7 +198,7 @@ class _Intake:
 
     def _append(self, batch: list[Submission]) -> None:
         if batch:
-            self.changed += sum(seq is not None for seq in self._log.append(batch))
+            self.changed += sum(outcome.seq is not None for outcome in self._log.append(batch))
         meter = self._records.meter
         self._reporter.reading(self._records.lines, meter.read_bytes, self._records.total_bytes)
 

@@ -1,14 +1,17 @@
 """The event log: every article event in one global order, durable before it is acknowledged.
 
-    event    seq, kind, partition, article_id, version, created_ms, body (zstd of JSON)
-    article  article_id -> the state that the last event left: version, digest, live
+    event    seq, kind, partition, article_id, version, created_ms, live, previous, source, client, reason, body
+    article  article_id -> how it stands after its last event (`events.Standing`)
+    message  message_id -> the outcome of a submission that had one
 
-Contract: `append` returns when the events are on disk (SQLite WAL, `synchronous=FULL`), in the order given, as one
-transaction; events are never changed. Appending a version with the digest of the live one is a no-op, so that
-submitting a file twice appends nothing the second time. `read` gives one partition's events in order. One process
-writes; any number read.
+`previous` is the article's event before; `source` is the event whose body a `lift` or a `restore` shows again; `body`
+is zstd of JSON; `live` is how many articles were to be seen then.
 
-Not here: validation (`article.py`), what events do to the index (`projection.py`).
+Contract: `events.Log`, on SQLite (WAL, `synchronous=FULL`). Any number of processes append, one after the other; any
+number read. Appending a version with the digest of the live one is a no-op, so that submitting a file twice appends
+nothing the second time.
+
+Not here: validation (`article.py`), what a submission comes to (`events.py`).
 """
 
 import contextlib
@@ -16,66 +19,45 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Self
 
-import orjson
-import zstandard
-
-from indexer.routing import partition_of
+from indexer.events import (
+    Event,
+    LogError,
+    LogFullError,
+    Outcome,
+    Standing,
+    Submission,
+    decide,
+    lifted,
+)
+from indexer.log_rows import EVENT, STANDING, Bodies, Writing, columns_of, standing_of
 from partition.envelope import fsync_file, fsync_folder
-from partition.types import Article
-
-Kind = Literal["put", "withdraw", "statistics"]
 
 _SCHEMA = """
 CREATE TABLE setting (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE event (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, partition INTEGER, article_id TEXT,
-    version INTEGER, created_ms INTEGER NOT NULL, live INTEGER NOT NULL, body BLOB);
+    version INTEGER, created_ms INTEGER NOT NULL, live INTEGER NOT NULL, previous INTEGER, source INTEGER,
+    client TEXT, reason TEXT, body BLOB);
 CREATE INDEX event_by_partition ON event (partition, seq, article_id);
 CREATE INDEX event_statistics ON event (seq) WHERE kind = 'statistics';
 CREATE TABLE article (
-    article_id TEXT PRIMARY KEY, version INTEGER NOT NULL, digest BLOB, live INTEGER NOT NULL) WITHOUT ROWID;
+    article_id TEXT PRIMARY KEY, state TEXT NOT NULL, version INTEGER NOT NULL, shown INTEGER NOT NULL, digest BLOB,
+    seq INTEGER NOT NULL, body_seq INTEGER NOT NULL,
+    held_seq INTEGER, held_version INTEGER, held_until_ms INTEGER, held_digest BLOB) WITHOUT ROWID;
+CREATE INDEX article_held ON article (held_until_ms) WHERE held_until_ms IS NOT NULL;
+CREATE TABLE message (
+    message_id BLOB PRIMARY KEY, article_id TEXT NOT NULL, status TEXT NOT NULL, seq INTEGER, version INTEGER NOT NULL
+) WITHOUT ROWID;
 """
-
-
-class LogError(Exception):
-    """The log cannot be used as asked; the message says why and what to do."""
-
 
 _VARIABLES = 500
 """Of one statement; SQLite allows 999 at least."""
 _CACHE_KB = 64 << 10
 """Of the tree of articles, which is looked into for every submission."""
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """What a caller asks to log: an article, or the withdrawal of one."""
-
-    article_id: str
-    article: Article | None
-    """`None` withdraws."""
-    digest: bytes
-    """Equal digests mean equal articles, as submitted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One logged event."""
-
-    seq: int
-    kind: Kind
-    partition: int | None
-    """`None` for a statistics event, which concerns all."""
-    article_id: str
-    version: int
-    """Ordinal of this version of the article, from 1, withdrawals included."""
-    created_ms: int
-    article: Article | None
 
 
 @contextlib.contextmanager
@@ -94,8 +76,21 @@ def _now_ms() -> int:
 class EventLog:
     """The embedded log: one SQLite file."""
 
-    def __init__(self, path: Path, *, partitions: int | None = None, now_ms: Callable[[], int] = _now_ms) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        partitions: int | None = None,
+        max_backlog: int | None = None,
+        now_ms: Callable[[], int] = _now_ms,
+    ) -> None:
         """Open the log at `path`, making it if `partitions` is given.
+
+        Args:
+            path: of the file; others lie beside it.
+            partitions: how many, for a new log.
+            max_backlog: how many events may wait to be applied; no more are taken then.
+            now_ms: the clock.
 
         Raises:
             LogError: it is not there, is not a log, or is routed over another number of partitions.
@@ -103,8 +98,9 @@ class EventLog:
         if partitions is None and not path.exists():
             raise LogError(f"{path}: there is no event log here; index something first")
         self._now_ms = now_ms
+        self._max_backlog = max_backlog
         self._folder, self._named = path.parent, False
-        self._compressor = zstandard.ZstdCompressor(level=1)
+        self._bodies = Bodies()
         try:
             if partitions is not None and not path.exists():
                 _make(path, partitions)
@@ -160,67 +156,152 @@ class EventLog:
         row = self._db.execute("SELECT created_ms FROM event WHERE seq = ?", (seq,)).fetchone()
         return row[0] if row else 0
 
-    def append(self, submissions: Iterable[Submission]) -> list[int | None]:
-        """Log one transaction of submissions; durable when this returns.
-
-        Returns:
-            For each submission its sequence, or `None` where nothing changed: the same article again, or the
-            withdrawal of an article that is not there.
-
-        Raises:
-            LogError: it could not be written, or perhaps it was. Submitted again, what was not logged is logged, and
-                what was is not logged twice.
-        """
+    def append(self, submissions: Iterable[Submission]) -> list[Outcome]:
+        """As `events.Log` says."""
         submitted = list(submissions)
-        sequences: list[int | None] = []
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            states = self._states({submission.article_id for submission in submitted})
-            seq, live, created_ms = self.last_seq(), self.live_articles(), self._now_ms()
-            events, changed = [], set()
-            for article_id, article, digest in ((one.article_id, one.article, one.digest) for one in submitted):
-                version, known_digest, was_live = states.get(article_id, (0, None, 0))
-                if (was_live and digest == known_digest) if article else not was_live:
-                    sequences.append(None)
-                    continue
-                seq, live, is_live = seq + 1, live + (article is not None) - was_live, int(article is not None)
-                body = None if article is None else self._compressor.compress(orjson.dumps(article))
-                partition = partition_of(article_id, self.partitions)
-                kind = "put" if article else "withdraw"
-                events.append((seq, kind, partition, article_id, version + 1, created_ms, live, body))
-                states[article_id] = version + 1, digest, is_live
-                changed.add(article_id)
-                sequences.append(seq)
-            self._db.executemany(
-                "INSERT INTO event (seq, kind, partition, article_id, version, created_ms, live, body)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                events,
-            )
-            # In order of the key, so that neighbours in the tree are written together.
-            self._db.executemany(
-                "INSERT OR REPLACE INTO article VALUES (?, ?, ?, ?)",
-                ((article_id, *states[article_id]) for article_id in sorted(changed)),
-            )
+            self._refuse_when_full(len(submitted))
+            outcomes = self._append(submitted)
             self._db.execute("COMMIT")
-            if not self._named:
-                fsync_folder(self._folder)  # SQLite has made a file beside the log, and ignores an error of this
-                self._named = True
+            self._name()
         except (sqlite3.Error, OSError) as error:
             raise LogError(f"the event log cannot be written ({error}); put that right and run again") from None
         finally:
             self._db.rollback()  # does nothing after a commit
-        return sequences
+        return outcomes
 
-    def _states(self, article_ids: Iterable[str]) -> dict[str, tuple[int, bytes | None, int]]:
-        """Version, digest and whether it is live, of those articles that were ever logged."""
-        found: dict[str, tuple[int, bytes | None, int]] = {}
-        ordered = sorted(article_ids)
-        for at in range(0, len(ordered), _VARIABLES):
-            some = ordered[at : at + _VARIABLES]
-            marks = ", ".join("?" * len(some))
-            query = f"SELECT article_id, version, digest, live FROM article WHERE article_id IN ({marks})"  # noqa: S608 - question marks
-            found.update({row[0]: row[1:] for row in self._db.execute(query, some)})
+    def _refuse_when_full(self, more: int) -> None:
+        if self._max_backlog is not None and self.backlog() + more > self._max_backlog:
+            raise LogFullError(f"{self._max_backlog:,} changes wait to be indexed; submit again when there are fewer")
+
+    def _append(self, submitted: list[Submission]) -> list[Outcome]:
+        known = self._messages([one.message_id for one in submitted if one.message_id])
+        standings = self._standings({one.article_id for one in submitted})
+        writing = Writing(self.last_seq(), self.live_articles(), self._now_ms(), self.partitions)
+        outcomes: list[Outcome] = []
+        for one in submitted:
+            outcome = known.get(one.message_id) if one.message_id else None
+            if outcome is None:
+                now = standings[one.article_id]
+                status, kind, following = decide(now, one, seq=writing.seq + 1, now_ms=writing.created_ms)
+                if kind:
+                    body = None if one.article is None else self._bodies.encode(one.article)
+                    source = now.body_seq if kind == "restore" else None
+                    writing.event(kind, one.article_id, now, following, source=source, body=body, submission=one)
+                    standings[one.article_id] = following
+                outcome = Outcome(status, writing.seq if kind else None, following.version)
+                if one.message_id:
+                    known[one.message_id] = outcome
+                    writing.messages.append((one.message_id, one.article_id, *outcome))
+            outcomes.append(outcome)
+        self._write(writing, standings)
+        return outcomes
+
+    def _write(self, writing: "Writing", standings: dict[str, Standing]) -> None:
+        self._db.executemany(
+            f"INSERT INTO event ({EVENT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - our columns
+            writing.events,
+        )
+        # In order of the key, so that neighbours in the tree are written together.
+        self._db.executemany(
+            f"INSERT OR REPLACE INTO article (article_id, {STANDING}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+            ((article_id, *columns_of(standings[article_id])) for article_id in sorted(writing.changed)),
+        )
+        self._db.executemany("INSERT INTO message VALUES (?, ?, ?, ?, ?)", writing.messages)
+
+    def _name(self) -> None:
+        if not self._named:
+            fsync_folder(self._folder)  # SQLite has made a file beside the log, and ignores an error of this
+            self._named = True
+
+    def _standings(self, article_ids: Iterable[str]) -> dict[str, Standing]:
+        found = dict.fromkeys(article_ids, Standing())
+        query = f"SELECT article_id, {STANDING} FROM article WHERE article_id IN"  # noqa: S608 - our columns
+        for row in self._look_up(query, sorted(found)):
+            found[row[0]] = standing_of(row[1:])
         return found
+
+    def _messages(self, message_ids: list[bytes]) -> dict[bytes, Outcome]:
+        rows = self._look_up("SELECT message_id, status, seq, version FROM message WHERE message_id IN", message_ids)
+        return {row[0]: Outcome(*row[1:]) for row in rows}
+
+    def _look_up(self, query: str, keys: list[Any]) -> Iterator[tuple[Any, ...]]:
+        for at in range(0, len(keys), _VARIABLES):
+            some = keys[at : at + _VARIABLES]
+            yield from self._db.execute(f"{query} ({', '.join('?' * len(some))})", some)
+
+    @_explained()
+    def lift_due(self) -> int:
+        """As `events.Log` says."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            now_ms = self._now_ms()
+            query = f"SELECT article_id, {STANDING} FROM article WHERE held_until_ms <= ?"  # noqa: S608 - our columns
+            rows = self._db.execute(f"{query} ORDER BY held_until_ms, held_seq", (now_ms,))
+            due = {row[0]: standing_of(row[1:]) for row in rows}
+            writing = Writing(self.last_seq(), self.live_articles(), now_ms, self.partitions)
+            standings = {
+                article_id: lifted(now, writing.seq + 1 + at) for at, (article_id, now) in enumerate(due.items())
+            }
+            for article_id, now in due.items():
+                source = now.held.seq if now.held else None
+                writing.event("lift", article_id, now, standings[article_id], source=source)
+            self._write(writing, standings)
+            self._db.execute("COMMIT")
+        finally:
+            self._db.rollback()
+        return len(due)
+
+    @_explained()
+    def next_lift_ms(self) -> int | None:
+        """As `events.Log` says."""
+        row = self._db.execute("SELECT min(held_until_ms) FROM article WHERE held_until_ms IS NOT NULL").fetchone()
+        return None if row[0] is None else int(row[0])
+
+    @_explained()
+    def applied(self, through: int) -> None:
+        """As `events.Log` says."""
+        self._db.execute("INSERT OR REPLACE INTO setting VALUES ('applied', ?)", (through,))
+
+    @_explained()
+    def backlog(self) -> int:
+        """As `events.Log` says."""
+        row = self._db.execute("SELECT value FROM setting WHERE name = 'applied'").fetchone()
+        return self.last_seq() - (row[0] if row else 0)
+
+    @_explained()
+    def standing(self, article_id: str) -> Standing:
+        """As `events.Log` says."""
+        return self._standings([article_id])[article_id]
+
+    @_explained()
+    def history(self, article_id: str) -> list[Event]:
+        """As `events.Log` says."""
+        events = []
+        seq = self.standing(article_id).seq
+        while seq:
+            kind, partition, version, created_ms, previous, source, reason, body = self._db.execute(
+                "SELECT kind, partition, version, created_ms, previous, source, reason, body FROM event"
+                " WHERE seq = ?",
+                (seq,),
+            ).fetchone()
+            if source:
+                (body,) = self._db.execute("SELECT body FROM event WHERE seq = ?", (source,)).fetchone()
+            article = self._bodies.decode(body)
+            events.append(Event(seq, kind, partition, article_id, version, created_ms, article, reason or ""))
+            seq = previous
+        return events
+
+    @_explained()
+    def outcomes(self, prefix: bytes, after: bytes, limit: int) -> list[tuple[bytes, str, Outcome]]:
+        """As `events.Log` says."""
+        query = (
+            "SELECT message_id, article_id, status, seq, version FROM message"
+            " WHERE message_id > ? AND message_id >= ? AND message_id < ? ORDER BY message_id LIMIT ?"
+        )
+        rows = self._db.execute(query, (after, prefix, prefix + b"\xff" * 64, limit))
+        return [(row[0], row[1], Outcome(*row[2:])) for row in rows]
 
     @_explained()
     def append_statistics(self) -> int:
@@ -247,18 +328,20 @@ class EventLog:
         return dict(self._db.execute(query, (after, through)).fetchall())
 
     def read(self, partition: int, after: int, through: int) -> Iterator[Event]:
-        """The last event of each article of one partition in (after, through], in order; earlier ones are undone."""
-        decompressor = zstandard.ZstdDecompressor()
+        """As `events.Log` says."""
+        bodies = Bodies()  # a reader may be left half way, while another begins
         where = "FROM event WHERE partition = ? AND seq > ? AND seq <= ?"
         bounds = (partition, after, through)
         with _explained():
             # The index has all of it: no event is read for this.
             last = dict(self._db.execute(f"SELECT article_id, seq {where} ORDER BY seq", bounds))
-            query = f"SELECT seq, kind, article_id, version, created_ms, body {where} ORDER BY seq"
-            for seq, kind, article_id, version, created_ms, body in self._db.execute(query, bounds):
-                if last[article_id] == seq:
-                    article = None if body is None else _decode(decompressor.decompress(body))
-                    yield Event(seq, kind, partition, article_id, version, created_ms, article)
+            query = f"SELECT seq, kind, article_id, version, created_ms, source, reason, body {where} ORDER BY seq"
+            for seq, kind, article_id, version, created_ms, source, reason, body in self._db.execute(query, bounds):
+                if last[article_id] != seq:
+                    continue
+                if source:
+                    (body,) = self._db.execute("SELECT body FROM event WHERE seq = ?", (source,)).fetchone()  # noqa: PLW2901 - it is shown again
+                yield Event(seq, kind, partition, article_id, version, created_ms, bodies.decode(body), reason or "")
 
 
 def _make(path: Path, partitions: int) -> None:
@@ -273,8 +356,3 @@ def _make(path: Path, partitions: int) -> None:
     fsync_file(aside)
     aside.rename(path)
     fsync_folder(path.parent)
-
-
-def _decode(content: bytes) -> Article:
-    fields = orjson.loads(content)
-    return Article(**{**fields, "authors": tuple(fields["authors"]), "tags": tuple(fields["tags"])})

@@ -13,7 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from indexer.builder import Builder, BuildJob, Progress
-from indexer.log import EventLog, LogError
+from indexer.events import LogError
+from indexer.log import EventLog
 from indexer.publisher import Retention, prune, publish
 from indexer.routing import ROUTING_VERSION
 from partition.counting import merge_counts

@@ -14,7 +14,8 @@ from random import Random
 
 from indexer.article import validate
 from indexer.builder import build_inline
-from indexer.log import EventLog, Submission
+from indexer.events import Submission
+from indexer.log import EventLog
 from indexer.projection import Projector, advance_statistics, log_path
 from indexer.publisher import IndexerLock, Retention
 from partition.types import Article

@@ -15,7 +15,8 @@ from typing import Any, Self
 import pytest
 
 from indexer.builder import Builder, build_inline
-from indexer.log import EventLog, Submission
+from indexer.events import Outcome, Submission
+from indexer.log import EventLog
 from indexer.projection import Projector, log_path
 from indexer.publisher import Retention
 from indexer.routing import partition_of
@@ -52,7 +53,12 @@ def put(*articles: Article) -> list[Submission]:
 
 def withdraw(*article_ids: str) -> list[Submission]:
     """What withdraws these articles."""
-    return [Submission(article_id, None, b"") for article_id in article_ids]
+    return [Submission(article_id, None, b"", "withdraw") for article_id in article_ids]
+
+
+def seqs(outcomes: list[Outcome]) -> list[int | None]:
+    """The sequences of what was logged."""
+    return [outcome.seq for outcome in outcomes]
 
 
 class SmallIndex:
@@ -80,11 +86,11 @@ class SmallIndex:
 
     def put(self, *articles: Article) -> list[int | None]:
         """Log articles in one transaction."""
-        return self.log.append(put(*articles))
+        return seqs(self.log.append(put(*articles)))
 
     def withdraw(self, *article_ids: str) -> list[int | None]:
         """Log withdrawals in one transaction."""
-        return self.log.append(withdraw(*article_ids))
+        return seqs(self.log.append(withdraw(*article_ids)))
 
     def publish(self, *, merge: bool = False) -> RootManifest:
         """Bring the index up to the log."""

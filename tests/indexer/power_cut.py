@@ -27,7 +27,8 @@ from pathlib import Path
 from random import Random
 
 from indexer.builder import build_inline
-from indexer.log import EventLog, Submission
+from indexer.events import Submission
+from indexer.log import EventLog
 from indexer.projection import Projector, advance_statistics, log_path
 from indexer.publisher import IndexerLock, Retention
 from indexer.routing import partition_of

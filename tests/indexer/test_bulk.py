@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from indexer.bulk import DEFAULT_PARTITIONS, Summary, index_files
-from indexer.log import LogError
+from indexer.events import LogError
 from indexer.publisher import Retention
 from indexer.readers import InputError
 from partition.manifest import Layout

@@ -73,16 +73,17 @@ def test_every_fsync_of_a_publication_may_fail(tmp_path: Path) -> None:
 _APPEND = """
 import sys
 from pathlib import Path
-from indexer.log import EventLog, LogError, Submission
+from indexer.events import LogError, Submission
+from indexer.log import EventLog
 from partition.types import Article
 with EventLog(Path(sys.argv[1]), partitions=2) as log:
     for number in range(20):
         try:
-            (seq,) = log.append([Submission(f"a/{number}", Article(id=f"a/{number}", title="t"), b"x")])
+            (outcome,) = log.append([Submission(f"a/{number}", Article(id=f"a/{number}", title="t"), b"x")])
         except LogError:
             print("refused", flush=True)
             break
-        print(seq, flush=True)
+        print(outcome.seq, flush=True)
 """
 
 

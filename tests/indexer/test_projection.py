@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.builder import BuildJob, ProcessBuilder, Progress, build_inline
-from indexer.log import LogError
+from indexer.events import LogError
 from indexer.projection import advance_statistics, log_path, statistics_due
 from indexer.publisher import IndexerLock, Retention
 from partition.manifest import (

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from indexer.builder import build_inline
-from indexer.log import EventLog, Submission
+from indexer.events import Submission
+from indexer.log import EventLog
 from indexer.projection import Projector, log_path
 from indexer.publisher import Retention
 from partition.analysis import exact, function_terms, terms
@@ -196,7 +197,7 @@ class Layouts(RuleBasedStateMachine):
     def withdraw(self, seed: int, count: int) -> None:
         """Articles that may or may not be there."""
         for article_id in random.Random(seed).sample(IDS, count):
-            self._log([Submission(article_id, None, b"")])
+            self._log([Submission(article_id, None, b"", "withdraw")])
             self.naive.withdraw(article_id)
 
     @rule()

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from indexer.builder import build_inline
-from indexer.log import EventLog, Submission
+from indexer.events import Submission
+from indexer.log import EventLog
 from indexer.projection import Projector, log_path
 from indexer.publisher import IndexerLock, Retention
 from partition.errors import CorruptFile
@@ -51,7 +52,7 @@ def root(archive: Archive, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     with IndexerLock(root), EventLog(log_path(root), partitions=PARTITIONS) as log:
         log.append_statistics()  # so that its words are known
-        log.append([Submission(article.id, None, b"") for article in archive.articles[5::7]])
+        log.append([Submission(article.id, None, b"", "withdraw") for article in archive.articles[5::7]])
         Projector(root, log, build_inline, retention=Retention()).project()
     return root
 
@@ -94,7 +95,7 @@ def test_merging_does_not_change_what_is_too_much(root: Path, tmp_path: Path) ->
     """Words that only withdrawn articles hold count until the next statistics, however segments are merged."""
     own = Path(shutil.copytree(root, tmp_path / "archive"))
     with IndexerLock(own), EventLog(log_path(own), partitions=PARTITIONS) as log:
-        log.append([Submission("many", None, b"")])
+        log.append([Submission("many", None, b"", "withdraw")])
         projector = Projector(own, log, build_inline, retention=Retention())
         projector.project()
         with ApiServer(own) as server:

@@ -1,0 +1,238 @@
+"""The events of an archive: what may be submitted, what it does to an article, and what a log of them promises.
+
+    submitted   put, withdraw, restore, takedown
+    logged      put, correct, hold, lift, withdraw, restore, takedown; statistics, which is of no article
+
+A version under embargo is a `hold`: it waits in the log and concerns no partition, until a `lift` brings it. A
+takedown is for good: nothing under its id is taken any more.
+
+Contract: `decide` is a pure function, so that any log gives the same outcomes for the same submissions. `Log` is what
+every log must do; `tests/indexer/log_contract.py` holds an adapter to it.
+
+Not here: where events are kept (`log.py`), what they do to the index (`builder.py`).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple, Protocol
+
+from partition.types import Article
+
+Action = Literal["put", "withdraw", "restore", "takedown"]
+Kind = Literal["put", "correct", "hold", "lift", "withdraw", "restore", "takedown", "statistics"]
+Changed = Literal["created", "corrected", "held", "withdrawn", "restored", "taken down"]
+Unchanged = Literal["unchanged", "absent", "conflict", "blocked"]
+Status = Changed | Unchanged
+"""What became of a submission. `unchanged`: the same again; `absent`: there is nothing to withdraw or restore;
+`conflict`: another version is there than was expected; `blocked`: the article was taken down."""
+State = Literal["absent", "live", "withdrawn", "down"]
+
+MAX_REASON_CHARS = 1000
+
+
+class LogError(Exception):
+    """The log cannot be used as asked; the message says why and what to do."""
+
+
+class LogFullError(LogError):
+    """So much waits to be indexed that no more is taken; nothing of the submissions was logged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What a caller asks to log."""
+
+    article_id: str
+    article: Article | None
+    """What is put; else `None`."""
+    digest: bytes
+    """Equal digests mean equal articles, as submitted."""
+    action: Action = "put"
+    embargoed_until_ms: int | None = None
+    """Of a put: not before."""
+    expected_version: int | None = None
+    """Only if this version is shown now, 0 for none."""
+    reason: str = ""
+    """Of a withdrawal or a takedown."""
+    client: str = ""
+    """Whose it is."""
+    message_id: bytes | None = None
+    """The same id again is the same submission: it has the outcome of the first time, and is not done again."""
+
+
+class Outcome(NamedTuple):
+    """What became of a submission."""
+
+    status: Status
+    seq: int | None
+    """The sequence of its event; `None` where nothing changed."""
+    version: int
+    """The article's version after it: that which waits, if it is held; 0 if there never was one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One logged event of an article."""
+
+    seq: int
+    kind: Kind
+    partition: int | None
+    """`None` for a `hold`, which concerns none."""
+    article_id: str
+    version: int
+    """Ordinal of this version of the article, from 1, withdrawals included."""
+    created_ms: int
+    article: Article | None
+    """What is shown from here on, or waits; `None` for withdrawals and takedowns."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A version that waits."""
+
+    seq: int
+    version: int
+    until_ms: int
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How it stands with an article, after its last event."""
+
+    state: State = "absent"
+    version: int = 0
+    """The last that was given out."""
+    shown: int = 0
+    """The version that is, or was, to be seen."""
+    digest: bytes | None = None
+    """Of the version that is shown."""
+    seq: int = 0
+    """Of its last event."""
+    body_seq: int = 0
+    """Of the event that holds what is, or was, to be seen."""
+    held: Held | None = None
+
+
+class Decision(NamedTuple):
+    """What a submission comes to."""
+
+    status: Status
+    kind: Kind | None
+    """`None` if there is no event."""
+    standing: Standing
+    """Afterwards."""
+
+
+def decide(now: Standing, submission: Submission, *, seq: int, now_ms: int) -> Decision:
+    """What to do with a submission, if its event would have the sequence `seq` at the time `now_ms`."""
+    action, expected = submission.action, submission.expected_version
+    if now.state == "down":
+        return Decision("unchanged" if action == "takedown" else "blocked", None, now)
+    if expected is not None and expected != (now.shown if now.state == "live" else 0):
+        return Decision("conflict", None, now)
+    version = now.version + 1
+    following = replace(now, version=version, seq=seq, held=None)
+    match action:
+        case "put":
+            return _put(now, submission, following, now_ms)
+        case "withdraw":
+            if now.state != "live" and now.held is None:
+                return Decision("absent", None, now)
+            state: State = "withdrawn" if now.body_seq else "absent"
+            return Decision("withdrawn", "withdraw", replace(following, state=state, digest=None))
+        case "restore":
+            if now.state != "withdrawn":
+                return Decision("absent", None, now)
+            return Decision("restored", "restore", replace(following, state="live", shown=version))
+        case "takedown":
+            return Decision("taken down", "takedown", Standing("down", version, seq=seq))
+
+
+def _put(now: Standing, submission: Submission, following: Standing, now_ms: int) -> Decision:
+    until_ms, digest, live = submission.embargoed_until_ms, submission.digest, now.state == "live"
+    if live and digest == now.digest and (now.held is None or until_ms):
+        return Decision("unchanged", None, now)
+    if until_ms is not None and until_ms > now_ms:
+        if now.held and (now.held.digest, now.held.until_ms) == (digest, until_ms):
+            return Decision("unchanged", None, now)
+        held = Held(following.seq, following.version, until_ms, digest)
+        return Decision("held", "hold", replace(following, held=held))
+    shown = replace(
+        following, state="live", shown=following.version, digest=digest, body_seq=following.seq, held=None
+    )
+    return Decision("corrected", "correct", shown) if live else Decision("created", "put", shown)
+
+
+def lifted(now: Standing, seq: int) -> Standing:
+    """How it stands when the version that waits is shown, by an event with the sequence `seq`."""
+    held = now.held
+    assert held
+    return replace(now, state="live", shown=held.version, digest=held.digest, seq=seq, body_seq=held.seq, held=None)
+
+
+class Log(Protocol):
+    """Every event in one global order, durable before it is acknowledged; one process or several append.
+
+    Sequences ascend from 1; ranges are (after, through]. Events never change, but for those of articles that were
+    taken down, of which what they held is destroyed.
+    """
+
+    partitions: int
+    archive: str
+    """Sixteen hexadecimal digits that tell this archive from any other."""
+
+    def append(self, submissions: Iterable[Submission]) -> list[Outcome]:
+        """Log one transaction; durable when this returns.
+
+        Raises:
+            LogFullError: nothing was logged.
+            LogError: it could not be written, or perhaps it was. Submitted again, what was not logged is logged, and
+                what was is not logged twice.
+        """
+
+    def append_statistics(self) -> int:
+        """Log that a statistics epoch is frozen here; returns its sequence."""
+
+    def lift_due(self) -> int:
+        """Log a `lift` for each version whose time has come; returns how many."""
+
+    def next_lift_ms(self) -> int | None:
+        """When the next version's time comes."""
+
+    def applied(self, through: int) -> None:
+        """Note that the index has applied everything up to this sequence; need not be durable."""
+
+    def backlog(self) -> int:
+        """How many events wait to be applied."""
+
+    def last_seq(self) -> int:
+        """The sequence of the newest event, 0 before the first."""
+
+    def live_articles(self) -> int:
+        """How many articles are to be seen after the newest event."""
+
+    def created_ms(self, seq: int) -> int:
+        """When the event `seq` was logged; 0 for sequence 0."""
+
+    def statistics_events(self, after: int, through: int) -> list[tuple[int, int]]:
+        """(sequence, live articles) of the statistics events in the range, oldest first."""
+
+    def pending(self, after: int, through: int) -> dict[int, int]:
+        """How many events each partition has in the range; partitions without any are left out."""
+
+    def read(self, partition: int, after: int, through: int) -> Iterator[Event]:
+        """The last event of each article of one partition in the range, in order; earlier ones are undone."""
+
+    def standing(self, article_id: str) -> Standing:
+        """How it stands with an article."""
+
+    def history(self, article_id: str) -> list[Event]:
+        """All events of one article, the newest first."""
+
+    def outcomes(self, prefix: bytes, after: bytes, limit: int) -> Sequence[tuple[bytes, str, Outcome]]:
+        """Message id, article id and outcome of messages whose ids begin so and come after this, in order."""
+
+    def close(self) -> None:
+        """Release it."""

@@ -1,0 +1,90 @@
+"""What stands in the tables of the log, and the rows of one transaction.
+
+Contract: what is written of a `Standing`, an event or an article is read back as it was.
+
+Not here: the tables and their transactions (`log.py`).
+"""
+
+from typing import Any
+
+import orjson
+import zstandard
+
+from indexer.events import Held, Kind, Standing, Submission
+from indexer.routing import partition_of
+from partition.types import Article
+
+STANDING = "state, version, shown, digest, seq, body_seq, held_seq, held_version, held_until_ms, held_digest"
+"""Columns of the table `article`, beside the id."""
+EVENT = "seq, kind, partition, article_id, version, created_ms, live, previous, source, client, reason, body"
+
+
+class Writing:
+    """A transaction in the making."""
+
+    def __init__(self, seq: int, live: int, created_ms: int, partitions: int) -> None:
+        self.seq = seq
+        self.created_ms = created_ms
+        self.events: list[tuple[Any, ...]] = []
+        self.messages: list[tuple[Any, ...]] = []
+        self.changed: set[str] = set()
+        self._live = live
+        self._partitions = partitions
+
+    def event(
+        self,
+        kind: Kind,
+        article_id: str,
+        now: Standing,
+        following: Standing,
+        *,
+        source: int | None,
+        body: bytes | None = None,
+        submission: Submission | None = None,
+    ) -> None:
+        """One more event, which leads from `now` to `following`."""
+        self.seq += 1
+        self._live += (following.state == "live") - (now.state == "live")
+        partition = None if kind == "hold" else partition_of(article_id, self._partitions)
+        version = following.shown if kind == "lift" else following.version
+        client, reason = (submission.client, submission.reason) if submission else ("", "")
+        self.events.append(
+            (
+                *(self.seq, kind, partition, article_id, version, self.created_ms, self._live, now.seq, source),
+                *(client or None, reason or None, body),
+            )
+        )
+        self.changed.add(article_id)
+
+
+def columns_of(standing: Standing) -> tuple[Any, ...]:
+    """A standing as `STANDING`."""
+    held = standing.held
+    waiting = (held.seq, held.version, held.until_ms, held.digest) if held else (None,) * 4
+    shown = (standing.state, standing.version, standing.shown, standing.digest, standing.seq, standing.body_seq)
+    return (*shown, *waiting)
+
+
+def standing_of(row: tuple[Any, ...]) -> Standing:
+    """A standing from `STANDING`."""
+    state, version, shown, digest, seq, body_seq, *held = row
+    return Standing(state, version, shown, digest, seq, body_seq, None if held[0] is None else Held(*held))
+
+
+class Bodies:
+    """Compresses and decompresses articles."""
+
+    def __init__(self) -> None:
+        self._compressor = zstandard.ZstdCompressor(level=1)
+        self._decompressor = zstandard.ZstdDecompressor()
+
+    def encode(self, article: Article) -> bytes:
+        """The body of an event."""
+        return self._compressor.compress(orjson.dumps(article))
+
+    def decode(self, body: bytes | None) -> Article | None:
+        """The article in a body."""
+        if body is None:
+            return None
+        fields = orjson.loads(self._decompressor.decompress(body))
+        return Article(**{**fields, "authors": tuple(fields["authors"]), "tags": tuple(fields["tags"])})

@@ -1,0 +1,258 @@
+"""What every event log must do, against a model of plain lists and dicts: `log_machine(open_log)` is a test case.
+
+Not here: promises of one adapter about its files (`test_log.py`).
+"""
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from indexer.events import Log, LogFullError, Outcome, Submission
+from indexer.routing import partition_of
+from partition.types import Article
+from tests.small_index import Clock, article
+
+Open = Callable[[Path, int | None, int | None, Clock], Any]
+"""A folder, the partitions of a new log, its bound and a clock to a log that can be closed."""
+
+IDS = [f"a/{number}" for number in range(8)]
+MESSAGES = [bytes([number // 3, number]) for number in range(9)]
+
+
+@dataclass
+class Known:
+    """One article, as the model has it."""
+
+    version: int = 0
+    shown: tuple[int, Article] | None = None
+    last: Article | None = None
+    held: tuple[int, Article, int] | None = None
+    down: bool = False
+
+
+@dataclass
+class Model:
+    """What a log must hold: plain lists and dicts."""
+
+    events: list[tuple[int, str, str, int, Article | None]] = field(default_factory=list)
+    """All but statistics: sequence, kind, id, version, what is shown."""
+    statistics: list[tuple[int, int]] = field(default_factory=list)
+    articles: dict[str, Known] = field(default_factory=lambda: {one: Known() for one in IDS})
+    messages: dict[bytes, tuple[str, Outcome]] = field(default_factory=dict)
+    seq: int = 0
+
+    def _event(self, kind: str, article_id: str, version: int, content: Article | None) -> int:
+        self.seq += 1
+        self.events.append((self.seq, kind, article_id, version, content))
+        return self.seq
+
+    def submit(self, one: Submission, now_ms: int) -> Outcome:
+        """One submission."""
+        if one.message_id and one.message_id in self.messages:
+            return self.messages[one.message_id][1]
+        outcome = self._submit(one, self.articles[one.article_id], now_ms)
+        if one.message_id:
+            self.messages[one.message_id] = one.article_id, outcome
+        return outcome
+
+    def _submit(self, one: Submission, known: Known, now_ms: int) -> Outcome:
+        shown = known.shown[0] if known.shown else 0
+        if known.down:
+            return Outcome("unchanged" if one.action == "takedown" else "blocked", None, known.version)
+        if one.expected_version is not None and one.expected_version != shown:
+            return Outcome("conflict", None, known.version)
+        new = known.version + 1
+        if one.action == "put":
+            assert one.article
+            same = known.shown is not None and known.shown[1] == one.article
+            waits = one.embargoed_until_ms is not None and one.embargoed_until_ms > now_ms
+            again = waits and known.held is not None and known.held[1:] == (one.article, one.embargoed_until_ms)
+            if again or (same and (known.held is None or one.embargoed_until_ms)):
+                return Outcome("unchanged", None, known.version)
+            known.version = new
+            if waits:
+                known.held = new, one.article, one.embargoed_until_ms or 0
+                return Outcome("held", self._event("hold", one.article_id, new, one.article), new)
+            kind = "correct" if known.shown else "put"
+            known.shown, known.last, known.held = (new, one.article), one.article, None
+            seq = self._event(kind, one.article_id, new, one.article)
+            return Outcome("corrected" if kind == "correct" else "created", seq, new)
+        if one.action == "takedown":
+            self.articles[one.article_id] = Known(new, down=True)
+            return Outcome("taken down", self._event("takedown", one.article_id, new, None), new)
+        if one.action == "withdraw":
+            if not known.shown and not known.held:
+                return Outcome("absent", None, known.version)
+            known.version, known.shown, known.held = new, None, None
+            return Outcome("withdrawn", self._event("withdraw", one.article_id, new, None), new)
+        if known.shown or known.last is None:
+            return Outcome("absent", None, known.version)
+        known.version, known.shown, known.held = new, (new, known.last), None
+        return Outcome("restored", self._event("restore", one.article_id, new, known.last), new)
+
+    def lift(self, now_ms: int) -> int:
+        """Everything that is due, in order of time."""
+        due = [(one.held[2], one.held[0], name) for name, one in self.articles.items() if one.held]
+        due = [entry for entry in due if entry[0] <= now_ms]
+        holds = {(event[2], event[3]): event[0] for event in self.events if event[1] == "hold"}
+        for _until_ms, version, name in sorted(due, key=lambda entry: (entry[0], holds[entry[2], entry[1]])):
+            known = self.articles[name]
+            assert known.held
+            known.shown, known.last, known.held = known.held[:2], known.held[1], None
+            self._event("lift", name, version, known.last)
+        return len(due)
+
+    def live(self) -> int:
+        """How many articles are there."""
+        return sum(one.shown is not None for one in self.articles.values())
+
+
+_titles = st.sampled_from(("One", "Two"))
+_submissions = st.builds(
+    lambda article_id, title, action, embargo_s, expected, message: (
+        *(article_id, title if action == "put" else None, action, embargo_s if action == "put" else None),
+        *(expected, message),
+    ),
+    st.sampled_from(IDS),
+    _titles,
+    st.sampled_from(("put", "put", "put", "withdraw", "restore", "takedown")),
+    st.none() | st.none() | st.integers(-5, 20),
+    st.none() | st.none() | st.integers(0, 3),
+    st.none() | st.sampled_from(MESSAGES),
+)
+
+
+def log_machine(open_log: Open) -> Any:  # noqa: C901 - a class made for one adapter
+    """A test case that holds the logs which `open_log` opens to the contract."""
+
+    class Machine(RuleBasedStateMachine):
+        """Submissions of all kinds, failures, lifts, statistics and reopening."""
+
+        @initialize(partitions=st.sampled_from((1, 3)))
+        def start(self, partitions: int) -> None:
+            """An empty log."""
+            self.folder = Path(tempfile.mkdtemp(prefix="log-"))
+            self.clock = Clock()
+            self.log: Log = open_log(self.folder, partitions, None, self.clock)
+            self.archive = self.log.archive
+            self.model = Model()
+            self.applied = 0
+
+        def _submission(self, drawn: tuple[Any, ...]) -> Submission:
+            article_id, title, action, embargo_s, expected, message = drawn
+            content = article(article_id, title) if title else None
+            until_ms = None if embargo_s is None else self.clock.now_ms + embargo_s * 1000
+            digest = title.encode() if title else b""
+            return Submission(article_id, content, digest, action, until_ms, expected, message_id=message)
+
+        @rule(batch=st.lists(_submissions, max_size=8))
+        def append(self, batch: list[Any]) -> None:
+            """One transaction."""
+            submitted = [self._submission(drawn) for drawn in batch]
+            expected = [self.model.submit(one, self.clock.now_ms) for one in submitted]
+            assert self.log.append(submitted) == expected
+
+        @rule(batch=st.lists(_submissions, max_size=5))
+        def append_and_fail(self, batch: list[Any]) -> None:
+            """A transaction that breaks off never was."""
+
+            def broken() -> Iterator[Submission]:
+                yield from map(self._submission, batch)
+                raise KeyboardInterrupt
+
+            with pytest.raises(KeyboardInterrupt):
+                self.log.append(broken())
+
+        @rule(seconds=st.integers(0, 15))
+        def wait_and_lift(self, seconds: int) -> None:
+            """What is due is lifted, in order."""
+            self.clock.pass_s(seconds)
+            assert self.log.lift_due() == self.model.lift(self.clock.now_ms)
+
+        @rule()
+        def freeze(self) -> None:
+            """A statistics event takes a sequence."""
+            self.model.seq += 1
+            assert self.log.append_statistics() == self.model.seq
+            self.model.statistics.append((self.model.seq, self.model.live()))
+
+        @rule(bounded=st.booleans())
+        def reopen(self, *, bounded: bool) -> None:
+            """Closing and opening changes nothing; a bound refuses what would be too much, and takes what is not."""
+            self.log.close()
+            bound = self.model.seq - self.applied + 1 if bounded else None
+            self.log = open_log(self.folder, None, bound, self.clock)
+            assert self.log.archive == self.archive
+            if bound:
+                two = [Submission(one, article(one, "Three"), b"Three") for one in IDS[:2]]
+                with pytest.raises(LogFullError, match="changes wait to be indexed"):
+                    self.log.append(two)
+                self.append([])
+                self.reopen(bounded=False)
+
+        @rule(share=st.floats(0, 1))
+        def apply(self, share: float) -> None:
+            """The index comes some way."""
+            self.applied += int((self.model.seq - self.applied) * share)
+            self.log.applied(self.applied)
+
+        @rule(after=st.integers(0, 60), count=st.integers(0, 60))
+        def read(self, after: int, count: int) -> None:
+            """Any range of events."""
+            self._read_equals_the_model(after, after + count)
+
+        def _read_equals_the_model(self, after: int, through: int) -> None:
+            events = [event for event in self.model.events if after < event[0] <= through and event[1] != "hold"]
+            last = {event[2]: event for event in events}
+            for partition in range(self.log.partitions):
+                found = [
+                    (event.seq, event.kind, event.article_id, event.version, event.article)
+                    for event in self.log.read(partition, after, through)
+                ]
+                mine = (one for one in last.values() if partition_of(one[2], self.log.partitions) == partition)
+                assert found == sorted(mine, key=lambda event: event[0])
+
+        @invariant()
+        def equals_the_model(self) -> None:
+            """Everything that can be read."""
+            log, model = self.log, self.model
+            assert log.last_seq() == model.seq
+            assert log.live_articles() == model.live()
+            assert log.backlog() == model.seq - self.applied
+            assert log.statistics_events(0, model.seq) == model.statistics
+            shown = [event for event in model.events if event[1] != "hold"]
+            assert log.pending(0, model.seq) == Counter(partition_of(one[2], log.partitions) for one in shown)
+            self._read_equals_the_model(0, model.seq)
+            waiting = [one.held[2] for one in model.articles.values() if one.held]
+            assert log.next_lift_ms() == min(waiting, default=None)
+            for name, known in model.articles.items():
+                standing = log.standing(name)
+                assert standing.version == known.version
+                assert (standing.state == "down") == known.down
+                assert (standing.shown if standing.state == "live" else 0) == (known.shown or (0,))[0]
+                told = [(one.seq, one.kind, one.version, one.article) for one in log.history(name)]
+                mine = [(seq, kind, version, body) for seq, kind, id_, version, body in model.events if id_ == name]
+                assert told == mine[::-1]
+            for prefix in (b"", b"\0", b"\1", b"\2"):
+                sent = [(key, *value) for key, value in sorted(model.messages.items()) if key.startswith(prefix)]
+                assert log.outcomes(prefix, b"", 100) == sent
+                if sent:
+                    assert log.outcomes(prefix, sent[0][0], 2) == sent[1:3]
+
+        def teardown(self) -> None:
+            """Remove the log."""
+            if hasattr(self, "log"):
+                self.log.close()
+                rmtree(self.folder)
+
+    Machine.TestCase.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
+    return Machine.TestCase
