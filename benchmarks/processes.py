@@ -29,7 +29,7 @@ from pathlib import Path
 import zstandard
 
 from benchmarks.peers.corpus import NothingToMeasure, articles_of, read_articles, write_articles
-from indexer.builder import ALLOCATOR
+from indexer.builder_processes import ALLOCATOR
 from indexer.routing import partition_of
 from partition.types import Article
 from partition.vocabulary import Vocabulary

@@ -25,7 +25,7 @@ import Stemmer
 from ir_measures import AP, R, nDCG
 
 from benchmarks.beir import Collection, CollectionError, Document, read_collection
-from indexer.builder import build_inline
+from indexer.builder import InlineBuilder
 from indexer.events import Submission
 from indexer.log import EventLog
 from indexer.projection import Projector, advance_statistics, log_path
@@ -60,7 +60,7 @@ def broadsheet(documents: Mapping[str, Document], folder: Path) -> Ranking:
     # Not through `validate`: a document of a collection may lack a title, and is measured all the same.
     articles = [Article(id=key, title=title, body=text) for key, (title, text) in documents.items()]
     with EventLog(log_path(folder), partitions=1) as log:
-        projector = Projector(folder, log, build_inline, retention=Retention())
+        projector = Projector(folder, log, InlineBuilder(), retention=Retention())
         log.append([Submission(article.id, article, b"") for article in articles])
         advance_statistics(log)
         manifest = projector.project()

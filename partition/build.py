@@ -44,7 +44,7 @@ TRAINING_BYTES = 32 << 20
 _FRAMES = 4096
 """Stored articles that are written at a time."""
 _WORDS = 1 << 20
-"""Words of postings that are written at a time, at least."""
+"""Words of postings that are written at a time, at least, if there are so many."""
 
 
 class ListsWriter:
@@ -71,7 +71,9 @@ class ListsWriter:
         terms = len(lists.keys)
         areas, dfs, totals = (np.zeros(terms, np.int64) for _ in range(3))
         longest = int((lists.stops - lists.starts).max(initial=0))
-        words = np.zeros(max(_WORDS, 2 * longest + self._articles // 32 + 1024), np.uint64)
+        # A small segment does without most of the room, which costs more than its articles.
+        most = min(_WORDS, 2 * len(lists.occurrences) + 8 * terms)
+        words = np.zeros(max(most, 2 * longest + self._articles // 32 + 1024), np.uint64)
         state = np.zeros(1, np.int64)
         term = 0
         while term < terms:

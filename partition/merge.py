@@ -48,6 +48,18 @@ class Source:
         """Docnums of the articles that are left."""
 
 
+def merge_sources(
+    folder: Path, name: str, sources: Sequence[Source]
+) -> tuple[FileRecord, tuple[NDArray[np.int32], ...]] | None:
+    """Merge segments of one partition into a new one, stored like the largest; `None` if nothing is left of them."""
+    if not any(len(source.live) for source in sources):
+        return None
+    largest = max(sources, key=lambda source: len(source.live))
+    dictionary = largest.segment.file.directory["dictionary"]
+    record, numbers = merge_segments(folder / name, sources, largest.codec, dictionary)
+    return record, tuple(numbers)
+
+
 def merge_segments(
     path: Path, sources: Sequence[Source], codec: DocumentCodec, dictionary: str | None
 ) -> tuple[FileRecord, list[NDArray[np.int32]]]:

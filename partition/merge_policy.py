@@ -20,7 +20,7 @@ from partition.format import MAX_ARTICLES
 FACTOR = 4
 """Segments of one tier that make one of the next."""
 
-FLOOR = 1000
+FLOOR = 100
 """Live articles up to which all segments are of the lowest tier."""
 
 MAX_DEAD = 0.25

@@ -195,12 +195,16 @@ class PartitionReader:
         if dictionary not in self._dictionaries:
             raise CorruptFile(path, f"its dictionary {dictionary!r} is not there", REBUILD)
         try:
-            stored = self._opened.codec(self._dictionaries[dictionary]).read(chosen.frame(docnum))
+            stored = self.codec(segment).read(chosen.frame(docnum))
         except (ZstdError, JSONDecodeError) as error:
             raise CorruptFile(path, f"stored article {docnum} cannot be read ({error})", REBUILD) from error
         if not isinstance(stored, dict):
             raise CorruptFile(path, f"stored article {docnum} is no article", REBUILD)
         return stored
+
+    def codec(self, segment: int) -> DocumentCodec:
+        """How a segment's articles are stored; this thread's own."""
+        return self._opened.codec(self._dictionaries[self.segments[segment].file.directory["dictionary"]])
 
     def find(self, article_id: str) -> tuple[int, int] | None:
         """Segment ordinal and docnum of the live article with this id."""

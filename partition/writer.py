@@ -13,13 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from partition import documents, format, tombstones  # noqa: A004 - the module is what the word means here
 from partition.build import SegmentBuilder
 from partition.documents import DocumentCodec
 from partition.envelope import fsync_folder, make_folder
+from partition.format import MAX_ARTICLES
 from partition.manifest import EMPTY_GENERATION, FileRecord, GenerationRecord
-from partition.merge import Source, merge_segments
+from partition.merge import Source, merge_sources
+from partition.merge_aside import MergedSegments
 from partition.merge_policy import Size, everything_to_merge, segments_to_merge
 from partition.reader import OpenFiles, by_segment
 from partition.segment import Segment
@@ -63,6 +66,8 @@ def write_generation(
     changes: Iterable[Put | Withdraw],
     since_seq: int,
     merge: bool = False,
+    merge_at_most: int = MAX_ARTICLES,
+    merged: Sequence[MergedSegments] = (),
     memory_mb: int = DEFAULT_MEMORY_MB,
     vocabulary: Vocabulary | None = None,
     opened: OpenFiles | None = None,
@@ -77,6 +82,8 @@ def write_generation(
         since_seq: the earliest state that must still be seen.
         merge: merge into one segment without what can be forgotten (more, where one would be too large), whatever
             the policy says.
+        merge_at_most: groups of segments with more articles than this are left for `merge_aside`.
+        merged: what it has done since the base.
         memory_mb: how much the articles of one segment may take in memory.
         vocabulary: words met before, which need not be analysed again.
         opened: files that are open already.
@@ -89,11 +96,13 @@ def write_generation(
     # An empty vocabulary is false.
     known = Vocabulary() if vocabulary is None else vocabulary
     writer = _GenerationWriter(folder, number, base or EMPTY_GENERATION, since_seq, known, opened or OpenFiles())
+    for one in merged:
+        writer.replace(one)
     for change in changes:
         writer.apply(change)
         if writer.held_bytes > memory_mb << 20:
             writer.flush()
-    return writer.finish(merge=merge)
+    return writer.finish(merge=merge, merge_at_most=merge_at_most)
 
 
 class _GenerationWriter:
@@ -167,6 +176,16 @@ class _GenerationWriter:
                     buried[docnum] = ERASED if erase else seq
                     self._changed.add(name)
 
+    def replace(self, merged: MergedSegments) -> None:
+        """Put what segments of the base became in their place, with what was deleted from them meanwhile."""
+        if not all(name in self._segments for name in merged.sources):
+            return  # one of them was merged into something else meanwhile
+        if merged.file:
+            buried = self._carried(merged.sources, merged.numbers)
+            self._take(merged.file.name, merged.file, buried)
+        self._drop(merged.sources)
+        self._base = tuple(self._segments.items())
+
     def flush(self) -> None:
         """Write what was put since the last time as a segment."""
         if not len(self._builder):
@@ -196,12 +215,13 @@ class _GenerationWriter:
         if buried:
             self._changed.add(name)
 
-    def finish(self, *, merge: bool) -> GenerationRecord:
+    def finish(self, *, merge: bool, merge_at_most: int) -> GenerationRecord:
         """Write what is left, merge, and make all of it durable."""
         self.flush()
         self._bury()
         for names in self._groups(merge=merge):
-            self._merge(names)
+            if sum(self._segments[name].size for name in names) <= merge_at_most:
+                self._merge(names)
         for name in self._changed:
             self._write_tombstones(name)
         self._drop_unused_dictionaries()
@@ -234,37 +254,38 @@ class _GenerationWriter:
         groups = everything_to_merge(sizes) if merge else segments_to_merge(sizes)
         return [[names[at] for at in group] for group in groups]
 
-    def _forgotten(self, name: str) -> Sequence[int]:
+    def _forgotten(self, name: str) -> list[int]:
         """The docnums of a segment that no state shows any more."""
-        return [docnum for docnum, seq in self._buried[name].items() if seq <= self._since_seq]
+        return sorted(docnum for docnum, seq in self._buried[name].items() if seq <= self._since_seq)
 
     def _merge(self, names: list[str]) -> None:
-        sources = [
-            Source(
-                self._segments[name].without(np.array(sorted(self._forgotten(name)), np.int64)),
-                self._codecs[self._segments[name].file.directory["dictionary"]],
-            )
-            for name in names
-        ]
-        if any(len(source.live) for source in sources):
-            merged = self._new_name()
-            largest = max(sources, key=lambda source: len(source.live))
-            dictionary = largest.segment.file.directory["dictionary"]
-            path = self._folder / merged
-            record, numbers = merge_segments(path, sources, self._codecs[dictionary], dictionary)
-            buried = {
-                int(map_[docnum]): seq
-                for name, map_ in zip(names, numbers, strict=True)
-                for docnum, seq in self._buried[name].items()
-                if map_[docnum] >= 0
-            }
-            self._take(merged, record, buried)
+        sources = []
+        for name in names:
+            shown = self._segments[name].without(np.array(self._forgotten(name), np.int64))
+            sources.append(Source(shown, self._codecs[shown.file.directory["dictionary"]]))
+        written = merge_sources(self._folder, self._new_name(), sources)
+        if written:
+            record, numbers = written
+            self._take(record.name, record, self._carried(names, numbers))
+        self._drop(names)
+        for name in names:
+            if name.startswith(f"{self._number:010d}-"):
+                (self._folder / name).unlink()  # nobody else will ever know it
+
+    def _carried(self, names: Sequence[str], numbers: Sequence[NDArray[np.int32]]) -> dict[int, int]:
+        """The tombstones of merged segments, by new docnums."""
+        return {
+            int(map_[docnum]): seq
+            for name, map_ in zip(names, numbers, strict=True)
+            for docnum, seq in self._buried[name].items()
+            if map_[docnum] >= 0
+        }
+
+    def _drop(self, names: Sequence[str]) -> None:
         for name in names:
             self._changed.discard(name)
             self._forget_tombstones(name)
-            del self._segments[name], self._buried[name]
-            if self._records.pop(name).name.startswith(f"{self._number:010d}-"):
-                (self._folder / name).unlink()  # nobody else will ever know it
+            del self._segments[name], self._buried[name], self._records[name]
 
     def _drop_unused_dictionaries(self) -> None:
         used = {segment.file.directory["dictionary"] for segment in self._segments.values()}

@@ -17,7 +17,7 @@ from search.epochs import POLL_S, Epochs
 from search.snapshot import Snapshots
 
 _SCRUBBED = Gauge(
-    "broadsheet_scrubbed_timestamp_seconds", "When all of the index had been read again", multiprocess_mode="min"
+    "broadsheet_scrubbed_timestamp_seconds", "When all of the index had been read again", multiprocess_mode="livemin"
 )
 _log = structlog.get_logger()
 

@@ -30,7 +30,7 @@ from typing import Any
 
 from benchmarks.peers.corpus import read_articles, read_workload
 from benchmarks.peers.lineup import make
-from indexer.builder import ALLOCATOR
+from indexer.builder_processes import ALLOCATOR
 
 WARM_ARTICLES = 20
 OPENINGS = 5

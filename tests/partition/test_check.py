@@ -1,7 +1,6 @@
 """The check of an epoch: every kind of damage is found, and named."""
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from partition.reader import PartitionReader
 from partition.schema import TEXT_FIELDS
 from partition.statistics import write_statistics
 from partition.vocabulary import Vocabulary
-from tests.archive import made_up
+from tests.archive import copied, made_up
 from tests.small_index import SmallIndex, article, claim, files_of, newest, small_dictionaries
 
 
@@ -43,7 +42,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def root(sound: Path, tmp_path: Path) -> Path:
     """A copy to be damaged."""
-    return Path(shutil.copytree(sound, tmp_path / "archive"))
+    return copied(sound, tmp_path / "archive")
 
 
 def _check(root: Path, route: Callable[[str, int], int] = partition_of) -> list[tuple[int, int]]:

@@ -86,16 +86,18 @@ def test_an_archive_that_grows_by_small_batches(batches: list[int]) -> None:
 
 def test_tiers() -> None:
     """Each reaches `FACTOR` times as far as the one below."""
-    assert [tier_of(live) for live in (0, 1, 1000, 1001, 4000, 4001, 16_000, 16_001)] == [0, 0, 0, 1, 1, 2, 2, 3]
+    limits = [FLOOR * FACTOR**tier for tier in range(6)]
+    assert [tier_of(live) for live in (0, 1, *limits)] == [0, 0, 0, 1, 2, 3, 4, 5]
+    assert [tier_of(live + 1) for live in limits] == [1, 2, 3, 4, 5, 6]
 
 
 def test_known_choices() -> None:
     """A full tier becomes one segment; one that then fills the next tier is merged with it at once."""
-    small, middle, large = Size(1000, 0), Size(4000, 0), Size(16_000, 0)
+    small, middle, large = Size(FLOOR, 0), Size(4 * FLOOR, 0), Size(16 * FLOOR, 0)
     assert segments_to_merge([]) == []
     assert segments_to_merge([small] * 3 + [middle] * 3 + [large] * 3) == []
     assert segments_to_merge([small, middle, small, small, small]) == [[0, 2, 3, 4]]
     assert segments_to_merge([small] * 4 + [middle] * 3) == [[0, 1, 2, 3, 4, 5, 6]]
     assert segments_to_merge([small] * 4 + [middle] * 3 + [large] * 3) == [list(range(10))]
-    assert segments_to_merge([Size(100, 0)] * 4 + [middle] * 3) == [[0, 1, 2, 3]], "it stays in its tier"
+    assert segments_to_merge([Size(FLOOR // 10, 0)] * 4 + [middle] * 3) == [[0, 1, 2, 3]], "it stays in its tier"
     assert segments_to_merge([Size(100, 25), Size(100, 26), Size(7, 7)]) == [[1], [2]]
