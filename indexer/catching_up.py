@@ -1,0 +1,57 @@
+"""Bringing an archive up to its log, if nobody else is doing so.
+
+Contract: `catch_up` publishes what the log holds, embargoes that have ended among it, or returns at once where there
+is nothing to do or another process is indexing. It may be called at any time, from any thread.
+
+Not here: who calls it (`broadsheet/intake_commands.py`), how an epoch is made (`projection.py`).
+"""
+
+from pathlib import Path
+from typing import Protocol
+
+from indexer.builder_processes import ProcessBuilder
+from indexer.log import EventLog
+from indexer.projection import Projector, advance_statistics, log_path
+from indexer.publisher import IndexerBusyError, IndexerLock, Retention
+
+
+class IndexingSettings(Protocol):
+    """As much of the settings as it takes."""
+
+    @property
+    def builders(self) -> int:
+        """Processes that build side by side."""
+
+    @property
+    def memory_mb(self) -> int:
+        """MB that a segment may take in each of them while it is made."""
+
+    @property
+    def retain_seconds(self) -> int:
+        """How long states are kept for cursors."""
+
+
+def catch_up(root: Path, settings: IndexingSettings) -> None:
+    """Index and publish what waits in the log of the archive at `root`.
+
+    Raises:
+        LogError, BuildError, IndexFileError, OSError: the archive cannot be written.
+    """
+    try:
+        with (
+            IndexerLock(root, wait_s=0) as lock,
+            EventLog(log_path(root)) as log,
+            ProcessBuilder(settings.builders, lock.handle) as builder,
+        ):
+            retention = Retention(settings.retain_seconds)
+            projector = Projector(root, log, builder, retention=retention, memory_mb=settings.memory_mb)
+            log.lift_due()
+            current = projector.current()
+            if log.last_seq() > (current.applied_seq if current else 0):
+                advance_statistics(log)
+                current = projector.project()
+            if current:
+                # Said even if nothing was done: a full log waits for it.
+                log.applied(current.applied_seq, 0)
+    except IndexerBusyError:
+        return
