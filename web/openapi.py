@@ -1,17 +1,19 @@
 """The OpenAPI 3.1 document, made from what the routes declare.
 
 Contract: every parameter, answer and problem in it is the declaration that the code itself uses; nothing is written
-twice. Problems that any route may answer (405, 500) are in every operation.
+twice. Problems that any route may answer (405, 500) are in every operation, and those of its role (401, 403).
 
 Not here: the operations themselves (`search/routes.py`, `broadsheet/app.py`).
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
+from web.keys import Role
 from web.parameters import Parameter
 from web.problems import MEDIA_TYPE, TYPES, type_address
 
@@ -39,9 +41,10 @@ class ProblemBody(msgspec.Struct, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One GET operation of the API."""
+    """One operation of the API."""
 
     path: str
+    method: Literal["get", "put", "post", "delete"] = "get"
     summary: str
     description: str
     parameters: Sequence[Parameter] = ()
@@ -49,14 +52,29 @@ class Operation:
     """Example of the path's `{id}`, where it has one."""
     answer: Any = None
     """Type of the body; `None` for text."""
+    accepts: str | None = None
+    """Media type of what is sent, where something is."""
+    later: bool = False
+    """Whether the answer may also come with 202, before it is done."""
     problems: Sequence[str] = ()
     media_type: str = "application/json"
+    role: Role | None = "read"
+    """What a caller's key must allow, where a key is needed; `None` where it never is."""
 
 
+_KEY = "key"
+"""The name of the one security scheme."""
 _HEADERS = {
     "X-Request-Id": "The id of this request, as it was logged.",
     "Server-Timing": "Where the time went, in milliseconds.",
 }
+_REFUSALS: Mapping[Role | None, Sequence[str]] = {
+    None: (),
+    "read": ("unauthorized",),
+    "write": ("unauthorized", "forbidden"),
+    "admin": ("unauthorized", "forbidden"),
+}
+"""Problems of callers without the role; every key may read."""
 
 
 def document(operations: Sequence[Operation], *, version: str) -> dict[str, Any]:
@@ -75,9 +93,26 @@ def document(operations: Sequence[Operation], *, version: str) -> dict[str, Any]
             "summary": "Search in news archives.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "paths": {operation.path: {"get": _operation(operation)} for operation in operations},
-        "components": {"schemas": components},
+        "paths": _paths(operations),
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                _KEY: {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A key that `broadsheet keys add` made. Reading needs none, unless the service "
+                    "says so with 401. A service without keys needs none at all, and listens on loopback only.",
+                }
+            },
+        },
     }
+
+
+def _paths(operations: Sequence[Operation]) -> dict[str, dict[str, Any]]:
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
+    return paths
 
 
 def _operation(operation: Operation) -> dict[str, Any]:
@@ -85,25 +120,38 @@ def _operation(operation: Operation) -> dict[str, Any]:
     if operation.answer is not None:
         schema = {"$ref": f"#/components/schemas/{operation.answer.__name__}"}
     statuses: dict[int, list[str]] = {}
-    for slug in (*operation.problems, "method-not-allowed", "internal"):
+    for slug in (*operation.problems, *_REFUSALS[operation.role], "method-not-allowed", "internal"):
         statuses.setdefault(TYPES[slug].status, []).append(slug)
+    answered = {
+        "description": operation.summary,
+        "headers": {name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()},
+        "content": {operation.media_type: {"schema": schema}},
+    }
+    name = re.sub(r"\W", "_", operation.path.strip("/").replace("{id}", "by_id")) or "page"
     return {
-        "operationId": operation.path.strip("/").replace("/", "_").replace("{id}", "by_id").replace(".", "_")
-        or "page",
+        "operationId": name if operation.method == "get" else f"{operation.method}_{name}",
         "summary": operation.summary,
         "description": operation.description,
+        "security": _security(operation.role),
         "parameters": [*_path_parameters(operation), *map(_query_parameter, operation.parameters)],
+        **({"requestBody": _body(operation.accepts)} if operation.accepts else {}),
         "responses": {
-            "200": {
-                "description": operation.summary,
-                "headers": {
-                    name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()
-                },
-                "content": {operation.media_type: {"schema": schema}},
-            },
+            "200": answered,
+            **({"202": {**answered, "description": "Durable, and not done yet."}} if operation.later else {}),
             **{str(status): _problem_response(slugs) for status, slugs in sorted(statuses.items())},
         },
     }
+
+
+def _body(media_type: str) -> dict[str, Any]:
+    kind = "object" if media_type == "application/json" else "string"
+    return {"required": True, "content": {media_type: {"schema": {"type": kind}}}}
+
+
+def _security(role: Role | None) -> list[dict[str, list[str]]]:
+    if role is None:
+        return []
+    return [{_KEY: [role]}] if role != "read" else [{}, {_KEY: [role]}]
 
 
 def _path_parameters(operation: Operation) -> list[dict[str, Any]]:

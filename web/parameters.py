@@ -10,6 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
 
 from web.problems import ParameterError, Problem
 
@@ -31,6 +34,20 @@ class Parameter:
     repeated: bool = False
     """May be given several times; the value is a tuple."""
     example: Any = None
+
+
+def query_pairs(request: Request) -> list[tuple[str, str]]:
+    """The names and values of the query string, in order.
+
+    Raises:
+        Problem: `parameter-invalid`, when it is not UTF-8.
+    """
+    try:
+        raw = request.scope["query_string"].decode("ascii")
+        return parse_qsl(raw, keep_blank_values=True, errors="strict", max_num_fields=200)
+    except ValueError:  # not ASCII, not UTF-8 when decoded, or too many
+        error = ParameterError("query string", "is not percent-encoded UTF-8 with at most 200 parameters")
+        raise Problem("parameter-invalid", error.detail, [error]) from None
 
 
 def parse(declared: Sequence[Parameter], given: Sequence[tuple[str, str]]) -> dict[str, Any]:

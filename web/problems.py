@@ -56,6 +56,47 @@ TYPES: Mapping[str, ProblemType] = {
         "A cursor continues exactly the query, filters and order it was made for; only `limit` and `fields` may "
         "change. Leave it out to start from the beginning.",
     ),
+    "unauthorized": ProblemType(
+        401,
+        "A key is needed, and none that is valid was sent",
+        "Send `Authorization: Bearer` with a key that `broadsheet keys add` made. A key that has expired, was "
+        "revoked or was cut is as good as none. Keys are never taken from the address.",
+    ),
+    "forbidden": ProblemType(
+        403,
+        "This caller may not do this",
+        "`detail` says why. Either the role of the key is too small: `admin` includes `write`, which includes "
+        "`read`. Or the server has no keys, and the request may come from a web page of another site: then address "
+        "it to `localhost`, `127.0.0.1` or `[::1]` and send it from a program, or make a key with "
+        "`broadsheet keys add`.",
+    ),
+    "article-invalid": ProblemType(
+        422, "This is no article", "`detail` names the field, what is wrong with it and what is right."
+    ),
+    "body-invalid": ProblemType(
+        400,
+        "The body cannot be read",
+        "`detail` says where and why. Send one JSON object; bulk takes NDJSON.",
+    ),
+    "body-too-large": ProblemType(413, "The body is too large", "`detail` says how large it may be."),
+    "media-type-unsupported": ProblemType(
+        415, "This kind of body is not accepted here", "`detail` names the `Content-Type` that is."
+    ),
+    "version-conflict": ProblemType(
+        412,
+        "The article is at another version",
+        "`If-Match` names the version that was changed, but another is shown now. Read it and decide.",
+    ),
+    "article-taken-down": ProblemType(
+        410, "The article was taken down", "For good: nothing under its id is accepted or shown any more."
+    ),
+    "job-not-found": ProblemType(404, "There is no such job", "Jobs can be asked about for seven days."),
+    "idempotency-busy": ProblemType(
+        409, "The request with this key is being received", "Wait until it has ended, and look at its job."
+    ),
+    "idempotency-mismatch": ProblemType(
+        422, "The key was used for another request", "An `Idempotency-Key` stands for one request, with one body."
+    ),
     "not-found": ProblemType(404, "There is nothing at this address", "See `/docs` for the addresses there are."),
     "article-not-found": ProblemType(
         404, "There is no article with this id", "The id is unknown, or the article was withdrawn."
@@ -78,6 +119,11 @@ TYPES: Mapping[str, ProblemType] = {
         503,
         "The archive has nothing to search yet",
         "Index some articles, or wait until the service has opened them.",
+    ),
+    "not-indexed-yet": ProblemType(
+        503,
+        "The index is not that far yet",
+        "`min_seq` asks for an epoch that has applied this log sequence, and none had before the deadline.",
     ),
     "partial-results": ProblemType(
         503,

@@ -2,16 +2,19 @@
 
 Contract: `/v1/articles/{id}` matches exactly one raw segment, so that an id with slashes (sent as `%2F`) is one
 segment, and `{id}/versions` could never be mistaken for an id. The decoded id is in `path_params["id"]`; bytes that
-are not UTF-8 make the path match nothing.
+are not UTF-8 make the path match nothing. Rooms may each serve some methods of one address: a refusal names them all
+(RFC 9110, section 15.5.6), once `allow_together` was told of them.
 
 Not here: which routes use it (`search/routes.py`).
 """
 
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from starlette.routing import Match, Route
-from starlette.types import Scope
+from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Receive, Scope, Send
 
 
 class RawPathRoute(Route):
@@ -20,6 +23,8 @@ class RawPathRoute(Route):
     def __init__(self, prefix: str, endpoint: Any, **options: Any) -> None:
         super().__init__(prefix + "/{id}", endpoint, **options)
         self._prefix = prefix.encode() + b"/"
+        self.allowed = set(self.methods or ())
+        """Methods of all routes at this address."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match on `raw_path`, else as Starlette would."""
@@ -36,3 +41,18 @@ class RawPathRoute(Route):
         if self.methods and scope["method"] not in self.methods:
             return Match.PARTIAL, child
         return Match.FULL, {**child, "route": self}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or refuse the method."""
+        if scope["method"] not in (self.methods or ()):
+            raise HTTPException(405, headers={"Allow": ", ".join(sorted(self.allowed))})
+        await super().handle(scope, receive, send)
+
+
+def allow_together(routes: Iterable[BaseRoute]) -> None:
+    """Let routes at the same address know of each other's methods."""
+    served: dict[str, set[str]] = {}
+    for route in routes:
+        if isinstance(route, RawPathRoute):
+            route.allowed = served.setdefault(route.path, set())
+            route.allowed |= set(route.methods or ())
