@@ -1,7 +1,8 @@
 """The app: every room's parts put together and served over HTTP.
 
 Contract: `create_app` makes one Starlette app from settings; everything that runs or holds files begins and ends
-with its lifespan. The process is live as soon as it serves, and ready when an epoch is open.
+with its lifespan. The process is live as soon as it serves, and ready when an epoch is open. Nothing begins where
+`reach.py` does not allow it.
 
 Not here: the parts themselves; processes and ports (`cli.py`).
 """
@@ -10,7 +11,7 @@ import asyncio
 import contextlib
 import gc
 from collections.abc import AsyncIterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 from starlette.applications import Starlette
@@ -20,11 +21,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from broadsheet import __version__
+from broadsheet.bells import EPOCH, Bell
+from broadsheet.cache_backend import backend_of
+from broadsheet.command_side import command_side
 from broadsheet.cursor_keys import cursor_keys
-from broadsheet.settings import Settings, SettingsError, resolve
+from broadsheet.reach import access_of
+from broadsheet.settings import Settings, resolve
 from broadsheet.telemetry import metrics
-from cache.backends import Backend, CacheUrlError, open_backend
 from cache.read_through import ReadThrough
+from indexer.operations import COMMANDS
+from indexer.routes import command_routes
 from indexer.routing import partition_of
 from search.broker import Broker
 from search.cursor import CursorCodec
@@ -37,9 +43,11 @@ from search.service import SearchService
 from web.admission import Admission
 from web.docs import docs_routes
 from web.edge import Edge
+from web.guard import Guard
 from web.logs import configure_logs
 from web.openapi import Operation, document
 from web.problems import HANDLERS
+from web.rawpath import allow_together
 
 _TEXT = "text/plain; charset=utf-8"
 PROBES = (
@@ -49,6 +57,7 @@ PROBES = (
         description="200 as long as it does.",
         media_type=_TEXT,
         problems=("uri-too-long",),
+        role=None,
     ),
     Operation(
         path="/readyz",
@@ -56,6 +65,7 @@ PROBES = (
         description="200 when an epoch is open, else 503.",
         media_type=_TEXT,
         problems=("uri-too-long", "not-ready"),
+        role=None,
     ),
     Operation(
         path="/metrics",
@@ -65,6 +75,12 @@ PROBES = (
         problems=("uri-too-long",),
     ),
 )
+
+OPEN_PATHS = ("/livez", "/readyz", "/openapi.json", "/docs", "/docs/", "/page.css")
+"""What everybody may read, key or not: whether the service runs, and how it is used."""
+
+
+ALL_OPERATIONS = (*OPERATIONS, *COMMANDS, *PROBES)
 
 
 async def livez(_request: Request) -> Response:
@@ -82,18 +98,6 @@ def service_of(request: Request) -> SearchService:
     """The service of the app that this request came to."""
     service: SearchService = request.state.service
     return service
-
-
-def backend_of(settings: Settings) -> Backend:
-    """The cache's backend, not yet connected.
-
-    Raises:
-        SettingsError: the address of Redis makes no sense.
-    """
-    try:
-        return open_backend(settings.redis_url or None, settings.cache_bytes)
-    except CacheUrlError as error:
-        raise SettingsError(str(error)) from None
 
 
 class Running(NamedTuple):
@@ -116,7 +120,8 @@ async def running_service(settings: Settings) -> AsyncIterator[Running]:
     cache = ReadThrough(backend_of(settings), ttl_s=settings.cache_ttl_s)
     pool = WhooshPool(root, processes=settings.whoosh_processes)
     broker = Broker(root, pool, threads=settings.threads)
-    epochs = Epochs(root, broker)
+    bell = Bell(root, EPOCH)
+    epochs = Epochs(root, broker, bell.heard)
     service = SearchService(
         epochs=epochs,
         broker=broker,
@@ -128,6 +133,7 @@ async def running_service(settings: Settings) -> AsyncIterator[Running]:
     try:
         yield Running(service, epochs, pool, Scrubber(epochs, broker.snapshots, period_s=settings.scrub_s))
     finally:
+        bell.close()
         await pool.close()
         broker.close()
         await cache.close()
@@ -139,7 +145,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
     configure_logs()
 
     @contextlib.asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, SearchService]]:
+    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
+        access = access_of(chosen)
         async with running_service(chosen) as running:
             with contextlib.suppress(Exception):  # whoever follows the epochs tries again, and says what is wrong
                 await asyncio.gather(running.pool.start(), running.epochs.refresh())
@@ -148,13 +155,14 @@ def create_app(settings: Settings | None = None) -> Starlette:
                 asyncio.create_task(endless) for endless in (running.epochs.follow(), running.scrubber.follow())
             ]
             try:
-                yield {"service": running.service}
+                with command_side(chosen, running.epochs) as writes:
+                    yield {"service": running.service, "access": access, "writes": writes}
             finally:
                 for task in following:
                     task.cancel()
                 await asyncio.gather(*following, return_exceptions=True)
 
-    described = document((*OPERATIONS, *PROBES), version=__version__)
+    described = document(ALL_OPERATIONS, version=__version__)
     encoded = orjson.dumps(described)
 
     async def openapi(_request: Request) -> Response:
@@ -163,6 +171,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app = Starlette(
         routes=[
             *query_routes(service_of),
+            *command_routes(),
             *page_routes(service_of),
             *docs_routes(described),
             Route("/openapi.json", openapi, methods=["GET"]),
@@ -170,10 +179,11 @@ def create_app(settings: Settings | None = None) -> Starlette:
             Route("/readyz", readyz, methods=["GET"]),
             Route("/metrics", metrics, methods=["GET"]),
         ],
-        middleware=[Middleware(Edge)],
+        middleware=[Middleware(Edge), Middleware(Guard, open_paths=OPEN_PATHS)],
         exception_handlers=HANDLERS,
         lifespan=lifespan,
     )
+    allow_together(app.routes)
     # An address with a slash too many is another address, not a redirect built from the Host header.
     app.router.redirect_slashes = False
     return app

@@ -1,32 +1,32 @@
-"""The command line: `broadsheet index | search | serve | check | info | sample`.
+"""The command line: `broadsheet index | follow | import | search | serve | check | info | keys | sample`.
 
-Contract: exit status 0 is success, 1 a failure that the last line explains, 2 a command line or setting that cannot
-be used, 3 an index run that finished but rejected some lines, 130 an index run that was interrupted. Results go to
-standard output, everything else to standard error.
+Contract: that of `command.py`, which says what each exit status means.
 
-Not here: what the commands do (the rooms), settings (`settings.py`).
+Not here: `follow` and `import` (`intake_commands.py`), `keys` (`key_commands.py`), what the commands do (the rooms),
+settings (`settings.py`).
 """
 
 import asyncio
 import itertools
 import logging
 import os
-import shutil
 import sys
-import tempfile
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import orjson
 import typer
-import uvicorn
 
 from broadsheet import __version__
+from broadsheet.bells import ring
+from broadsheet.command import FAILED, INTERRUPTED, MISUSED, SOME_REJECTED, Config, Data, fail, resolved
 from broadsheet.cursor_keys import cursor_keys
+from broadsheet.intake_commands import follow, import_
+from broadsheet.key_commands import keys
 from broadsheet.listing import print_answer, print_settings
 from broadsheet.progress import reporter
-from broadsheet.settings import Resolved, SettingsError, as_environment, resolve
-from broadsheet.telemetry import MULTIPROCESS_FOLDER
+from broadsheet.settings import SettingsError
 from indexer.routing import MAX_PARTITIONS
 from web.logs import configure_logs
 
@@ -40,22 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-FAILED, MISUSED, SOME_REJECTED, INTERRUPTED = 1, 2, 3, 130
-
-Data = Annotated[str | None, typer.Option("--data", help="Folder of the archive.", metavar="DIR")]
-Config = Annotated[Path | None, typer.Option("--config", help="Settings file (TOML).", metavar="FILE")]
-
-
-def _fail(message: object, status: int = FAILED) -> NoReturn:
-    typer.echo(f"broadsheet: {message}", err=True)
-    raise typer.Exit(status)
-
-
-def _resolve(config: Path | None, **flags: Any) -> Resolved:
-    try:
-        return resolve(flags, config=config)
-    except SettingsError as error:
-        _fail(error, MISUSED)
+app.add_typer(keys)
 
 
 @app.command()
@@ -81,15 +66,15 @@ def index(
     broadsheet index 2023/ 2024/ --data archive --partitions 16
     zstdcat dump.csv.zst | broadsheet index - --data archive --map title=kop,body=tekst
     """
-    from indexer.builder import BuildError
+    from indexer.builder_processes import BuildError
     from indexer.bulk import index_files
     from indexer.events import LogError
     from indexer.fields import MappingError, parse_mapping
-    from indexer.publisher import IndexerBusyError, Retention
+    from indexer.publisher import Retention
     from indexer.readers import InputError
     from partition.errors import IndexFileError
 
-    settings = _resolve(config, data=data, builders=builders).settings
+    settings = resolved(config, data=data, builders=builders).settings
     try:
         with reporter() as told:
             summary = index_files(
@@ -102,13 +87,15 @@ def index(
                 round_articles=settings.round_articles,
                 retention=Retention(settings.retain_seconds),
                 reporter=told,
+                max_backlog=settings.max_backlog,
+                announce=lambda name: ring(settings.root, name),
             )
     except (MappingError, InputError) as error:
-        _fail(error, MISUSED)
-    except (LogError, IndexerBusyError, BuildError, IndexFileError, OSError) as error:
-        _fail(error)
+        fail(error, MISUSED)
+    except (LogError, BuildError, IndexFileError, OSError) as error:
+        fail(error)
     except KeyboardInterrupt:
-        _fail("interrupted; the last published epoch stays searchable, run again to go on", INTERRUPTED)
+        fail("interrupted; the last published epoch stays searchable, run again to go on", INTERRUPTED)
     rate = summary.changed / summary.seconds
     typer.echo(
         f"{summary.lines:,} lines: {summary.accepted:,} accepted ({summary.changed:,} new or changed), "
@@ -118,6 +105,10 @@ def index(
     if summary.rejected:
         typer.echo(f"rejected lines are in {settings.root / 'rejects.jsonl'}", err=True)
         raise typer.Exit(SOME_REJECTED)
+
+
+app.command()(follow)
+app.command("import")(import_)
 
 
 @app.command()
@@ -144,7 +135,7 @@ def search(
     """
     from web.problems import Problem
 
-    settings = _resolve(config, data=data).settings
+    settings = resolved(config, data=data).settings
     single = {"q": query, "from": from_, "to": to, "sort": sort, "limit": limit, "cursor": cursor}
     given = [(name, text) for name, text in single.items() if text]
     for name, texts in {"section": section, "source": source, "author": author}.items():
@@ -154,9 +145,9 @@ def search(
     try:
         body = asyncio.run(_search(settings, given))
     except SettingsError as error:
-        _fail(error, MISUSED)
+        fail(error, MISUSED)
     except Problem as problem:
-        _fail(problem.detail, MISUSED if problem.slug.endswith("-invalid") else FAILED)
+        fail(problem.detail, MISUSED if problem.slug.endswith("-invalid") else FAILED)
     if as_json:
         sys.stdout.buffer.write(body + b"\n")
     else:
@@ -171,7 +162,7 @@ async def _search(settings: Any, given: list[tuple[str, str]]) -> bytes:
     configure_logs(logging.WARNING)
     parameters = parse_search(given)
     if not settings.root.is_dir():
-        _fail(f"{settings.root}: there is no such folder; index something into it first")
+        fail(f"{settings.root}: there is no such folder; index something into it first")
     async with running_service(settings) as (service, epochs, *_):
         await epochs.refresh()
         served = await service.search(parameters, Timings())
@@ -184,6 +175,7 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
     workers: Annotated[int | None, typer.Option(help="API processes.")] = None,
+    indexer: Annotated[bool | None, typer.Option(help="Whether to index what is logged, too.")] = None,
     config: Config = None,
 ) -> None:
     """Serve the search page, the API and its documentation.
@@ -191,44 +183,42 @@ def serve(
     \b
     broadsheet serve --data archive
     BROADSHEET_REDIS_URL=redis://localhost broadsheet serve --data archive --workers 2 --port 8080
+    broadsheet serve --data archive --host 0.0.0.0     (once there are keys: broadsheet keys add)
     """
-    from broadsheet.app import backend_of
+    from broadsheet.cache_backend import backend_of
+    from broadsheet.listening import ListenError, address, listen
+    from broadsheet.reach import access_of
+    from broadsheet.roles import api_role, indexer_role
+    from broadsheet.supervisor import RoleFailedError, supervise
+    from broadsheet.telemetry import forget_process, metrics_folder
 
-    settings = _resolve(config, data=data, host=host, port=port, workers=workers).settings
+    settings = resolved(config, data=data, host=host, port=port, workers=workers, indexer=indexer).settings
     if not settings.root.is_dir():
-        _fail(f"{settings.root}: there is no such folder; index something into it first")
+        fail(f"{settings.root}: there is no such folder; index something into it first")
     try:
+        access_of(settings)
         backend_of(settings)
         cursor_keys(settings.cursor_keys, settings.root)
-    except SettingsError as error:  # here, once, rather than in every worker
-        _fail(error, MISUSED)
-    os.environ.update(as_environment(settings))
-    metrics_folder = tempfile.mkdtemp(prefix="broadsheet-metrics-") if settings.workers > 1 else None
-    if metrics_folder:
-        os.environ[MULTIPROCESS_FOLDER] = metrics_folder
-    address = f"http://{settings.host}:{settings.port}"
-    typer.echo(f"search {address}/   documentation {address}/docs   stop with Ctrl-C", err=True)
+    except SettingsError as error:  # here, once, rather than in every process
+        fail(error, MISUSED)
+    configure_logs()
     try:
-        uvicorn.run(
-            "broadsheet.app:create_app",
-            factory=True,
-            host=settings.host,
-            port=settings.port,
-            workers=settings.workers,
-            loop="uvloop",
-            http="broadsheet.protocol:BoundedProtocol",
-            access_log=False,  # it halves throughput
-            log_level="warning",
-            server_header=False,
-            # The outer fuse: beyond it even a refusal costs too much.
-            limit_concurrency=2000,
-            timeout_graceful_shutdown=10,
-        )
-    except SystemExit:  # uvicorn has said why; its statuses are not ours
-        raise typer.Exit(FAILED) from None
-    finally:
-        if metrics_folder:
-            shutil.rmtree(metrics_folder, ignore_errors=True)
+        sockets = listen(settings.host, settings.port)
+    except ListenError as error:
+        fail(error)
+
+    def let_go() -> None:
+        for one in sockets:
+            one.close()
+
+    url = f"http://{address(settings.host, settings.port)}"
+    typer.echo(f"search {url}/   documentation {url}/docs   stop with Ctrl-C", err=True)
+    with metrics_folder() as folder:
+        roles = (api_role(settings, sockets, folder), indexer_role(settings, folder))
+        try:
+            supervise([role for role in roles if role], on_end=partial(forget_process, folder), on_stop=let_go)
+        except RoleFailedError as error:
+            fail(error, error.status)
 
 
 @app.command()
@@ -243,9 +233,9 @@ def check(data: Data = None, config: Config = None) -> None:
     from partition.errors import IndexFileError
     from partition.manifest import GenerationRecord, Layout, read_manifest
 
-    layout = Layout(_resolve(config, data=data).settings.root)
+    layout = Layout(resolved(config, data=data).settings.root)
     if not layout.newest_epoch():
-        _fail(f"{layout.root}: nothing was ever published here; index something into it first")
+        fail(f"{layout.root}: nothing was ever published here; index something into it first")
 
     def checked(partition: int, record: GenerationRecord) -> None:
         typer.echo(f"partition {partition}: {record.articles:,} articles, {record.size_bytes:,} bytes, sound")
@@ -254,7 +244,7 @@ def check(data: Data = None, config: Config = None) -> None:
         manifest = read_manifest(layout, layout.newest_epoch())
         check_epoch(layout, manifest, partition_of, checked)
     except IndexFileError as error:
-        _fail(error)
+        fail(error)
     typer.echo(f"epoch {manifest.epoch} is sound: {manifest.articles:,} articles")
 
 
@@ -267,17 +257,17 @@ def info(data: Data = None, config: Config = None) -> None:
     """
     from partition.errors import IndexFileError
     from partition.manifest import Layout, read_manifest
-    from search.answers import iso
+    from web.times import iso
 
-    resolved = _resolve(config, data=data)
-    layout = Layout(resolved.settings.root)
+    found = resolved(config, data=data)
+    layout = Layout(found.settings.root)
     typer.echo(f"broadsheet {__version__}")
     newest = layout.newest_epoch()
     if newest:
         try:
             manifest = read_manifest(layout, newest)
         except IndexFileError as error:
-            _fail(error)
+            fail(error)
         size = sum(record.size_bytes for record in manifest.partitions)
         typer.echo(
             f"{layout.root}: epoch {manifest.epoch} of {iso(manifest.published_ms)}, {manifest.articles:,} articles "
@@ -285,7 +275,7 @@ def info(data: Data = None, config: Config = None) -> None:
         )
     else:
         typer.echo(f"{layout.root}: nothing was published here yet")
-    print_settings(resolved)
+    print_settings(found)
 
 
 @app.command()

@@ -51,6 +51,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str,
         Meta(description="Secrets that sign cursors, as `id:hex,id:hex`; the highest id signs. Empty: one is made."),
     ] = ""
+    public_reads: Annotated[bool, Meta(description="Whether reading needs no key where there are access keys.")] = (
+        True
+    )
     builders: Annotated[int, Meta(ge=1, le=64, description="Indexing processes.")] = os.cpu_count() or 1
     memory_mb: Annotated[
         int, Meta(ge=16, le=1 << 20, description="MB that a segment in the making may take in each of them.")
@@ -58,6 +61,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     round_articles: Annotated[
         int, Meta(ge=100, le=1_000_000, description="Articles after which bulk indexing publishes an epoch.")
     ] = 100_000
+    indexer: Annotated[bool, Meta(description="Whether `serve` also indexes what is logged.")] = True
+    max_backlog: Annotated[
+        int, Meta(ge=1000, description="Changes that may wait to be indexed before no more are taken.")
+    ] = 50_000
     retain_seconds: Annotated[int, Meta(ge=0, description="How long replaced epochs are kept for cursors.")] = 3600
 
     @property

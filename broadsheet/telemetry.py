@@ -1,18 +1,34 @@
 """Metrics of the service: Prometheus text on request.
 
-Contract: with several API processes the metrics of all are added up (`PROMETHEUS_MULTIPROC_DIR`).
+Contract: the metrics of all API processes are added up, in files of one folder (`PROMETHEUS_MULTIPROC_DIR`). What a
+process has counted counts on after its end; what it measured is forgotten.
 
 Not here: what is counted (beside the code that counts).
 """
 
+import contextlib
 import os
+import tempfile
+from collections.abc import Iterator
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from starlette.requests import Request
 from starlette.responses import Response
 
 MULTIPROCESS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+
+
+@contextlib.contextmanager
+def metrics_folder() -> Iterator[str]:
+    """A folder for the metrics of the API processes, gone at the end."""
+    with tempfile.TemporaryDirectory(prefix="broadsheet-metrics-", ignore_cleanup_errors=True) as folder:
+        yield folder
+
+
+def forget_process(folder: str, pid: int) -> None:
+    """Forget what a process that has ended measured of itself."""
+    mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]
 
 
 async def metrics(_request: Request) -> Response:

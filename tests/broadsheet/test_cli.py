@@ -5,7 +5,6 @@ import json
 import os
 import pty
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,10 +16,10 @@ import pytest
 
 from tests import commands
 from tests.api_server import ApiServer, eventually
-from tests.archive import Archive
+from tests.archive import Archive, copied
 from tests.small_index import contents, files_of, newest
 
-COMMANDS = ("index", "search", "serve", "check", "info", "sample")
+COMMANDS = ("index", "follow", "import", "search", "serve", "check", "info", "keys", "sample")
 ROWS = [
     {"id": f"a/{number}", "headline": f"Title {number}", "text": "storm", "date": "2007-04-10"} for number in range(9)
 ]
@@ -41,13 +40,15 @@ def articles(tmp_path: Path) -> Path:
 @pytest.fixture
 def copy(archive: Archive, tmp_path: Path) -> Path:
     """A copy of the archive, to be damaged."""
-    return Path(shutil.copytree(archive.root, tmp_path / "copy"))
+    return copied(archive.root, tmp_path / "copy")
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    "command", [*(name for name in COMMANDS if name != "keys"), "keys add", "keys list", "keys revoke"]
+)
 def test_every_command_has_help_with_examples(command: str) -> None:
     """`--help` says what it does, shows how, and explains every option."""
-    shown = commands.run(command, "--help")
+    shown = commands.run(*command.split(), "--help")
     assert (shown.returncode, shown.stderr) == (0, "")
     assert re.search(rf"^  (\S+=\S+ )?broadsheet {command} .*\w", shown.stdout, re.MULTILINE), "an example"
     options = re.findall(r"^  (?:-\w, )?(--[\w-]+)(.*)$", shown.stdout, re.MULTILINE)
@@ -74,6 +75,10 @@ def test_help_lists_the_commands() -> None:
         (("index", "-", "--map", "title"), r"^broadsheet: 'title' is not a mapping: write field=name"),
         (("index", "-", "--builders", "0"), r"^broadsheet: --builders: builders '0' cannot be used"),
         (("search", "--sort", "best"), r"^broadsheet: sort: 'best' is not one of relevance, newest, oldest"),
+        (("follow",), "Missing argument"),
+        (("follow", "nowhere.opml"), r"^broadsheet: .*No such file or directory: 'nowhere.opml'"),
+        (("follow", "https://a.example/", "--every", "0"), "0 is not in the range|greater than or equal to 1"),
+        (("import", "nowhere.warc"), r"^broadsheet: cannot read 'nowhere.warc': No such file or directory$"),
         (("info", "--config", "nowhere.toml"), r"^broadsheet: nowhere.toml: cannot be read as TOML"),
     ],
 )

@@ -100,7 +100,10 @@ def test_secrets_are_never_shown() -> None:
 
 def test_settings_reach_worker_processes() -> None:
     """The environment made from settings gives the same settings."""
-    changed = Settings(data="elsewhere", port=1, cache_ttl_s=0.5, redis_url="redis://x", cursor_keys="1:" + "ab" * 32)
+    keys = "1:" + "ab" * 32
+    changed = Settings(
+        data="elsewhere", port=1, cache_ttl_s=0.5, redis_url="redis://x", cursor_keys=keys, public_reads=False
+    )
     for settings in (Settings(), changed):
         assert resolve({}, environ=as_environment(settings)).settings == settings
 

@@ -1,0 +1,83 @@
+"""An API process: serves the app on sockets that it inherits, until it is told to stop.
+
+    python -m broadsheet.api_process SOCKETS READY LIFELINE
+
+SOCKETS are the numbers of the sockets, separated by commas; the others are the supervisor's. Settings come from the
+environment.
+
+Contract: it is ready when the app has started. Told to stop by SIGTERM, it accepts no more connections, answers what
+it has taken and what is asked within the farewell of each connection, and ends within `STOP_S`. A failure to start
+is status 1, and the last lines say why.
+
+Not here: farewells (`protocol.py`), who starts it and tells it to stop (`supervisor.py`), the app (`app.py`).
+"""
+
+import asyncio
+import socket
+import sys
+from collections.abc import Callable, Sequence
+
+import uvicorn
+
+from broadsheet.listening import BACKLOG
+from broadsheet.protocol import BoundedProtocol
+from broadsheet.supervised import tie_to_supervisor
+
+STOP_S = 8
+"""How long requests may take on, once it was told to stop: the supervisor kills what has not ended after 10 s."""
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, say_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._say_ready = say_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._say_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(
+            0
+        )  # connections accepted in this very moment are made in the next, and need a farewell too
+        await super().shutdown(sockets)
+
+
+def serve(factory: str, arguments: Sequence[str]) -> None:
+    """Serve an app until this process is told to stop.
+
+    Args:
+        factory: what makes the app, as `module:function`.
+        arguments: the process's own.
+    """
+    numbers, *handles = arguments
+    say_ready = tie_to_supervisor(handles)
+    config = uvicorn.Config(
+        factory,
+        factory=True,
+        loop="uvloop",
+        http=BoundedProtocol,
+        access_log=False,  # it halves throughput
+        log_level="warning",
+        server_header=False,
+        # The outer fuse: beyond it even a refusal costs too much.
+        limit_concurrency=2000,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=STOP_S,
+    )
+    try:
+        _Server(config, say_ready).run([_inherited(int(number)) for number in numbers.split(",")])
+    except SystemExit:  # uvicorn has said why; its statuses are not ours
+        sys.exit(1)
+
+
+def _inherited(number: int) -> socket.socket:
+    one = socket.socket(fileno=number)
+    one.set_inheritable(False)
+    return one
+
+
+if __name__ == "__main__":
+    serve("broadsheet.app:create_app", sys.argv[1:])

@@ -1,0 +1,79 @@
+"""The indexer's process: `python -m broadsheet.indexer_process`, with settings from the environment.
+
+Contract: it waits until nobody else indexes the archive, makes an empty log where there is none, and follows it. At
+SIGTERM it finishes its round and ends with status 0; a failure is said and ends it with status 1.
+
+Not here: what it does (`indexer/worker.py`), who starts it again (`supervisor.py`).
+"""
+
+import signal
+import sys
+import threading
+
+import structlog
+
+from broadsheet.bells import EPOCH, LOG, Bell, ring
+from broadsheet.settings import Settings, resolve
+from broadsheet.supervised import tie_to_supervisor
+from indexer.builder_processes import BuildError
+from indexer.bulk import DEFAULT_PARTITIONS
+from indexer.events import LogError
+from indexer.log import EventLog
+from indexer.projection import log_path
+from indexer.publisher import IndexerBusyError, IndexerLock, Retention
+from indexer.worker import Worker
+from partition.errors import IndexFileError
+from web.logs import configure_logs
+
+_log = structlog.get_logger()
+
+
+def follow(settings: Settings, stop: threading.Event, bell: Bell) -> None:
+    """Follow the log until `stop` is set, which must also ring `bell`.
+
+    Raises:
+        LogError, BuildError, IndexFileError, OSError
+    """
+    root = settings.root
+    while not stop.is_set():
+        try:
+            with IndexerLock(root, wait_s=1.0) as lock:
+                EventLog(log_path(root), partitions=None if log_path(root).exists() else DEFAULT_PARTITIONS).close()
+                with Worker(
+                    *(root, lock),
+                    retention=Retention(settings.retain_seconds),
+                    builders=settings.builders,
+                    memory_mb=settings.memory_mb,
+                    published=lambda: ring(root, EPOCH),
+                ) as worker:
+                    worker.run(bell.wait, stop)
+        except IndexerBusyError:
+            continue
+
+
+def main() -> int:
+    """The process; returns its exit status."""
+    say_ready = tie_to_supervisor(sys.argv[1:])
+    configure_logs()
+    settings = resolve({}).settings
+    stop = threading.Event()
+    with Bell(settings.root, LOG) as bell:
+
+        def end(_signal: int, _frame: object) -> None:
+            stop.set()
+            bell.ring()
+
+        for one in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(one, end)
+        # Searches do not wait for it: an archive that cannot be written can still be read.
+        say_ready()
+        try:
+            follow(settings, stop, bell)
+        except (LogError, BuildError, IndexFileError, OSError) as error:
+            _log.error("the indexer ends", reason=str(error))
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
