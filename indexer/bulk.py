@@ -7,30 +7,38 @@ log is not logged twice. Indexing a file twice leaves the same index.
 Not here: how files are read (`readers/`), how epochs are made (`projection.py`), progress bars (`broadsheet/`).
 """
 
+import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Literal, Protocol
 
 from indexer.article import ArticleInvalid, validate
-from indexer.builder import ProcessBuilder
-from indexer.events import Submission
+from indexer.builder_processes import ProcessBuilder
+from indexer.events import Log, LogFullError, Submission
 from indexer.fields import FieldMap, has_column_numbers
 from indexer.log import EventLog
 from indexer.projection import Projector, advance_statistics, log_path
-from indexer.publisher import IndexerLock, Retention
+from indexer.publisher import IndexerBusyError, IndexerLock, Retention
 from indexer.readers import Record, Records, open_records
 from indexer.rejects import Reject, RejectsFile
+from partition.manifest import Layout, read_manifest
 
 DEFAULT_PARTITIONS = 8
 _BATCH = 500
 """Articles logged in one transaction, at most."""
 _FIRST_ROUND = 20_000
 """Changes after which the first epoch of a run is published, at most; rounds double from there."""
+_ORPHANS_S = 1.0
+"""How long to wait for builders whose parent was killed; whoever holds the lock for longer is indexing."""
+_LOOK_S = 0.05
 _REPORT_AFTER = 100
 """Records after which it is said what was taken for what."""
+
+
+Announce = Callable[[Literal["log", "epoch"]], None]
 
 
 class Reporter(Protocol):
@@ -73,6 +81,8 @@ def index_files(
     round_articles: int,
     retention: Retention,
     reporter: Reporter,
+    max_backlog: int | None = None,
+    announce: Announce = lambda _name: None,
     stdin: BinaryIO | None = None,
 ) -> Summary:
     """Index files, folders and standard input (`-`) into the archive at `root`.
@@ -87,74 +97,142 @@ def index_files(
         round_articles: changes after which an epoch is published on the way.
         retention: how long older epochs stay.
         reporter: told how it goes.
+        max_backlog: how many changes may wait to be indexed before reading waits too.
+        announce: called with `log` when something was logged, `epoch` when an epoch was published.
         stdin: what `-` reads.
 
     Raises:
         InputError: a path does not exist; nothing was changed.
-        LogError, IndexerBusyError, BuildError: the archive cannot be written.
+        LogError, BuildError: the archive cannot be written.
     """
     started_s = time.monotonic()
     records = open_records(paths, header=not has_column_numbers(mapping or {}), stdin=stdin)
     root.mkdir(parents=True, exist_ok=True)
-    with IndexerLock(root) as lock:
-        made = log_path(root).exists()
-        count = partitions if partitions or made else DEFAULT_PARTITIONS
-        with (
-            EventLog(log_path(root), partitions=count) as log,
-            RejectsFile(root / "rejects.jsonl") as rejects,
-            ProcessBuilder(builders, lock.handle) as builder,
-        ):
-            projector = Projector(root, log, builder, retention=retention, memory_mb=memory_mb)
-            intake = _Intake(records, FieldMap(mapping), log, rejects, reporter)
+    made = log_path(root).exists()
+    count = partitions if partitions or made else DEFAULT_PARTITIONS
+    with (
+        EventLog(log_path(root), partitions=count) as log,
+        RejectsFile(root / "rejects.jsonl") as rejects,
+    ):
+        intake = _Intake(records, FieldMap(mapping), rejects, reporter)
+        run = _Run(root, builders, memory_mb, retention, reporter, announce)
+        try:
+            with IndexerLock(root, wait_s=_ORPHANS_S) as lock:
+                run.alone(intake, round_articles, log, lock)
+        except IndexerBusyError:
+            reporter.note("another process is indexing into this folder, and indexes what is read here too")
+            with EventLog(log_path(root), max_backlog=max_backlog) as bounded:
+                run.beside(intake, round_articles, bounded)
+        return Summary(
+            lines=records.lines,
+            accepted=intake.accepted,
+            rejected=intake.rejected,
+            changed=intake.changed,
+            articles=log.live_articles(),
+            epoch=Layout(root).newest_epoch(),
+            seconds=time.monotonic() - started_s,
+        )
 
-            def project(through: int) -> None:
-                with EventLog(log_path(root)) as own:  # a connection belongs to its thread
-                    behind = Projector(root, own, builder, retention=retention, memory_mb=memory_mb)
-                    _project(own, behind, through, reporter)
 
-            # While a round is built, the next one is read.
-            with ThreadPoolExecutor(1) as background:
-                try:
-                    projecting: Future[None] | None = None
-                    for _round in intake.rounds(round_articles):
-                        if projecting:
-                            projecting.result()
-                        advance_statistics(log)
-                        projecting = background.submit(project, log.last_seq())
+class _Run:
+    """Brings the index up to what is read, by itself or with the help of whoever holds the lock."""
+
+    def __init__(
+        self,
+        root: Path,
+        builders: int,
+        memory_mb: int,
+        retention: Retention,
+        reporter: Reporter,
+        announce: Announce,
+    ) -> None:
+        self._root = root
+        self._builders = builders
+        self._memory_mb = memory_mb
+        self._retention = retention
+        self._reporter = reporter
+        self._announce = announce
+
+    def alone(self, intake: "_Intake", round_articles: int, log: EventLog, lock: IndexerLock) -> None:
+        """Index everything; while a round is built, the next one is read."""
+        with ProcessBuilder(self._builders, lock.handle) as builder, ThreadPoolExecutor(1) as background:
+            try:
+                projecting: Future[None] | None = None
+                for _round in intake.rounds(log, round_articles):
                     if projecting:
                         projecting.result()
-                except BaseException:
-                    builder.stop()
-                    raise
-            manifest = projector.current()
-            return Summary(
-                lines=records.lines,
-                accepted=intake.accepted,
-                rejected=intake.rejected,
-                changed=intake.changed,
-                articles=log.live_articles(),
-                epoch=manifest.epoch if manifest else 0,
-                seconds=time.monotonic() - started_s,
-            )
+                    advance_statistics(log)
+                    projecting = background.submit(self._project, log.last_seq(), builder)
+                if projecting:
+                    projecting.result()
+            except BaseException:
+                builder.stop()
+                raise
+
+    def beside(self, intake: "_Intake", round_articles: int, log: EventLog) -> None:
+        """Log everything, and wait until it is in the index; where nobody indexes any more, do it."""
+        for _round in intake.rounds(log, round_articles):
+            self._announce("log")
+            self._by_whoever(0)
+        through = log.last_seq()
+        before = self._applied()
+        while (applied := self._by_whoever(through)) < through:
+            self._reporter.indexing(applied - before, through - before)
+
+    def _by_whoever(self, through: int) -> int:
+        """Give others a moment to index up to `through`, or do it; returns how far the index is."""
+        applied = self._applied()
+        if applied < through:
+            time.sleep(_LOOK_S)
+        with (
+            contextlib.suppress(IndexerBusyError),
+            IndexerLock(self._root, wait_s=0) as lock,
+            ProcessBuilder(self._builders, lock.handle) as builder,
+            EventLog(log_path(self._root)) as log,
+        ):
+            advance_statistics(log)
+            self._project(log.last_seq(), builder)
+        return self._applied()
+
+    def _applied(self) -> int:
+        layout = Layout(self._root)
+        newest = layout.newest_epoch()
+        return read_manifest(layout, newest).applied_seq if newest else 0
+
+    def _project(self, through: int, builder: ProcessBuilder) -> None:
+        with EventLog(log_path(self._root)) as log:  # a connection belongs to its thread
+            projector = Projector(self._root, log, builder, retention=self._retention, memory_mb=self._memory_mb)
+            current = projector.current()
+            total = sum(log.pending(current.applied_seq if current else 0, through).values())
+            done = 0
+
+            def progress(articles: int) -> None:
+                nonlocal done
+                done += articles
+                if done < total:  # the end is told once, below
+                    self._reporter.indexing(done, total)
+
+            manifest = projector.project(through, progress=progress)
+            log.applied(manifest.applied_seq, 0)
+            self._announce("epoch")
+            if total:
+                self._reporter.indexing(total, total)
 
 
 class _Intake:
     """Reads, validates and logs, counting what becomes of each line."""
 
-    def __init__(
-        self, records: Records, fields: FieldMap, log: EventLog, rejects: RejectsFile, reporter: Reporter
-    ) -> None:
+    def __init__(self, records: Records, fields: FieldMap, rejects: RejectsFile, reporter: Reporter) -> None:
         self._records = records
         self._fields = fields
-        self._log = log
         self._rejects = rejects
         self._reporter = reporter
         self.accepted = 0
         self.rejected = 0
         self.changed = 0
 
-    def rounds(self, round_articles: int) -> Iterator[None]:
-        """Log the input; yields whenever `round_articles` changes are in the log, and at the end.
+    def rounds(self, log: Log, round_articles: int) -> Iterator[None]:
+        """Log the input; yields whenever `round_articles` changes are in the log, or it is full, and at the end.
 
         The first rounds are shorter, so that there is something to build, and to search, soon.
         """
@@ -167,14 +245,14 @@ class _Intake:
             if submission:
                 batch.append(submission)
             if len(batch) == size:
-                self._append(batch)
+                yield from self._append(log, batch)
                 batch = []
                 if self.changed - last_round >= round_articles:
                     last_round, round_articles = self.changed, min(most, 2 * round_articles)
                     yield
         if self._records.records < _REPORT_AFTER:
             self._report_fields()
-        self._append(batch)
+        yield from self._append(log, batch)
         yield
 
     def _submission(self, item: Record | Reject) -> Submission | None:
@@ -196,28 +274,20 @@ class _Intake:
         self.rejected += 1
         self._rejects.write(reject)
 
-    def _append(self, batch: list[Submission]) -> None:
-        if batch:
-            self.changed += sum(outcome.seq is not None for outcome in self._log.append(batch))
+    def _append(self, log: Log, batch: list[Submission]) -> Iterator[None]:
+        """Log a batch; yields while the log is full."""
+        while batch:
+            try:
+                outcomes = log.append(batch)
+            except LogFullError:
+                time.sleep(_LOOK_S)
+                yield
+            else:
+                self.changed += sum(outcome.seq is not None for outcome in outcomes)
+                break
         meter = self._records.meter
         self._reporter.reading(self._records.lines, meter.read_bytes, self._records.total_bytes)
 
     def _report_fields(self) -> None:
         for line in self._fields.report():
             self._reporter.note(line)
-
-
-def _project(log: EventLog, projector: Projector, through: int, reporter: Reporter) -> None:
-    current = projector.current()
-    total = sum(log.pending(current.applied_seq if current else 0, through).values())
-    done = 0
-
-    def progress(articles: int) -> None:
-        nonlocal done
-        done += articles
-        if done < total:  # the end is told once, below
-            reporter.indexing(done, total)
-
-    projector.project(through, progress=progress)
-    if total:
-        reporter.indexing(total, total)

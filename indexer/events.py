@@ -1,10 +1,12 @@
 """The events of an archive: what may be submitted, what it does to an article, and what a log of them promises.
 
-    submitted   put, withdraw, restore, takedown
-    logged      put, correct, hold, lift, withdraw, restore, takedown; statistics, which is of no article
+    submitted   put, withdraw, restore, takedown, retry
+    logged      put, correct, hold, lift, withdraw, restore, takedown, retry; statistics, which is of no article
 
 A version under embargo is a `hold`: it waits in the log and concerns no partition, until a `lift` brings it. A
-takedown is for good: nothing under its id is taken any more.
+takedown is for good: nothing under its id is taken any more. An event says all that is to be seen of its article from
+there on: so one that cannot be applied (it is *parked*) holds up nothing, and a later one of its article, or a
+`retry`, takes its place.
 
 Contract: `decide` is a pure function, so that any log gives the same outcomes for the same submissions. `Log` is what
 every log must do; `tests/indexer/log_contract.py` holds an adapter to it.
@@ -18,16 +20,17 @@ from typing import Literal, NamedTuple, Protocol
 
 from partition.types import Article
 
-Action = Literal["put", "withdraw", "restore", "takedown"]
-Kind = Literal["put", "correct", "hold", "lift", "withdraw", "restore", "takedown", "statistics"]
-Changed = Literal["created", "corrected", "held", "withdrawn", "restored", "taken down"]
+Action = Literal["put", "withdraw", "restore", "takedown", "retry"]
+Kind = Literal["put", "correct", "hold", "lift", "withdraw", "restore", "takedown", "retry", "statistics"]
+Changed = Literal["created", "corrected", "held", "withdrawn", "restored", "taken down", "retried"]
 Unchanged = Literal["unchanged", "absent", "conflict", "blocked"]
 Status = Changed | Unchanged
-"""What became of a submission. `unchanged`: the same again; `absent`: there is nothing to withdraw or restore;
+"""What became of a submission. `unchanged`: the same again; `absent`: there is nothing to withdraw, restore or retry;
 `conflict`: another version is there than was expected; `blocked`: the article was taken down."""
 State = Literal["absent", "live", "withdrawn", "down"]
 
 MAX_REASON_CHARS = 1000
+MAX_RETRY_AFTER_S = 300
 
 
 class LogError(Exception):
@@ -36,6 +39,24 @@ class LogError(Exception):
 
 class LogFullError(LogError):
     """So much waits to be indexed that no more is taken; nothing of the submissions was logged."""
+
+    def __init__(self, drain: "Drain", bound: int) -> None:
+        super().__init__(f"{drain.waiting:,} changes wait to be indexed; submit again when there are fewer")
+        self.retry_after_s = drain.seconds_until_room(bound)
+
+
+class Drain(NamedTuple):
+    """How the index follows the log."""
+
+    waiting: int
+    """Events that are not applied yet."""
+    per_s: int
+    """Events that were applied in a second, when they last had to be; 0 where that is not known."""
+
+    def seconds_until_room(self, bound: int) -> int:
+        """In how many seconds, at this rate, a tenth of `bound` will be free; from 1 to `MAX_RETRY_AFTER_S`."""
+        excess = self.waiting - bound * 9 // 10
+        return max(1, min(MAX_RETRY_AFTER_S, -(-excess // max(1, self.per_s))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +106,8 @@ class Event:
     article: Article | None
     """What is shown from here on, or waits; `None` for withdrawals and takedowns."""
     reason: str = ""
+    fault: str = ""
+    """Why the article cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +169,9 @@ def decide(now: Standing, submission: Submission, *, seq: int, now_ms: int) -> D
             if now.state != "withdrawn":
                 return Decision("absent", None, now)
             return Decision("restored", "restore", replace(following, state="live", shown=version))
+        case "retry":
+            retried = Decision("retried", "retry", replace(now, seq=seq))
+            return Decision("absent", None, now) if now.state == "absent" else retried
         case "takedown":
             return Decision("taken down", "takedown", Standing("down", version, seq=seq))
 
@@ -201,11 +227,11 @@ class Log(Protocol):
     def next_lift_ms(self) -> int | None:
         """When the next version's time comes."""
 
-    def applied(self, through: int) -> None:
-        """Note that the index has applied everything up to this sequence; need not be durable."""
+    def applied(self, through: int, per_s: int) -> None:
+        """Note that the index has applied everything up to this sequence, and how fast; need not be durable."""
 
-    def backlog(self) -> int:
-        """How many events wait to be applied."""
+    def drain(self) -> Drain:
+        """What was noted last."""
 
     def last_seq(self) -> int:
         """The sequence of the newest event, 0 before the first."""

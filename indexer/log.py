@@ -4,7 +4,7 @@
     article  article_id -> how it stands after its last event (`events.Standing`)
     message  message_id -> the outcome of a submission that had one
 
-`previous` is the article's event before; `source` is the event whose body a `lift` or a `restore` shows again; `body`
+`previous` is the article's event before; `source` is the event whose body this one shows again; `body`
 is zstd of JSON; `live` is how many articles were to be seen then.
 
 Contract: `events.Log`, on SQLite (WAL, `synchronous=FULL`). Any number of processes append, one after the other; any
@@ -15,6 +15,7 @@ Not here: validation (`article.py`), what a submission comes to (`events.py`).
 """
 
 import contextlib
+import os
 import secrets
 import sqlite3
 import time
@@ -24,6 +25,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from indexer.events import (
+    Drain,
     Event,
     LogError,
     LogFullError,
@@ -161,7 +163,6 @@ class EventLog:
         submitted = list(submissions)
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            self._refuse_when_full(len(submitted))
             outcomes = self._append(submitted)
             self._db.execute("COMMIT")
             self._name()
@@ -172,8 +173,10 @@ class EventLog:
         return outcomes
 
     def _refuse_when_full(self, more: int) -> None:
-        if self._max_backlog is not None and self.backlog() + more > self._max_backlog:
-            raise LogFullError(f"{self._max_backlog:,} changes wait to be indexed; submit again when there are fewer")
+        if self._max_backlog is not None and more:
+            drain = self.drain()
+            if drain.waiting + more > self._max_backlog:
+                raise LogFullError(drain, self._max_backlog)
 
     def _append(self, submitted: list[Submission]) -> list[Outcome]:
         known = self._messages([one.message_id for one in submitted if one.message_id])
@@ -187,7 +190,8 @@ class EventLog:
                 status, kind, following = decide(now, one, seq=writing.seq + 1, now_ms=writing.created_ms)
                 if kind:
                     body = None if one.article is None else self._bodies.encode(one.article)
-                    source = now.body_seq if kind == "restore" else None
+                    shown_again = kind == "restore" or (kind == "retry" and now.state == "live")
+                    source = now.body_seq if shown_again else None
                     writing.event(kind, one.article_id, now, following, source=source, body=body, submission=one)
                     standings[one.article_id] = following
                 outcome = Outcome(status, writing.seq if kind else None, following.version)
@@ -195,6 +199,7 @@ class EventLog:
                     known[one.message_id] = outcome
                     writing.messages.append((one.message_id, one.article_id, *outcome))
             outcomes.append(outcome)
+        self._refuse_when_full(len(writing.events))
         self._write(writing, standings)
         return outcomes
 
@@ -260,15 +265,16 @@ class EventLog:
         return None if row[0] is None else int(row[0])
 
     @_explained()
-    def applied(self, through: int) -> None:
+    def applied(self, through: int, per_s: int) -> None:
         """As `events.Log` says."""
-        self._db.execute("INSERT OR REPLACE INTO setting VALUES ('applied', ?)", (through,))
+        rows = (("applied", through), ("drained_per_s", per_s))
+        self._db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?), (?, ?)", (*rows[0], *rows[1]))
 
     @_explained()
-    def backlog(self) -> int:
+    def drain(self) -> Drain:
         """As `events.Log` says."""
-        row = self._db.execute("SELECT value FROM setting WHERE name = 'applied'").fetchone()
-        return self.last_seq() - (row[0] if row else 0)
+        noted = dict(self._db.execute("SELECT name, value FROM setting WHERE name IN ('applied', 'drained_per_s')"))
+        return Drain(self.last_seq() - noted.get("applied", 0), noted.get("drained_per_s", 0))
 
     @_explained()
     def standing(self, article_id: str) -> Standing:
@@ -288,8 +294,9 @@ class EventLog:
             ).fetchone()
             if source:
                 (body,) = self._db.execute("SELECT body FROM event WHERE seq = ?", (source,)).fetchone()
-            article = self._bodies.decode(body)
-            events.append(Event(seq, kind, partition, article_id, version, created_ms, article, reason or ""))
+            article, fault = self._bodies.decode(body)
+            about = (seq, kind, partition, article_id, version, created_ms)
+            events.append(Event(*about, article, reason or "", fault))
             seq = previous
         return events
 
@@ -341,18 +348,23 @@ class EventLog:
                     continue
                 if source:
                     (body,) = self._db.execute("SELECT body FROM event WHERE seq = ?", (source,)).fetchone()  # noqa: PLW2901 - it is shown again
-                yield Event(seq, kind, partition, article_id, version, created_ms, bodies.decode(body), reason or "")
+                article, fault = bodies.decode(body)
+                yield Event(seq, kind, partition, article_id, version, created_ms, article, reason or "", fault)
 
 
 def _make(path: Path, partitions: int) -> None:
-    """Make an empty log that is complete when it gets its name: nobody ever sees half of one."""
-    aside = path.with_name(path.name + ".tmp")
-    aside.unlink(missing_ok=True)  # of a process that died here
+    """Make an empty log that is complete when it gets its name: nobody ever sees half of one, or two."""
+    aside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
     with contextlib.closing(sqlite3.connect(aside)) as db:
         db.executescript("PRAGMA journal_mode = OFF;" + _SCHEMA)
         archive = secrets.randbits(63)
         db.executemany("INSERT INTO setting VALUES (?, ?)", (("partitions", partitions), ("archive", archive)))
         db.commit()
     fsync_file(aside)
-    aside.rename(path)
+    # Unlike a rename, a link refuses an existing name: whoever comes second takes the log of the first, who removes
+    # what others were making, and what processes that died here have left.
+    with contextlib.suppress(FileExistsError, FileNotFoundError):
+        os.link(aside, path)
+    for left in path.parent.glob(f"{path.name}.*.tmp"):
+        left.unlink(missing_ok=True)
     fsync_folder(path.parent)

@@ -1,6 +1,7 @@
 """What stands in the tables of the log, and the rows of one transaction.
 
-Contract: what is written of a `Standing`, an event or an article is read back as it was.
+Contract: what is written of a `Standing`, an event or an article is read back as it was; of a body that is damaged it
+is said so.
 
 Not here: the tables and their transactions (`log.py`).
 """
@@ -46,7 +47,7 @@ class Writing:
         self.seq += 1
         self._live += (following.state == "live") - (now.state == "live")
         partition = None if kind == "hold" else partition_of(article_id, self._partitions)
-        version = following.shown if kind == "lift" else following.version
+        version = following.shown if kind in {"lift", "retry"} else following.version
         client, reason = (submission.client, submission.reason) if submission else ("", "")
         self.events.append(
             (
@@ -82,9 +83,13 @@ class Bodies:
         """The body of an event."""
         return self._compressor.compress(orjson.dumps(article))
 
-    def decode(self, body: bytes | None) -> Article | None:
-        """The article in a body."""
+    def decode(self, body: bytes | None) -> tuple[Article | None, str]:
+        """The article in a body, and why it cannot be read, if that is so."""
         if body is None:
-            return None
-        fields = orjson.loads(self._decompressor.decompress(body))
-        return Article(**{**fields, "authors": tuple(fields["authors"]), "tags": tuple(fields["tags"])})
+            return None, ""
+        try:
+            fields = orjson.loads(self._decompressor.decompress(body))
+            article = Article(**{**fields, "authors": tuple(fields["authors"]), "tags": tuple(fields["tags"])})
+        except (zstandard.ZstdError, ValueError, TypeError, KeyError) as error:
+            return None, f"its text in the log is damaged ({error})"
+        return article, ""

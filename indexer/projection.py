@@ -8,17 +8,18 @@ Not here: reading input (`bulk.py`), how one partition is built (`builder.py`).
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from indexer.builder import Builder, BuildJob, Progress
-from indexer.events import LogError
-from indexer.log import EventLog
+from indexer.events import Log, LogError
+from indexer.merging import MERGE_AT_MOST, BackgroundMerger
 from indexer.publisher import Retention, prune, publish
-from indexer.routing import ROUTING_VERSION
+from indexer.routing import ROUTING_VERSION, partition_of
 from partition.counting import merge_counts
 from partition.envelope import make_folder
+from partition.format import MAX_ARTICLES
 from partition.manifest import (
     EMPTY_GENERATION,
     FileRecord,
@@ -28,23 +29,31 @@ from partition.manifest import (
     StatisticsRecord,
     read_manifest,
 )
+from partition.merge_aside import MergedSegments
 from partition.schema import SCHEMA_VERSION, TEXT_FIELDS
 from partition.statistics import write_statistics
 from partition.writer import DEFAULT_MEMORY_MB
 
+PRUNE_EVERY_S = 5
+"""While articles arrive one by one."""
+MERGE_EVERY = 4
+"""Generations of a partition of which one merges small segments, while articles arrive one by one."""
 STATISTICS_GROWTH = 0.1
 """Statistics advance when the number of live articles has changed by this share since they were frozen."""
 
 
-def statistics_due(live: int, frozen: int) -> bool:
-    """Whether `live` articles have outgrown statistics frozen at `frozen` articles."""
-    return abs(live - frozen) >= max(1, STATISTICS_GROWTH * frozen)
+def statistics_due(live: int, frozen: int, *, early: bool = False) -> bool:
+    """Whether `live` articles have outgrown statistics frozen at `frozen` articles; `early` takes more than that."""
+    growth = abs(live - frozen)
+    return growth >= max(1, (1 if early else STATISTICS_GROWTH) * frozen)
 
 
-def advance_statistics(log: EventLog) -> None:
-    """Log a statistics event if one is due."""
-    frozen = log.statistics_events(0, log.last_seq())
-    if statistics_due(log.live_articles(), frozen[-1][1] if frozen else 0):
+def advance_statistics(log: Log, *, now_ms: int = 0, every_s: int = 0) -> None:
+    """Log a statistics event if one is due: not within `every_s` of the last, unless articles have doubled since."""
+    events = log.statistics_events(0, log.last_seq())
+    seq, frozen = events[-1] if events else (0, 0)
+    early = every_s > 0 and now_ms - log.created_ms(seq) < every_s * 1000
+    if statistics_due(log.live_articles(), frozen, early=early):
         log.append_statistics()
 
 
@@ -58,11 +67,12 @@ class Projector:
     def __init__(
         self,
         root: Path,
-        log: EventLog,
+        log: Log,
         builder: Builder,
         *,
         retention: Retention,
         memory_mb: int = DEFAULT_MEMORY_MB,
+        merger: BackgroundMerger | None = None,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._layout = Layout(root)
@@ -70,11 +80,13 @@ class Projector:
         self._builder = builder
         self._retention = retention
         self._memory_mb = memory_mb
+        self._merger = merger
         self._now_ms = now_ms
         for folder in (self._layout.epochs, self._layout.statistics):
             make_folder(folder)
         self._known: dict[int, RootManifest] = {}
-        prune(self._layout, self._known, now_ms=now_ms())
+        self._pruned_ms = 0
+        self._prune()
         current = self.current()
         if current and current.applied_seq > log.last_seq():
             raise LogError(
@@ -110,7 +122,7 @@ class Projector:
         manifest = self.current() or self._genesis()
         for seq, _live in self._log.statistics_events(manifest.applied_seq, through):
             manifest = self._advance(manifest, seq, count=True, merge=False, progress=progress)
-        if through > manifest.applied_seq or merge:
+        if through > manifest.applied_seq or merge or (self._merger and self._merger.ready()):
             manifest = self._advance(manifest, through, count=False, merge=merge, progress=progress)
         return manifest
 
@@ -143,15 +155,19 @@ class Projector:
         # The state before the first event is nobody's.
         history = self._retention.history(manifest, now_ms) if manifest.epoch else ()
         since_seq = history[0].applied_seq if history else through
+        ready = self._merger.ready() if self._merger else None
+        merged = {ready[0]: ready[1]} if ready else {}
         jobs = [
-            self._job(manifest, partition, base, through, since_seq, count=count, merge=merge)
+            self._job(manifest, partition, base, through, since_seq, merged, count=count, merge=merge)
             for partition, base in enumerate(manifest.partitions)
-            if partition in pending or (base.generation and (count or merge))
+            if partition in pending or partition in merged or (base.generation and (count or merge))
         ]
         built = self._builder(jobs, progress)
         partitions = list(manifest.partitions)
-        for job, record in zip(jobs, built, strict=True):
-            partitions[job.partition] = record
+        parked = set(manifest.parked)
+        for job, one in zip(jobs, built, strict=True):
+            partitions[job.partition] = one.record
+            parked = (parked - set(job.parked)) | set(one.parked)
         advanced = replace(
             manifest,
             epoch=manifest.epoch + 1,
@@ -160,6 +176,7 @@ class Projector:
             indexed_through_ms=self._log.created_ms(through),
             since_seq=since_seq,
             history=history,
+            parked=tuple(sorted(parked, key=lambda one: one.seq)),
             partitions=tuple(partitions),
         )
         if count:
@@ -169,14 +186,27 @@ class Projector:
         advanced = replace(advanced, statistics=needed)
         publish(self._layout, advanced)
         self._known[advanced.epoch] = advanced
-        prune(self._layout, self._known, now_ms=self._now_ms())
+        if self._merger:
+            if merged:
+                self._merger.taken()
+            self._merger.start(advanced)
+        self._prune()
         return advanced
+
+    def _prune(self) -> None:
+        now_ms = self._now_ms()
+        if self._merger is None or now_ms - self._pruned_ms >= PRUNE_EVERY_S * 1000:
+            self._pruned_ms = now_ms
+            writing = self._merger.writing if self._merger else None
+            prune(self._layout, self._known, now_ms=now_ms, keep=writing)
 
     def _freeze(self, manifest: RootManifest, jobs: list[BuildJob]) -> RootManifest:
         number = manifest.statistics_epoch + 1
         path = self._statistics_path(number)
         counts = [job.counts_path for job in jobs if job.counts_path.exists()]
         seal = merge_counts(path, shares=counts, through_seq=manifest.applied_seq)
+        for share in counts:
+            share.unlink()
         frozen = StatisticsRecord(number, manifest.applied_seq, FileRecord(path.name, path.stat().st_size, seal))
         return replace(manifest, statistics=(*manifest.statistics, frozen))
 
@@ -187,6 +217,7 @@ class Projector:
         base: GenerationRecord,
         through: int,
         since_seq: int,
+        merged: Mapping[int, MergedSegments],
         *,
         count: bool,
         merge: bool,
@@ -202,8 +233,20 @@ class Projector:
             since_seq=since_seq,
             count=count,
             merge=merge,
+            merge_at_most=self._merge_at_most(partition, base.generation + 1),
+            merged=(merged[partition],) if partition in merged else (),
+            parked=tuple(
+                one for one in manifest.parked if partition_of(one.article_id, self._log.partitions) == partition
+            ),
             memory_mb=self._memory_mb,
         )
+
+    def _merge_at_most(self, partition: int, generation: int) -> int:
+        if self._merger is None:
+            return MAX_ARTICLES
+        # Partitions that take in the same number of articles have something to merge at the same time: one after the
+        # other, they hold up no epoch for long.
+        return MERGE_AT_MOST if (generation + partition) % MERGE_EVERY == 0 else 0
 
     def _statistics_path(self, number: int) -> Path:
         return self._layout.statistics / f"{number:012d}.stat"

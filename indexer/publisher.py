@@ -66,15 +66,17 @@ class Retention:
 class IndexerLock:
     """The right to write an archive: an advisory lock (flock) on `DATA/lock`."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, wait_s: float = LOCK_WAIT_S) -> None:
+        """Args: the data folder, and how long to wait for whoever holds it."""
         self._path = root / "lock"
+        self._wait_s = wait_s
         self.handle = -1
         """The open file that carries the lock; a child process that inherits it holds the lock too."""
 
     def __enter__(self) -> Self:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self.handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
-        give_up = time.monotonic() + LOCK_WAIT_S
+        give_up = time.monotonic() + self._wait_s
         while True:
             try:
                 fcntl.flock(self.handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -104,13 +106,14 @@ def publish(layout: Layout, manifest: RootManifest) -> None:
     write_durably(layout.manifest(manifest.epoch), encode_manifest(manifest))
 
 
-def prune(layout: Layout, known: dict[int, RootManifest], *, now_ms: int) -> None:
+def prune(layout: Layout, known: dict[int, RootManifest], *, now_ms: int, keep: Path | None = None) -> None:
     """Remove manifests that were replaced `OPENING_S` ago, and every file that is named no more.
 
     Args:
         layout: where the archive lies.
         known: manifests that were read already, by epoch; kept up to date.
         now_ms: the time.
+        keep: a file that will be named.
     """
     epochs = layout.published_epochs()
     for epoch in epochs:
@@ -121,11 +124,11 @@ def prune(layout: Layout, known: dict[int, RootManifest], *, now_ms: int) -> Non
             layout.manifest(epoch).unlink()
     for epoch in known.keys() - set(layout.published_epochs()):
         del known[epoch]
-    _remove_unnamed(layout, list(known.values()))
+    _remove_unnamed(layout, list(known.values()), keep)
 
 
-def _remove_unnamed(layout: Layout, manifests: list[RootManifest]) -> None:
-    named = {layout.statistics / one.file.name for manifest in manifests for one in manifest.statistics}
+def _remove_unnamed(layout: Layout, manifests: list[RootManifest], keep: Path | None) -> None:
+    named = {keep} | {layout.statistics / one.file.name for manifest in manifests for one in manifest.statistics}
     for manifest in manifests:
         for partition, record in enumerate(manifest.partitions):
             folder = layout.partition(partition)

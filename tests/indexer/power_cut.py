@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
-from indexer.builder import build_inline
+from indexer.builder import InlineBuilder
 from indexer.events import Submission
 from indexer.log import EventLog
 from indexer.projection import Projector, advance_statistics, log_path
@@ -108,7 +108,7 @@ def work(root: Path) -> None:
     """Log and publish until killed, and say what is acknowledged."""
     number = 0
     with IndexerLock(root), EventLog(log_path(root), partitions=2) as log:
-        projector = Projector(root, log, build_inline, retention=Retention(seconds=0))
+        projector = Projector(root, log, InlineBuilder(), retention=Retention(seconds=0))
         while True:
             articles = [_article(number + nth) for nth in range(_BATCH)]
             log.append([Submission(article.id, article, article.title.encode()) for article in articles])
@@ -156,7 +156,7 @@ def _verify(root: Path, logged: int, epoch: int) -> None:
         check_epoch(layout, read_manifest(layout, newest), partition_of, lambda _partition, _record: None)
     with IndexerLock(root), EventLog(log_path(root), partitions=2) as log:
         assert log.live_articles() >= logged, f"{logged} articles were acknowledged; {log.live_articles()} are there"
-        Projector(root, log, build_inline, retention=Retention(seconds=0)).project()
+        Projector(root, log, InlineBuilder(), retention=Retention(seconds=0)).project()
         assert sorted(contents(root)) == sorted(f"a/{number}" for number in range(log.live_articles()))
 
 

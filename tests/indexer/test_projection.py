@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.builder import BuildJob, ProcessBuilder, Progress, build_inline
+from indexer.builder import BuildJob, Built, InlineBuilder, Progress
+from indexer.builder_processes import ProcessBuilder
 from indexer.events import LogError
 from indexer.projection import advance_statistics, log_path, statistics_due
 from indexer.publisher import IndexerLock, Retention
 from partition.manifest import (
     EMPTY_GENERATION,
-    GenerationRecord,
     Layout,
     RootManifest,
     encode_manifest,
@@ -205,8 +205,8 @@ def test_a_failed_build_publishes_nothing(tmp_path: Path) -> None:
         index.put(*FIRST)
         index.publish()
 
-    def failing(jobs: Sequence[BuildJob], progress: Progress) -> list[GenerationRecord]:
-        build_inline(jobs[:-1], progress)
+    def failing(jobs: Sequence[BuildJob], progress: Progress) -> list[Built]:
+        InlineBuilder()(jobs[:-1], progress)
         raise OSError("no space left")
 
     with SmallIndex(tmp_path, builder=failing) as index:

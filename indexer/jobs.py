@@ -1,0 +1,154 @@
+"""Jobs: what is remembered of write requests, so that each can be asked about, and sent again.
+
+    job     id -> kind, client, created_ms, key, digest, state, lines, rejected, last_seq, reason
+    reject  (job, line) -> what was wrong with a line
+
+A job's id is 16 bytes: the milliseconds at which it began, and ten bytes of chance. What became of each line stands
+in the log, as the outcome of a message whose id is the job's id and the line's number; so a job that is sent again,
+with the same key, repeats nothing. A single write without a key is in the log only.
+
+Contract: `begin` is durable before it returns; a key belongs to its client. Several processes use the file at a time.
+
+Not here: what a job does (`writing.py`).
+"""
+
+import secrets
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+JobState = Literal["receiving", "received", "failed"]
+ID_BYTES = 16
+KEPT_MS = 7 * 24 * 3600 * 1000
+"""How long a job can be asked about after it began."""
+_TIME_BYTES = 6
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS job (
+    id BLOB PRIMARY KEY, kind TEXT NOT NULL, client TEXT NOT NULL, key BLOB UNIQUE, digest BLOB, state TEXT NOT NULL,
+    lines INTEGER NOT NULL, rejected INTEGER NOT NULL, last_seq INTEGER NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS reject (
+    job BLOB NOT NULL, line INTEGER NOT NULL, article_id TEXT, reason TEXT NOT NULL, PRIMARY KEY (job, line)
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One write request."""
+
+    id: bytes
+    kind: str
+    client: str
+    digest: bytes | None
+    """Of what was sent; `None` until all of it was."""
+    state: JobState
+    lines: int
+    rejected: int
+    last_seq: int
+    """The highest sequence of its events; 0 without any."""
+    reason: str
+    """Why it failed."""
+
+    @property
+    def created_ms(self) -> int:
+        """When it began."""
+        return created_ms_of(self.id)
+
+
+class LineReject(NamedTuple):
+    """A line that is no article."""
+
+    line: int
+    article_id: str | None
+    reason: str
+
+
+class JobStore:
+    """The file of jobs; any thread may use it."""
+
+    def __init__(self, path: Path, now_ms: Callable[[], int]) -> None:
+        self._now_ms = now_ms
+        self._lock = threading.Lock()
+        self._db = sqlite3.connect(path, isolation_level=None, timeout=10.0, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")
+        self._db.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        """Release the file."""
+        self._db.close()
+
+    def new_id(self) -> bytes:
+        """An id that no job has."""
+        return self._now_ms().to_bytes(_TIME_BYTES, "big") + secrets.token_bytes(ID_BYTES - _TIME_BYTES)
+
+    def begin(self, kind: str, client: str, key: str | None, digest: bytes | None = None) -> tuple[Job, bool]:
+        """A new job, or the one that this client began with this key; and whether it is new."""
+        hashed = None
+        if key is not None:
+            hashed = blake2b(f"{client}\0{key}".encode(), digest_size=16).digest()
+        job = Job(self.new_id(), kind, client, digest, "receiving", 0, 0, 0, "")
+        with self._lock:
+            made = self._db.execute(
+                "INSERT INTO job VALUES (?, ?, ?, ?, ?, 'receiving', 0, 0, 0, '') ON CONFLICT (key) DO NOTHING",
+                (job.id, kind, client, hashed, digest),
+            )
+            if made.rowcount:
+                return job, True
+            (job_id,) = self._db.execute("SELECT id FROM job WHERE key = ?", (hashed,)).fetchone()
+        found = self.find(job_id)
+        assert found
+        return found, False
+
+    def finish(self, job: Job) -> None:
+        """Remember how it ended."""
+        with self._lock:
+            self._db.execute(
+                "UPDATE job SET digest = ?, state = ?, lines = ?, rejected = ?, last_seq = ?, reason = ?"
+                " WHERE id = ?",
+                (job.digest, job.state, job.lines, job.rejected, job.last_seq, job.reason, job.id),
+            )
+
+    def find(self, job_id: bytes) -> Job | None:
+        """A job that was begun here."""
+        query = "SELECT id, kind, client, digest, state, lines, rejected, last_seq, reason FROM job WHERE id = ?"
+        with self._lock:
+            row = self._db.execute(query, (job_id,)).fetchone()
+        return Job(*row) if row else None
+
+    def reject(self, job_id: bytes, rejects: Iterable[LineReject]) -> None:
+        """Remember lines that are no articles."""
+        with self._lock:
+            self._db.execute("BEGIN")
+            self._db.executemany(
+                "INSERT OR REPLACE INTO reject VALUES (?, ?, ?, ?)", ((job_id, *one) for one in rejects)
+            )
+            self._db.execute("COMMIT")
+
+    def rejects(self, job_id: bytes, after: int, limit: int) -> list[LineReject]:
+        """Lines that are no articles, in order, after a line."""
+        query = "SELECT line, article_id, reason FROM reject WHERE job = ? AND line > ? ORDER BY line LIMIT ?"
+        with self._lock:
+            return [LineReject(*row) for row in self._db.execute(query, (job_id, after, limit))]
+
+    def expire(self) -> None:
+        """Forget jobs that began `KEPT_MS` ago."""
+        before = max(0, self._now_ms() - KEPT_MS).to_bytes(_TIME_BYTES, "big")
+        with self._lock:
+            self._db.execute("DELETE FROM reject WHERE job < ?", (before,))
+            self._db.execute("DELETE FROM job WHERE id < ?", (before,))
+
+
+def created_ms_of(job_id: bytes) -> int:
+    """When the job with this id began."""
+    return int.from_bytes(job_id[:_TIME_BYTES], "big")
+
+
+def message_id(job_id: bytes, line: int) -> bytes:
+    """The id under which the log knows a line of a job."""
+    return job_id + line.to_bytes(4, "big")

@@ -1,0 +1,96 @@
+"""Merging in the background: large groups of segments, one at a time, in a thread that gives way.
+
+Contract: `start` never waits; what comes out is put into a later epoch by whoever publishes (`projection.py`). A
+merge that fails is told in the log, and its partition is left alone from then on: the segments go on being searched.
+
+Not here: what is merged, and how (`partition/merge_aside.py`).
+"""
+
+import os
+import sys
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Self
+
+import structlog
+
+from partition.errors import IndexFileError
+from partition.manifest import Layout, RootManifest
+from partition.merge_aside import MergedSegments, merge_aside
+from partition.reader import OpenFiles
+
+MERGE_AT_MOST = 2000
+"""Articles of a group that is merged while an epoch is made: it takes some hundredths of a second."""
+NICE = 10
+"""Beside a thread that is busy, such a one gets a tenth of a core (sched(7))."""
+_log = structlog.get_logger()
+
+
+class BackgroundMerger:
+    """One thread that merges; a context manager."""
+
+    def __init__(self, root: Path) -> None:
+        self._layout = Layout(root)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="merge", initializer=_give_way)
+        self._opened = OpenFiles()
+        self._merging: Future[tuple[int, MergedSegments] | None] | None = None
+        self._failed: set[int] = set()
+        self.writing: Path | None = None
+        """A file that no epoch names yet, and that must not be removed."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        """Wait until it is done."""
+        self._thread.shutdown(cancel_futures=True)
+
+    def start(self, manifest: RootManifest) -> None:
+        """Look for something to merge in an epoch, unless that is done already."""
+        if self._merging is None:
+            self._merging = self._thread.submit(self._merge, manifest)
+
+    def ready(self) -> tuple[int, MergedSegments] | None:
+        """A partition and what was merged of it, to be put into its next generation."""
+        if self._merging is None or not self._merging.done():
+            return None
+        found = self._merging.result()
+        if found is None:
+            self._merging = None
+        return found
+
+    def taken(self) -> None:
+        """What was `ready` is in a published epoch."""
+        self._merging = self.writing = None
+
+    def _merge(self, manifest: RootManifest) -> tuple[int, MergedSegments] | None:
+        # Those with most segments first: they cost searches most.
+        order = sorted(enumerate(manifest.partitions), key=lambda entry: -entry[1].segments)
+        for partition, record in order:
+            if not record.generation or partition in self._failed:
+                continue
+            try:
+                merged = merge_aside(
+                    self._layout.partition(partition),
+                    record,
+                    since_seq=manifest.since_seq,
+                    more_than=MERGE_AT_MOST,
+                    opened=self._opened,
+                    writing=self._write,
+                )
+            except (IndexFileError, OSError) as error:
+                self._failed.add(partition)
+                _log.error("segments cannot be merged", partition=partition, reason=str(error))
+                continue
+            if merged:
+                return partition, merged
+        return None
+
+    def _write(self, path: Path) -> None:
+        self.writing = path
+
+
+def _give_way() -> None:
+    if sys.platform == "linux":  # elsewhere it would be the whole process
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)

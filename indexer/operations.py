@@ -1,0 +1,126 @@
+"""The command routes as they are documented: parameters, answers, problems.
+
+Contract: the routes use these very declarations, and the OpenAPI document is made from them.
+
+Not here: the handlers (`routes.py`).
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from indexer.events import MAX_REASON_CHARS
+from indexer.writing import Status
+from web.openapi import Operation
+from web.parameters import Parameter, choice, text_up_to
+
+NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+"""Names of one media type; the first is the one to use."""
+
+
+class JobProgress(msgspec.Struct):
+    """Lines of a job."""
+
+    done: int
+    """Logged, or found to change nothing."""
+    total: int
+    failed: int
+
+
+class JobLinks(msgspec.Struct):
+    """Relative addresses."""
+
+    self: str
+    results: str
+
+
+class JobAnswer(msgspec.Struct, omit_defaults=True):
+    """A write request."""
+
+    id: str
+    kind: str
+    status: Status
+    progress: JobProgress
+    created_at: str
+    min_seq: int
+    """The log sequence that makes all of it searchable; 0 where nothing changed."""
+    links: JobLinks
+    reason: str = ""
+    """Why it failed."""
+
+
+WAIT = Parameter(
+    name="wait",
+    description="`searchable` answers when the change can be found, with the sequence to read at.",
+    schema={"type": "string", "enum": ["searchable"]},
+    convert=choice("searchable"),
+    example="searchable",
+)
+REASON = Parameter(
+    name="reason",
+    description="Why; kept in the history of the article.",
+    schema={"type": "string", "maxLength": MAX_REASON_CHARS},
+    convert=text_up_to(MAX_REASON_CHARS),
+    default="",
+)
+
+
+_REFUSED = ("parameter-invalid", "uri-too-long", "overloaded", "not-ready", "idempotency-mismatch")
+_CHANGE = (*_REFUSED, "version-conflict", "article-taken-down")
+COMMANDS: Sequence[Operation] = (
+    Operation(
+        path="/v1/articles:bulk",
+        method="post",
+        summary="Index many articles",
+        description="NDJSON, one article a line, plain, gzip or zstd, of any length. Lines that are no articles stop "
+        "no others; `/v1/jobs/{id}/results` says what became of each. With an `Idempotency-Key` the body can be sent "
+        "again, whatever happened, and no line is logged twice.",
+        parameters=(WAIT,),
+        accepts=NDJSON[0],
+        answer=JobAnswer,
+        later=True,
+        problems=(*_REFUSED, "media-type-unsupported", "idempotency-busy"),
+        role="write",
+    ),
+    Operation(
+        path="/v1/articles/{id}",
+        method="put",
+        summary="Index one article, or correct it",
+        description='`If-Match: "3"` corrects version 3 and no other; `If-None-Match: *` makes a new article.',
+        id_example="2024-0001",
+        parameters=(WAIT,),
+        accepts="application/json",
+        answer=JobAnswer,
+        later=True,
+        problems=(*_CHANGE, "body-invalid", "body-too-large", "article-invalid"),
+        role="write",
+    ),
+    Operation(
+        path="/v1/articles/{id}",
+        method="delete",
+        summary="Withdraw one article",
+        description="It can be restored by indexing it again. `If-Match` as for PUT.",
+        id_example="2024-0001",
+        parameters=(WAIT, REASON),
+        answer=JobAnswer,
+        later=True,
+        problems=(*_CHANGE, "article-not-found"),
+        role="write",
+    ),
+    Operation(
+        path="/v1/jobs/{id}",
+        summary="How a write stands",
+        description="`succeeded` once all of it is searchable here; `min_seq` is what other servers are asked with.",
+        id_example="01a20a4cd0a0728742bc770c62cee4f7",
+        answer=JobAnswer,
+        problems=("parameter-invalid", "uri-too-long", "job-not-found", "not-ready"),
+    ),
+    Operation(
+        path="/v1/jobs/{id}/results",
+        summary="What became of each line",
+        description="NDJSON, in the order of the lines: `line`, `id`, `status`, `version` and `error`.",
+        id_example="01a20a4cd0a0728742bc770c62cee4f7",
+        media_type=NDJSON[0],
+        problems=("parameter-invalid", "uri-too-long", "job-not-found", "not-ready"),
+    ),
+)

@@ -1,0 +1,190 @@
+"""Writes over HTTP: durable when answered, searchable soon, once each however often they are sent.
+
+Not here: many writers at a time, deaths (the harnesses).
+"""
+
+import gzip
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+import orjson
+import pytest
+import zstandard
+
+from indexer.log import EventLog
+from indexer.projection import log_path
+from tests.api_server import ApiServer, eventually, problem_of
+
+NDJSON = {"Content-Type": "application/x-ndjson"}
+BULK = "/v1/articles:bulk"
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """A server that indexes, begun with nothing."""
+    root = tmp_path_factory.mktemp("live")
+    with ApiServer(root, ready=False, indexer=True, builders=1) as server:
+        eventually(lambda: log_path(root).exists())
+        server.root = root  # type: ignore[attr-defined]
+        yield server
+
+
+def _put(live: ApiServer, article_id: str, **fields: Any) -> httpx2.Response:
+    headers = fields.pop("headers", {})
+    body = {"title": "A title", **fields}
+    return live.client.put(
+        f"/v1/articles/{quote(article_id, safe='')}?wait=searchable", content=orjson.dumps(body), headers=headers
+    )
+
+
+def _lines(prefix: str, count: int) -> bytes:
+    rows = ({"id": f"{prefix}/{number}", "title": f"{prefix} {number}"} for number in range(count))
+    return b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows)
+
+
+def _bulk(live: ApiServer, body: bytes, **headers: str) -> httpx2.Response:
+    return live.client.post(f"{BULK}?wait=searchable", content=body, headers={**NDJSON, **headers})
+
+
+def _total(live: ApiServer, query: str, min_seq: int = 0) -> int:
+    return int(live.page({"q": query, "min_seq": min_seq, "timeout_ms": 20_000})["total"]["value"])
+
+
+def test_an_article_from_put_to_delete(live: ApiServer) -> None:
+    """Each step is a job that says at which sequence it is searchable, and is."""
+    made = _put(live, "a/1", title="Aardvark", body="digs")
+    assert made.status_code == 200, made.text
+    job = made.json()
+    assert (job["status"], job["progress"]) == ("succeeded", {"done": 1, "total": 1, "failed": 0})
+    assert _total(live, "aardvark", job["min_seq"]) == 1
+    assert live.client.get(made.headers["Location"]).json() == job
+    assert _put(live, "a/1", title="Aardvark", body="digs").json()["min_seq"] == 0, "nothing changed"
+    corrected = _put(live, "a/1", title="Anteater", headers={"If-Match": '"1"'})
+    assert _total(live, "anteater", corrected.json()["min_seq"]) == 1
+    problem_of(_put(live, "a/1", title="Ant", headers={"If-Match": '"1"'}), 412, "version-conflict")
+    problem_of(_put(live, "a/1", title="Ant", headers={"If-None-Match": "*"}), 412, "version-conflict")
+    gone = live.client.delete("/v1/articles/a%2F1", params={"wait": "searchable", "reason": "test"})
+    assert _total(live, "anteater", gone.json()["min_seq"]) == 0
+    problem_of(live.client.get("/v1/articles/a%2F1"), 404, "article-not-found")
+    problem_of(live.client.delete("/v1/articles/a%2F1"), 404, "article-not-found")
+    with EventLog(log_path(live.root)) as log:  # type: ignore[attr-defined]
+        assert [(event.kind, event.reason) for event in log.history("a/1")] == [
+            ("withdraw", "test"),
+            ("correct", ""),
+            ("put", ""),
+        ]
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress])
+def test_bulk(live: ApiServer, pack: Any) -> None:
+    """Good lines and bad ones, packed or not: every line has its result, in order."""
+    name = f"bulk{pack.__module__}"
+    lines = _lines(name, 700).splitlines(keepends=True)
+    lines[300:300] = [b"{broken\n", b"\n", b'{"id": "no title"}\n']
+    job = _bulk(live, pack(b"".join(lines))).json()
+    assert job["status"] == "succeeded"
+    assert job["progress"] == {"done": 700, "total": 702, "failed": 2}
+    assert _total(live, name, job["min_seq"]) == 700
+    results = [orjson.loads(line) for line in live.client.get(job["links"]["results"]).content.splitlines()]
+    assert [one["line"] for one in results] == [*range(1, 302), *range(303, 704)]
+    assert [one["status"] for one in results if one["line"] not in {301, 303}] == ["created"] * 700
+    assert [(one["status"], one["id"]) for one in results if one["line"] in {301, 303}] == [
+        ("rejected", None),
+        ("rejected", "no title"),
+    ]
+
+
+def test_the_same_key_is_the_same_request(live: ApiServer) -> None:
+    """Fifty at a time make one job; another body is refused."""
+    body = _lines("same", 300)
+
+    def send(_number: int) -> httpx2.Response:
+        with httpx2.Client(base_url=live.url, timeout=60) as client:
+            return client.post(BULK, content=body, headers={**NDJSON, "Idempotency-Key": "once"})
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(send, range(50)))
+    assert {answer.status_code for answer in answers} <= {200, 202, 409, 503}
+    final = _bulk(live, body, **{"Idempotency-Key": "once"})
+    ids = {answer.json()["id"] for answer in answers if answer.status_code in {200, 202}}
+    assert ids == {final.json()["id"]}
+    with EventLog(log_path(live.root)) as log:  # type: ignore[attr-defined]
+        assert {len(log.history(f"same/{number}")) for number in range(300)} == {1}
+    problem_of(_bulk(live, body + b"\n", **{"Idempotency-Key": "once"}), 422, "idempotency-mismatch")
+    first = _put(live, "keyed", title="One", headers={"Idempotency-Key": "two"})
+    assert _put(live, "keyed", title="One", headers={"Idempotency-Key": "two"}).json() == first.json()
+    problem_of(_put(live, "keyed", title="Two", headers={"Idempotency-Key": "two"}), 422, "idempotency-mismatch")
+
+
+def test_a_body_that_breaks_off_can_be_sent_again(live: ApiServer) -> None:
+    """What was logged stays, the job says that it failed, and sent again it is completed."""
+    body = _lines("torn", 900)
+    head = f"POST {BULK} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n"
+    head += f"Idempotency-Key: torn\r\nContent-Length: {len(body)}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", live.port)) as connection:
+        connection.sendall(head.encode() + body[: len(body) // 2])
+        time.sleep(0.2)
+    with EventLog(log_path(live.root)) as log:  # type: ignore[attr-defined]
+        eventually(lambda: log.standing("torn/300").seq)
+        assert not log.standing("torn/899").seq
+
+    def sent() -> httpx2.Response | None:
+        answer = _bulk(live, body, **{"Idempotency-Key": "torn"})
+        return None if answer.status_code == 409 else answer
+
+    job = eventually(sent).json()
+    assert job["progress"]["done"] == 900
+    assert _total(live, "torn", job["min_seq"]) == 900
+    with EventLog(log_path(live.root)) as log:  # type: ignore[attr-defined]
+        assert {len(log.history(f"torn/{number}")) for number in range(899)} == {1}
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "body", "headers", "status", "slug"),
+    [
+        ("PUT", "/v1/articles/x", b"{", {}, 400, "body-invalid"),
+        ("PUT", "/v1/articles/x", b"[]", {}, 400, "body-invalid"),
+        ("PUT", "/v1/articles/x", b"{}", {}, 422, "article-invalid"),
+        ("PUT", "/v1/articles/x", b'{"id": "y", "title": "t"}', {}, 422, "article-invalid"),
+        ("PUT", "/v1/articles/x", b"x" * (1 << 21), {}, 413, "body-too-large"),
+        ("PUT", "/v1/articles/x", b'{"title": "t"}', {"If-Match": "3"}, 400, "parameter-invalid"),
+        ("PUT", "/v1/articles/x", b'{"title": "t"}', {"Idempotency-Key": "k" * 256}, 400, "parameter-invalid"),
+        ("PUT", "/v1/articles/x?wait=long", b'{"title": "t"}', {}, 400, "parameter-invalid"),
+        ("POST", BULK, b"{}", {"Content-Type": "text/csv"}, 415, "media-type-unsupported"),
+        ("PUT", BULK, b"{}", {}, 405, "method-not-allowed"),
+        ("GET", "/v1/jobs/xyz", b"", {}, 404, "job-not-found"),
+        ("GET", "/v1/jobs/" + 32 * "0", b"", {}, 404, "job-not-found"),
+        ("GET", f"/v1/jobs/{32 * '0'}/results", b"", {}, 404, "job-not-found"),
+        ("GET", "/v1/search?min_seq=9007199254740991&timeout_ms=1", b"", {}, 503, "not-indexed-yet"),
+        ("PUT", "/v1/articles/x", b'{"title": "t"}', {"Origin": "https://elsewhere.example"}, 403, "forbidden"),
+    ],
+)
+def test_refusals(
+    live: ApiServer, method: str, address: str, body: bytes, headers: dict[str, str], status: int, slug: str
+) -> None:
+    """Each says what is wrong; nothing of it is logged."""
+    problem_of(live.client.request(method, address, content=body, headers=headers), status, slug)
+    with EventLog(log_path(live.root)) as log:  # type: ignore[attr-defined]
+        assert not log.standing("x").seq
+
+
+def test_a_full_log_refuses_at_once_and_says_when_to_come_back(tmp_path: Path) -> None:
+    """Without an indexer nothing drains it; what fits is taken."""
+    EventLog(log_path(tmp_path), partitions=2).close()
+    with ApiServer(tmp_path, ready=False, indexer=False, max_backlog=1000) as server:
+        body = _lines("full", 1000)
+        assert server.client.post(BULK, content=body, headers=NDJSON).status_code == 202
+        for answer in (
+            server.client.post(BULK, content=body, headers=NDJSON),
+            server.client.put("/v1/articles/one", content=b'{"title": "t"}'),
+        ):
+            problem_of(answer, 503, "overloaded")
+            assert 1 <= int(answer.headers["Retry-After"]) <= 300
+        unchanged = server.client.put("/v1/articles/full%2F1", content=b'{"title": "full 1"}')
+        assert unchanged.status_code == 200, "what changes nothing needs no room"

@@ -1,0 +1,162 @@
+"""The live indexer, round by round: what is logged is published, however it comes."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from indexer import worker as worker_module
+from indexer.events import Submission
+from indexer.log import EventLog
+from indexer.projection import log_path
+from indexer.publisher import IndexerLock, Retention
+from indexer.worker import Worker
+from partition.types import Article
+from tests.small_index import Clock, article, contents, newest, put, withdraw
+
+ARTICLES = [article(f"a/{number}", f"Title {number}") for number in range(300)]
+
+
+class Live:
+    """An archive with a live indexer, and a log of its own to append to."""
+
+    def __init__(self, root: Path, log: EventLog, clock: Clock, start: Callable[[], Worker]) -> None:
+        self.root = root
+        self.log = log
+        self.clock = clock
+        self.start = start
+        self.published = 0
+
+    def titles(self) -> dict[str, str]:
+        """What the newest epoch holds."""
+        return {article_id: stored["title"] for article_id, stored in contents(self.root).items()}
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[Live]:
+    """Nothing in it yet."""
+    clock = Clock()
+    with IndexerLock(tmp_path) as lock, EventLog(log_path(tmp_path), partitions=3, now_ms=clock) as log:
+
+        def rung() -> None:
+            made.published += 1
+
+        def start() -> Worker:
+            return Worker(tmp_path, lock, retention=Retention(seconds=60), builders=1, published=rung, now_ms=clock)
+
+        made = Live(tmp_path, log, clock, start)
+        yield made
+
+
+def _titles(articles: list[Article]) -> dict[str, str]:
+    return {one.id: one.title for one in articles}
+
+
+def test_what_is_logged_is_published(live: Live) -> None:
+    """Puts, corrections and withdrawals, by workers one after the other; nothing new publishes nothing."""
+    with live.start() as worker:
+        assert not worker.turn()
+        assert live.published == 0
+        live.log.append(put(*ARTICLES[:100]))
+        assert not worker.turn()
+        assert live.titles() == _titles(ARTICLES[:100])
+        published = live.published
+        assert not worker.turn()
+        assert live.published == published
+        assert live.log.drain().waiting == 0
+    corrected = replace(ARTICLES[7], title="Corrected")
+    live.log.append([*put(corrected, *ARTICLES[100:]), *withdraw("a/8")])
+    assert live.log.drain().waiting == 202
+    with live.start() as worker:
+        assert not worker.turn()
+    assert live.titles() == _titles([one for one in [*ARTICLES, corrected] if one.id != "a/8"])
+    assert live.log.drain().per_s > 0
+
+
+def test_rounds_are_bounded(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backlog comes in by several epochs; a large one by processes, in larger rounds."""
+    monkeypatch.setattr(worker_module, "ROUND_EVENTS", 40)
+    with live.start() as worker:
+        live.log.append(put(*ARTICLES[:100]))
+        seen = []
+        while worker.turn():
+            seen.append(len(live.titles()))
+        assert seen == [40, 80]
+        assert len(live.titles()) == 100
+        monkeypatch.setattr(worker_module, "MANY_EVENTS", 120)
+        live.log.append(put(*ARTICLES[100:]))
+        assert worker.turn()
+        assert len(live.titles()) == 220
+        while worker.turn():
+            pass
+    assert live.titles() == _titles(ARTICLES)
+
+
+def test_statistics_advance_seldom(live: Live) -> None:
+    """Hourly at most, unless the archive doubles."""
+    frozen = []
+    with live.start() as worker:
+        for first, last, seconds in ((0, 100, 0), (100, 150, 3599), (150, 151, 2), (151, 170, 0), (170, 300, 0)):
+            live.clock.pass_s(seconds)
+            live.log.append(put(*ARTICLES[first:last]))
+            worker.turn()
+            frozen.append(newest(live.root).statistics_epoch)
+    assert frozen == [1, 1, 2, 2, 2]
+    with live.start() as worker:
+        live.log.append(put(article("more/0"), article("more/1")))
+        worker.turn()
+    assert newest(live.root).statistics_epoch == 3
+
+
+def test_embargoes_are_lifted_when_their_time_has_come(live: Live) -> None:
+    """Not before, and by a worker that waits no longer than until then."""
+    until_ms = live.clock.now_ms + 500
+    live.log.append([Submission("e", article("e"), b"e", embargoed_until_ms=until_ms)])
+    with live.start() as worker:
+        worker.turn()
+        assert "e" not in live.titles()
+        waits = []
+
+        def wait(timeout_s: float) -> None:
+            waits.append(timeout_s)
+            live.clock.pass_s(timeout_s)
+            if len(waits) == 2:
+                stop.set()
+
+        stop = threading.Event()
+        worker.run(wait, stop)
+    assert waits == [0.5, 1.0]
+    assert live.titles() == {"e": "A title"}
+
+
+def test_segments_stay_few(live: Live) -> None:
+    """Also when hundreds of rounds bring one article each; what is merged aside is taken over."""
+    with live.start() as worker:
+        for one in ARTICLES:
+            live.log.append(put(one))
+            worker.turn()
+            live.clock.pass_s(1)
+        assert max(record.segments for record in newest(live.root).partitions) < 12
+    assert live.titles() == _titles(ARTICLES)
+
+
+def test_a_failure_ends_it_and_loses_nothing(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next worker goes on where the newest epoch ends."""
+    with live.start() as worker:
+        live.log.append(put(*ARTICLES[:50]))
+        worker.turn()
+        live.log.append(put(*ARTICLES[50:]))
+        with monkeypatch.context() as patched:
+
+            def full(*_given: object, **_named: object) -> None:
+                raise OSError("no space left on device")
+
+            patched.setattr("indexer.builder.write_generation", full)
+            with pytest.raises(OSError, match="no space left"):
+                worker.turn()
+    assert live.titles() == _titles(ARTICLES[:50])
+    with live.start() as worker:
+        worker.turn()
+    assert live.titles() == _titles(ARTICLES)
