@@ -6,7 +6,7 @@ holds only what the answer depends on; links are relative, with parameters in ca
 Not here: what travels in headers (`routes.py`), problems (`web/problems.py`).
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import urlencode
 
@@ -22,6 +22,7 @@ from search.parameters import SearchParameters
 from search.plan import postings_of
 from search.query import Query, without_kernel
 from search.snapshot import Snapshot
+from web.times import iso
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -203,13 +204,6 @@ class PartitionsAnswer(msgspec.Struct):
     applied_seq: int
     routing_version: int
     data: list[PartitionState]
-
-
-def iso(time_ms: int) -> str:
-    """UTC milliseconds as ISO 8601, with a fraction only if there is one."""
-    moment = _EPOCH + timedelta(milliseconds=time_ms)
-    text = moment.isoformat(timespec="milliseconds" if time_ms % 1000 else "seconds")
-    return text.removesuffix("+00:00") + "Z"
 
 
 def links_of(parameters: SearchParameters, cursor: str | None) -> str:

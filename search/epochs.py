@@ -1,12 +1,15 @@
 """Which epoch is current, and which older states can still be answered from.
 
 Contract: a newer epoch becomes current only after it was opened, so that no query waits for that; until then, and
-whenever it cannot be opened, the one before goes on answering. The data folder is looked at every `POLL_S`.
+whenever it cannot be opened, the one before goes on answering. The data folder is looked at when a new epoch is
+announced, and every `POLL_S`, since announcements may be lost.
 
 Not here: opening files (`snapshot.py`), publishing (`indexer/publisher.py`).
 """
 
 import asyncio
+import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import structlog
@@ -20,18 +23,23 @@ from search.snapshot import View
 
 POLL_S = 0.25
 
-_EPOCH = Gauge("broadsheet_epoch", "The epoch that new queries are answered from", multiprocess_mode="min")
-_ARTICLES = Gauge("broadsheet_articles", "Live articles of that epoch", multiprocess_mode="min")
+_EPOCH = Gauge("broadsheet_epoch", "The epoch that new queries are answered from", multiprocess_mode="livemin")
+_ARTICLES = Gauge("broadsheet_articles", "Live articles of that epoch", multiprocess_mode="livemin")
 _log = structlog.get_logger()
 
 
 class Epochs:
     """The epochs of one archive, as one API process sees them."""
 
-    def __init__(self, root: Path, broker: Broker) -> None:
+    def __init__(
+        self, root: Path, broker: Broker, announced: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
+        """Args: the data folder; who opens; what returns when an epoch is announced, or after so many seconds."""
+        self._announced = announced
         self._layout = Layout(root)
         self._broker = broker
         self._refused: set[int] = set()
+        self._waiting: set[asyncio.Event] = set()
         self.current: RootManifest | None = None
         """What new queries are answered from; `None` until the first epoch is open."""
 
@@ -50,6 +58,21 @@ class Epochs:
         if not known or cursor.archive != current.archive:
             raise EpochGoneError
         return View(current.epoch, cursor.state)
+
+    async def reach(self, seq: int, deadline_s: float) -> bool:
+        """Wait until the current epoch has applied a log sequence; whether it has by then (`time.monotonic`)."""
+        newer = asyncio.Event()
+        self._waiting.add(newer)
+        try:
+            while self.current is None or self.current.applied_seq < seq:
+                newer.clear()
+                async with asyncio.timeout(deadline_s - time.monotonic()):
+                    await newer.wait()
+        except TimeoutError:
+            return False
+        finally:
+            self._waiting.discard(newer)
+        return True
 
     async def refresh(self) -> None:
         """Make the newest epoch that can be opened current."""
@@ -70,6 +93,8 @@ class Epochs:
             self._refused.add(epoch)
             return False
         self.current = manifest
+        for waiting in self._waiting:
+            waiting.set()
         _EPOCH.set(manifest.epoch)
         _ARTICLES.set(manifest.articles)
         _log.info("epoch opened", epoch=manifest.epoch, articles=manifest.articles)
@@ -83,4 +108,4 @@ class Epochs:
             except Exception:  # noqa: BLE001 - see below
                 # Whatever it was, the epoch before goes on answering, and the next look may succeed.
                 _log.exception("epochs cannot be looked at")
-            await asyncio.sleep(POLL_S)
+            await self._announced(POLL_S)

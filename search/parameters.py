@@ -23,6 +23,8 @@ DEFAULT_LIMIT = 20
 DEFAULT_TIMEOUT_MS = 1000
 MAX_TIMEOUT_MS = 30_000
 MAX_VALUE_CHARS = 1000
+MAX_SEQ = (1 << 53) - 1
+"""What JSON numbers hold exactly."""
 
 FIELDS = (
     "id",
@@ -81,6 +83,8 @@ class SearchParameters(msgspec.Struct, frozen=True):
     explain: bool
     facets: tuple[tuple[str, str], ...]
     """Names as users write them, with those of `facets.FACETS`."""
+    min_seq: int
+    """The log sequence that the answer must know."""
     given: tuple[tuple[str, str], ...]
     """The parameters that decide membership, order and content, as given, in canonical order; for links."""
 
@@ -139,6 +143,15 @@ def _date(name: str, description: str, convert: Callable[[str], int], example: s
     schema = {"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]}
     return Parameter(name=name, description=description, schema=schema, convert=convert, example=example)
 
+
+MIN_SEQ = Parameter(
+    name="min_seq",
+    description="Answer from an epoch that has applied this log sequence, as a write has told it.",
+    schema={"type": "integer", "minimum": 0, "maximum": MAX_SEQ, "default": 0},
+    convert=integer(0, MAX_SEQ),
+    default=0,
+    example=0,
+)
 
 SEARCH = (
     Parameter(
@@ -230,6 +243,7 @@ SEARCH = (
         default=DEFAULT_TIMEOUT_MS,
         example=1000,
     ),
+    MIN_SEQ,
     Parameter(
         name="explain",
         description="Whether the answer says how the query was understood and executed.",
@@ -268,6 +282,7 @@ def parse_search(given: list[tuple[str, str]]) -> SearchParameters:
         timeout_ms=values["timeout_ms"],
         explain=values["explain"],
         facets=values["facets"],
+        min_seq=values["min_seq"],
         given=tuple(ordered),
     )
 

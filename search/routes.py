@@ -6,39 +6,24 @@ Not here: the answers (`answers.py`), the search page (`page/`), problems (`web/
 """
 
 from collections.abc import Callable, Sequence
-from urllib.parse import parse_qsl
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from search.answers import ArticleAnswer, PartitionsAnswer, SearchAnswer, iso, links_of, partitions_body
-from search.parameters import SEARCH, parse_search
+from search.answers import ArticleAnswer, PartitionsAnswer, SearchAnswer, links_of, partitions_body
+from search.parameters import MIN_SEQ, SEARCH, parse_search
 from search.ports import Served
 from search.service import SearchService
 from web.openapi import Operation
-from web.parameters import parse
-from web.problems import ParameterError, Problem
+from web.parameters import parse, query_pairs
 from web.rawpath import RawPathRoute
+from web.times import iso
 
 JSON = "application/json"
 
 ServiceOf = Callable[[Request], SearchService]
-
-
-def query_pairs(request: Request) -> list[tuple[str, str]]:
-    """The names and values of the query string, in order.
-
-    Raises:
-        Problem: `parameter-invalid`, when it is not UTF-8.
-    """
-    try:
-        raw = request.scope["query_string"].decode("ascii")
-        return parse_qsl(raw, keep_blank_values=True, errors="strict", max_num_fields=200)
-    except ValueError:  # not ASCII, not UTF-8 when decoded, or too many
-        error = ParameterError("query string", "is not percent-encoded UTF-8 with at most 200 parameters")
-        raise Problem("parameter-invalid", error.detail, [error]) from None
 
 
 def _served(served: Served, links: dict[str, str | None]) -> Response:
@@ -69,8 +54,9 @@ def query_routes(service_of: ServiceOf) -> list[BaseRoute]:
         return _served(served, {"next": answer.next, "prev": answer.prev, "first": links_of(parameters, None)})
 
     async def article(request: Request) -> Response:
-        parse((), query_pairs(request))
-        served = await service_of(request).article(request.path_params["id"], request.state.timings)
+        values = parse((MIN_SEQ,), query_pairs(request))
+        service, article_id = service_of(request), request.path_params["id"]
+        served = await service.article(article_id, request.state.timings, values["min_seq"])
         return _served(served, {})
 
     async def partitions(request: Request) -> Response:
@@ -102,6 +88,7 @@ OPERATIONS: Sequence[Operation] = (
             "uri-too-long",
             "overloaded",
             "not-ready",
+            "not-indexed-yet",
             "partial-results",
             "timeout",
         ),
@@ -112,12 +99,14 @@ OPERATIONS: Sequence[Operation] = (
         description="The newest version of an article. Percent-encode the id, its slashes too.",
         id_example="2024-0001",
         answer=ArticleAnswer,
+        parameters=(MIN_SEQ,),
         problems=(
             "parameter-invalid",
             "article-not-found",
             "uri-too-long",
             "overloaded",
             "not-ready",
+            "not-indexed-yet",
             "partial-results",
             "timeout",
         ),

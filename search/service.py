@@ -81,8 +81,8 @@ class SearchService:
         Raises:
             Problem
         """
-        current = self.current()
         deadline_s = time.monotonic() + parameters.timeout_ms / 1000
+        current = await self._current(parameters.min_seq, deadline_s)
         cursor = self._cursor(parameters.cursor)
         try:
             view = self._epochs.view(cursor)
@@ -103,16 +103,29 @@ class SearchService:
             raise await self._expired(parameters, cursor, current, deadline_s, timings) from None
         return Served(msgspec.msgpack.decode(cached.body, type=Answer), view.state, cached)
 
-    async def article(self, article_id: str, timings: Timings) -> Served:
+    async def _current(self, min_seq: int, deadline_s: float) -> RootManifest:
+        """The epoch that new queries are answered from, once it has applied a log sequence.
+
+        Raises:
+            Problem: `not-ready` or `not-indexed-yet`.
+        """
+        current = self.current()
+        if current.applied_seq < min_seq and not await self._epochs.reach(min_seq, deadline_s):
+            detail = f"log sequence {min_seq} is not searchable yet; {self.current().applied_seq} is"
+            raise Problem("not-indexed-yet", detail, headers={"Retry-After": "1"})
+        return self.current()
+
+    async def article(self, article_id: str, timings: Timings, min_seq: int = 0) -> Served:
         """One article.
 
         Raises:
             Problem
         """
-        manifest, view = self.current(), self._epochs.view()
+        deadline_s = time.monotonic() + DEFAULT_TIMEOUT_MS / 1000
+        manifest = await self._current(min_seq, deadline_s)
+        view = self._epochs.view()
         if len(article_id.encode(errors="replace")) > MAX_ARTICLE_ID_BYTES:
             raise Problem("article-not-found", f"no id is longer than {MAX_ARTICLE_ID_BYTES} bytes")
-        deadline_s = time.monotonic() + DEFAULT_TIMEOUT_MS / 1000
 
         async def load() -> Loaded:
             partitions = len(manifest.partitions)

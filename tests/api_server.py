@@ -1,7 +1,7 @@
 """The real server for tests: `broadsheet serve` in a process of its own, on a free loopback port.
 
 Contract: settings are those given here and nothing of the developer's environment. `close` leaves no process behind,
-whatever was done to the server or its Whoosh processes.
+whatever was done to the server or to processes of its.
 
 Not here: what it serves (`archive.py`), other commands (`commands.py`).
 """
@@ -67,7 +67,8 @@ class ApiServer:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
-        settings = {"threads": 2, "whoosh_processes": 2, **settings}
+        # Most tests publish epochs themselves, at moments of their choosing.
+        settings = {"threads": 2, "whoosh_processes": 2, "indexer": False, **settings}
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
         self._process = subprocess.Popen(
             [*BROADSHEET, "serve", "--data", str(root), "--port", str(self.port)],
@@ -100,8 +101,8 @@ class ApiServer:
         self.close()
 
     def close(self) -> None:
-        """End it as an operator would, and make sure that its Whoosh processes are gone with it."""
-        children = self.whoosh_processes()
+        """End it as an operator would, and make sure that all its processes are gone with it."""
+        children = [*self.api_processes(), *self.whoosh_processes()]
         self.client.close()
         self._process.terminate()
         try:
@@ -111,17 +112,18 @@ class ApiServer:
             self._process.wait()
         sys.stderr.write(self.log())
         self._log.close()
-        left = [child for child in children if _runs(child)]
+        left = [child for child in children if runs(child)]
         for child in left:
             os.kill(child, signal.SIGKILL)
         assert not left, "the server left processes behind"
 
+    def api_processes(self) -> list[int]:
+        """Process ids of the API processes that run now, oldest first."""
+        return _children(self.pid)
+
     def whoosh_processes(self) -> list[int]:
-        """Process ids of the Whoosh processes that run now, oldest first."""
-        children = Path(f"/proc/{self._process.pid}/task").glob("*/children")
-        with contextlib.suppress(FileNotFoundError):  # a thread, or the server, has ended
-            return sorted(int(child) for path in children for child in path.read_text().split())
-        return []
+        """Process ids of their Whoosh processes that run now, oldest first."""
+        return sorted(child for process in self.api_processes() for child in _children(process))
 
     def log(self) -> str:
         """What it has logged so far."""
@@ -157,7 +159,15 @@ class ApiServer:
         return body
 
 
-def _runs(process: int) -> bool:
+def _children(process: int) -> list[int]:
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread, or the process, has ended
+        paths = Path(f"/proc/{process}/task").glob("*/children")
+        return sorted(int(child) for path in paths for child in path.read_text().split())
+    return []
+
+
+def runs(process: int) -> bool:
+    """Whether there is such a process, and it has not ended."""
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         # The state follows the name, which is in parentheses; Z and X are processes that have ended.
         return Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][0] not in "ZX"

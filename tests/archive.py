@@ -7,13 +7,14 @@ Not here: serving it (`api_server.py`), large corpora.
 """
 
 import re
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 from indexer.article import validate
-from indexer.builder import build_inline
+from indexer.builder import InlineBuilder
 from indexer.events import Submission
 from indexer.log import EventLog
 from indexer.projection import Projector, advance_statistics, log_path
@@ -52,6 +53,11 @@ class Archive:
 
     root: Path
     articles: tuple[Article, ...]
+
+
+def copied(root: Path, to: Path) -> Path:
+    """A copy of an archive, which may be served; not of the pipes of those who do."""
+    return Path(shutil.copytree(root, to, ignore=shutil.ignore_patterns("run")))
 
 
 def made_up(count: int, *, seed: int = 1, prefix: str = "n") -> tuple[Article, ...]:
@@ -100,7 +106,7 @@ def publish(
     with IndexerLock(root), EventLog(log_path(root), partitions=partitions) as log:
         log.append([Submission(article.id, article, repr(article).encode()) for article in articles])
         advance_statistics(log)
-        projector = Projector(root, log, build_inline, retention=retention or Retention())
+        projector = Projector(root, log, InlineBuilder(), retention=retention or Retention())
         return projector.project(merge=merge).epoch
 
 

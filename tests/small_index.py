@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import pytest
 
-from indexer.builder import Builder, build_inline
+from indexer.builder import Builder, InlineBuilder
 from indexer.events import Outcome, Submission
 from indexer.log import EventLog
 from indexer.projection import Projector, log_path
@@ -70,7 +70,7 @@ class SmallIndex:
         *,
         partitions: int = 3,
         retention: Retention | None = None,
-        builder: Builder = build_inline,
+        builder: Builder | None = None,
         clock: Clock | None = None,
     ) -> None:
         root.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,9 @@ class SmallIndex:
         self.clock = clock or Clock()
         self.log = EventLog(log_path(root), partitions=partitions, now_ms=self.clock)
         try:
-            self.projector = Projector(root, self.log, builder, retention=retention or Retention(), now_ms=self.clock)
+            self.projector = Projector(
+                root, self.log, builder or InlineBuilder(), retention=retention or Retention(), now_ms=self.clock
+            )
         except BaseException:
             self.log.close()
             raise

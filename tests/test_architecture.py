@@ -35,6 +35,10 @@ THIRD_PARTIES: dict[str, set[str]] = {
     "partition": {"Stemmer", "llvmlite", "numba", "numpy", "orjson", "whoosh", "zstandard"},
     "cache": {"aiocache", "cachebox", "prometheus_client", "redis"},
     "web": {"jinja2", "markupsafe", "msgspec", "orjson", "prometheus_client", "starlette", "structlog"},
+    "indexer": {
+        *("defusedxml", "fastwarc", "msgspec", "orjson", "prometheus_client", "starlette", "structlog"),
+        *("trafilatura", "zstandard"),
+    },
     "loadtests": {"gevent", "locust"},
 }
 """Rooms that may use only these packages, beside the standard library."""
@@ -50,7 +54,15 @@ FENCES: dict[str, tuple[str, ...]] = {
     "aiocache": ("cache/backends.py",),
     "redis": ("cache/backends.py",),
     "cachebox": ("cache/backends.py",),
-    "typer": ("broadsheet/cli.py",),
+    "defusedxml": ("indexer/feeds/xml_tree.py",),
+    "fastwarc": ("indexer/readers/warc.py",),
+    "trafilatura": ("indexer/readers/extraction.py",),
+    "typer": (
+        "broadsheet/cli.py",
+        "broadsheet/command.py",
+        "broadsheet/intake_commands.py",
+        "broadsheet/key_commands.py",
+    ),
     "whoosh": (
         *("partition/analysis.py", "partition/whoosh_*.py"),
         *("search/parsing.py", "search/whoosh_process.py"),

@@ -11,11 +11,10 @@ import typer.main
 from prometheus_client import REGISTRY
 
 from broadsheet import __version__
-from broadsheet.app import PROBES
+from broadsheet.app import ALL_OPERATIONS
 from broadsheet.cli import app
 from broadsheet.settings import PREFIX, Settings
 from search.parameters import SEARCH
-from search.routes import OPERATIONS
 from web.openapi import document
 from web.parameters import Parameter
 from web.problems import TYPES
@@ -87,7 +86,13 @@ def test_every_setting_is_documented(name: str) -> None:
     assert re.search(rf"`(?:{name}|{PREFIX}{name.upper()})`", _documentation())
 
 
-COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+_TREE = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+COMMANDS = {name: command for name, command in _TREE.items() if not hasattr(command, "commands")} | {
+    f"{group} {name}": command
+    for group, commands in _TREE.items()
+    for name, command in getattr(commands, "commands", {}).items()
+}
+"""As they are typed; a group is its commands."""
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -100,7 +105,7 @@ def test_every_command_is_documented_with_its_options(command: str) -> None:
                 assert re.search(rf"(?<![\w-]){option}(?![\w-])", _documentation()), f"{option} is not documented"
 
 
-@pytest.mark.parametrize("path", document((*OPERATIONS, *PROBES), version=__version__)["paths"])
+@pytest.mark.parametrize("path", document(ALL_OPERATIONS, version=__version__)["paths"])
 def test_every_route_is_documented(path: str) -> None:
     """Every address of the OpenAPI document."""
     assert path in _documentation()

@@ -19,7 +19,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from search.parameters import parse_search
-from search.routes import ServiceOf, query_pairs
+from search.routes import ServiceOf
+from web.parameters import query_pairs
 from web.problems import TYPES, Problem
 from web.rawpath import RawPathRoute
 

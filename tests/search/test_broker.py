@@ -5,7 +5,6 @@ Not here: HTTP, Whoosh's processes (`test_faults.py`), partitions that are damag
 
 import asyncio
 import os
-import shutil
 import sys
 import threading
 import time
@@ -32,7 +31,7 @@ from search.pool import WhooshPool
 from search.query import Filters, Query
 from search.share import shared_out
 from search.snapshot import PartitionDamagedError, Snapshot, Snapshots, View
-from tests.archive import PARTITIONS, Archive, publish
+from tests.archive import PARTITIONS, Archive, copied, publish
 from tests.small_index import newest
 
 QUERY = Query(parse_query('budget OR tarif* OR "health care"'), Filters(), "relevance")
@@ -109,7 +108,7 @@ def test_a_partition_found_damaged_meanwhile(archive: Archive, opened: Callable[
 
 def test_epochs_that_share_files_share_what_is_known_of_them(archive: Archive, tmp_path: Path) -> None:
     """A partition found damaged is searched in no open epoch that has it, and in none that is opened later."""
-    root = Path(shutil.copytree(archive.root, tmp_path / "archive"))
+    root = copied(archive.root, tmp_path / "archive")
     publish(root, [Article(id="late", title="Late")])
     mine = partition_of("late", PARTITIONS)
     other = (mine + 1) % PARTITIONS

@@ -15,14 +15,14 @@ from partition.manifest import Layout, read_manifest
 from partition.segment import Segment
 from partition.types import Article
 from tests.api_server import ApiServer, eventually, problem_of
-from tests.archive import PARTITIONS, Archive, publish
+from tests.archive import PARTITIONS, Archive, copied, publish
 from tests.search.faults import QUERY, damage, failed_of, segment_file, whole_result, without
 
 
 @pytest.fixture
 def own_archive(archive: Archive, tmp_path: Path) -> Path:
     """A copy of the archive for one test to damage."""
-    return Path(shutil.copytree(archive.root, tmp_path / "archive"))
+    return copied(archive.root, tmp_path / "archive")
 
 
 def test_damaged_archive_is_not_opened(own_archive: Path) -> None:
@@ -47,7 +47,7 @@ def newest_segment(root: Path, partition: int) -> Path:
 @pytest.mark.parametrize("what", ["segment", "manifest", "statistics", "missing segment"])
 def test_damaged_newer_epoch_is_passed_over(own_archive: Path, tmp_path: Path, what: str) -> None:
     """The one before goes on answering, however the newer one is damaged; a sound one after it is taken."""
-    newer = Path(shutil.copytree(own_archive, tmp_path / "newer"))
+    newer = copied(own_archive, tmp_path / "newer")
     publish(newer, [Article(id=f"late{number}", title="Budget budget") for number in range(60)])
     layout = Layout(newer)
     epoch = layout.newest_epoch()

@@ -5,7 +5,6 @@ Not here: the codec (`test_cursor.py`), walks past failed partitions (`test_faul
 
 import base64
 import re
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -19,7 +18,7 @@ from indexer.publisher import Retention
 from partition.manifest import Layout
 from partition.types import Article
 from tests.api_server import ApiServer, eventually, problem_of
-from tests.archive import ODD_IDS, Archive, made_up, publish
+from tests.archive import ODD_IDS, Archive, copied, made_up, publish
 from tests.commands import run
 from tests.redis_server import RedisServer
 
@@ -42,7 +41,7 @@ def items(*pages: dict[str, Any]) -> list[dict[str, Any]]:
 @pytest.fixture
 def own_archive(archive: Archive, tmp_path: Path) -> Path:
     """A copy of the archive that a test may publish into."""
-    return Path(shutil.copytree(archive.root, tmp_path / "archive"))
+    return copied(archive.root, tmp_path / "archive")
 
 
 @pytest.mark.parametrize("sort", SORTS)

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from indexer.builder import build_inline
+from indexer.builder import InlineBuilder
 from indexer.events import Submission
 from indexer.log import EventLog
 from indexer.projection import Projector, log_path
@@ -131,7 +131,7 @@ class Layout:
         self.log = EventLog(log_path(root), partitions=partitions)
         # Some forget earlier states at once, others keep them.
         retention = Retention(seconds=3600 * (partitions % 2))
-        self.projector = Projector(root, self.log, build_inline, retention=retention)
+        self.projector = Projector(root, self.log, InlineBuilder(), retention=retention)
         self.snapshots = Snapshots(root)
         self.asked = 0
 

@@ -5,7 +5,6 @@ Not here: Whoosh over our segments in general (`tests/partition/test_whoosh_quer
 """
 
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.builder import build_inline
+from indexer.builder import InlineBuilder
 from indexer.events import Submission
 from indexer.log import EventLog
 from indexer.projection import Projector, log_path
@@ -31,7 +30,7 @@ from search.query import Filters, Wildcard
 from search.snapshot import Snapshots
 from search.whoosh_process import WhooshServer
 from tests.api_server import ApiServer, problem_of
-from tests.archive import PARTITIONS, Archive, publish
+from tests.archive import PARTITIONS, Archive, copied, publish
 from tests.search.faults import failed_of, segment_file, without
 from tests.small_index import newest
 
@@ -45,7 +44,7 @@ QUERIES = (
 @pytest.fixture(scope="module")
 def root(archive: Archive, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The archive, of which some articles were withdrawn again, and which has one of very many words."""
-    root = Path(shutil.copytree(archive.root, tmp_path_factory.mktemp("wild") / "archive"))
+    root = copied(archive.root, tmp_path_factory.mktemp("wild") / "archive")
     publish(
         root,
         [Article(id="many", title="Many", body=" ".join(f"word{number}x" for number in range(MAX_EXPANSIONS + 1)))],
@@ -53,7 +52,7 @@ def root(archive: Archive, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with IndexerLock(root), EventLog(log_path(root), partitions=PARTITIONS) as log:
         log.append_statistics()  # so that its words are known
         log.append([Submission(article.id, None, b"", "withdraw") for article in archive.articles[5::7]])
-        Projector(root, log, build_inline, retention=Retention()).project()
+        Projector(root, log, InlineBuilder(), retention=Retention()).project()
     return root
 
 
@@ -93,10 +92,10 @@ def test_words_that_match_are_marked(served: ApiServer) -> None:
 
 def test_merging_does_not_change_what_is_too_much(root: Path, tmp_path: Path) -> None:
     """Words that only withdrawn articles hold count until the next statistics, however segments are merged."""
-    own = Path(shutil.copytree(root, tmp_path / "archive"))
+    own = copied(root, tmp_path / "archive")
     with IndexerLock(own), EventLog(log_path(own), partitions=PARTITIONS) as log:
         log.append([Submission("many", None, b"", "withdraw")])
-        projector = Projector(own, log, build_inline, retention=Retention())
+        projector = Projector(own, log, InlineBuilder(), retention=Retention())
         projector.project()
         with ApiServer(own) as server:
             before = server.search({"q": "wor*x"})
@@ -111,7 +110,7 @@ def test_a_damaged_partition(served: ApiServer, root: Path, tmp_path: Path) -> N
     """Found on opening a file: the partition is named, and the others answer."""
     first = served.page({"q": "bud*et", "limit": 100, "fields": "id,score"})
     whole = [item for page in (first, *served.walk(first)) for item in page["data"]]
-    own = Path(shutil.copytree(root, tmp_path / "archive"))
+    own = copied(root, tmp_path / "archive")
     path = segment_file(own, 3)
     with ApiServer(own) as server:
         path.write_bytes(b"X" + path.read_bytes()[1:])  # in place, before Whoosh's processes have opened it
