@@ -25,13 +25,17 @@ from broadsheet.bells import EPOCH, Bell
 from broadsheet.cache_backend import backend_of
 from broadsheet.command_side import command_side
 from broadsheet.cursor_keys import cursor_keys
+from broadsheet.protocol import STOPPING
 from broadsheet.reach import access_of
 from broadsheet.settings import Settings, resolve
 from broadsheet.telemetry import metrics
 from cache.read_through import ReadThrough
+from indexer.change_operations import CHANGES
+from indexer.change_routes import change_routes
 from indexer.operations import COMMANDS
 from indexer.routes import command_routes
 from indexer.routing import partition_of
+from indexer.watching import Feed
 from search.broker import Broker
 from search.cursor import CursorCodec
 from search.epochs import Epochs
@@ -80,7 +84,7 @@ OPEN_PATHS = ("/livez", "/readyz", "/openapi.json", "/docs", "/docs/", "/page.cs
 """What everybody may read, key or not: whether the service runs, and how it is used."""
 
 
-ALL_OPERATIONS = (*OPERATIONS, *COMMANDS, *PROBES)
+ALL_OPERATIONS = (*OPERATIONS, *COMMANDS, *CHANGES, *PROBES)
 
 
 async def livez(_request: Request) -> Response:
@@ -154,9 +158,12 @@ def create_app(settings: Settings | None = None) -> Starlette:
             following = [
                 asyncio.create_task(endless) for endless in (running.epochs.follow(), running.scrubber.follow())
             ]
+            stopping = asyncio.Event()
+            feed = Feed(chosen.root, lambda: running.epochs.current, running.epochs.reach, stopping)
             try:
                 with command_side(chosen, running.epochs) as writes:
-                    yield {"service": running.service, "access": access, "writes": writes}
+                    service = running.service
+                    yield {"service": service, "access": access, "writes": writes, "feed": feed, STOPPING: stopping}
             finally:
                 for task in following:
                     task.cancel()
@@ -172,6 +179,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         routes=[
             *query_routes(service_of),
             *command_routes(),
+            *change_routes(),
             *page_routes(service_of),
             *docs_routes(described),
             Route("/openapi.json", openapi, methods=["GET"]),

@@ -40,6 +40,7 @@ MAX_BULK = 8
 """Bulk requests that one process receives at a time."""
 MAX_KEY_CHARS = 255
 _JSON = "application/json"
+_RESULT = ("line", "id", "status", "version", "error")
 _VERSION = re.compile(r'(?:W/)?"(\d{1,18})"')
 
 
@@ -61,6 +62,7 @@ def command_routes() -> list[BaseRoute]:
         Route("/v1/articles:bulk", _bulk, methods=["POST"]),
         RawPathRoute("/v1/articles", _put, methods=["PUT"]),
         RawPathRoute("/v1/articles", _delete, methods=["DELETE"]),
+        RawPathRoute("/v1/articles", _retry, suffix="/retry", methods=["POST"]),
         Route("/v1/jobs/{id}", _job, methods=["GET"]),
         Route("/v1/jobs/{id}/results", _results, methods=["GET"]),
     ]
@@ -101,6 +103,13 @@ async def _delete(request: Request) -> Response:
     return await _write(request, submission, "delete", client, b"", wait=bool(values["wait"]))
 
 
+async def _retry(request: Request) -> Response:
+    client = _client(request)
+    values = parse((WAIT,), query_pairs(request))
+    submission = Submission(request.path_params["id"], None, b"", "retry", expected_version=_expected(request))
+    return await _write(request, submission, "retry", client, b"", wait=bool(values["wait"]))
+
+
 async def _write(
     request: Request, submission: Submission, kind: str, client: str, body: bytes, *, wait: bool
 ) -> Response:
@@ -118,7 +127,7 @@ async def _write(
     except (IntakeFullError, LogFullError) as error:
         raise _full(error) from None
     except LogError as error:
-        raise _unusable(error) from None
+        raise unusable(error) from None
     if outcome.status == "conflict":
         raise Problem("version-conflict", "the article is not at the version that If-Match names")
     if outcome.status == "blocked":
@@ -144,7 +153,7 @@ async def _bulk(request: Request) -> Response:
         except LogFullError as error:
             raise _full(error) from None
         except LogError as error:
-            raise _unusable(error) from None
+            raise unusable(error) from None
         except BusyJobError:
             raise Problem("idempotency-busy", "the request with this key is being received") from None
         except OtherBodyError:
@@ -181,16 +190,7 @@ async def _results(request: Request) -> Response:
     writes, job_id = _writes(request), _job_id(request)
     await _view(writes, job_id)
     lines = (
-        orjson.dumps(
-            {
-                "line": one.line,
-                "id": one.article_id,
-                "status": one.status,
-                "version": one.version,
-                "error": one.error,
-            },
-            option=orjson.OPT_APPEND_NEWLINE,
-        )
+        orjson.dumps(dict(zip(_RESULT, one, strict=True)), option=orjson.OPT_APPEND_NEWLINE)
         for one in writes.service.results(job_id)
     )
     return StreamingResponse(lines, media_type=NDJSON[0], headers={"Cache-Control": "no-store"})
@@ -244,7 +244,8 @@ def _full(error: IntakeFullError | LogFullError) -> Problem:
     )
 
 
-def _unusable(error: LogError) -> Problem:
+def unusable(error: LogError) -> Problem:
+    """What is answered when the log cannot be used."""
     return Problem("not-ready", str(error), headers={"Retry-After": "5"})
 
 

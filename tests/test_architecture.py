@@ -48,7 +48,7 @@ FENCES: dict[str, tuple[str, ...]] = {
     "llvmlite": ("partition/kernels/*.py",),
     "Stemmer": ("partition/analysis.py",),
     "starlette": (
-        *("web/*.py", "*/routes.py", "search/page/*.py"),
+        *("web/*.py", "*/routes.py", "*/*_routes.py", "search/page/*.py"),
         *("broadsheet/app.py", "broadsheet/telemetry.py"),
     ),
     "aiocache": ("cache/backends.py",),
