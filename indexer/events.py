@@ -1,7 +1,8 @@
 """The events of an archive: what may be submitted, what it does to an article, and what a log of them promises.
 
     submitted   put, withdraw, restore, takedown, retry
-    logged      put, correct, hold, lift, withdraw, restore, takedown, retry; statistics, which is of no article
+    logged      put, correct, hold, lift, withdraw, restore, takedown, retry; of no article: statistics, and reshard,
+                from which on articles are routed over another number of partitions
 
 A version under embargo is a `hold`: it waits in the log and concerns no partition, until a `lift` brings it. A
 takedown is for good: nothing under its id is taken any more. An event says all that is to be seen of its article from
@@ -21,7 +22,7 @@ from typing import Literal, NamedTuple, Protocol
 from partition.types import Article
 
 Action = Literal["put", "withdraw", "restore", "takedown", "retry"]
-Kind = Literal["put", "correct", "hold", "lift", "withdraw", "restore", "takedown", "retry", "statistics"]
+Kind = Literal["put", "correct", "hold", "lift", "withdraw", "restore", "takedown", "retry", "statistics", "reshard"]
 Changed = Literal["created", "corrected", "held", "withdrawn", "restored", "taken down", "retried"]
 Unchanged = Literal["unchanged", "absent", "conflict", "blocked"]
 Status = Changed | Unchanged
@@ -206,6 +207,7 @@ class Log(Protocol):
     """
 
     partitions: int
+    """At the beginning; see `reshards`."""
     archive: str
     """Sixteen hexadecimal digits that tell this archive from any other."""
 
@@ -220,6 +222,15 @@ class Log(Protocol):
 
     def append_statistics(self) -> int:
         """Log that a statistics epoch is frozen here; returns its sequence."""
+
+    def append_reshard(self, partitions: int) -> int | None:
+        """Log that articles are routed over so many partitions from here on; returns its sequence.
+
+        `None` where they are already.
+        """
+
+    def reshards(self, after: int, through: int) -> list[tuple[int, int]]:
+        """(sequence, partitions) of the reshards in the range, oldest first."""
 
     def lift_due(self) -> int:
         """Log a `lift` for each version whose time has come; returns how many."""
@@ -256,6 +267,16 @@ class Log(Protocol):
 
     def history(self, article_id: str) -> list[Event]:
         """All events of one article, the newest first."""
+
+    def takedowns(self, after: int, through: int) -> list[tuple[int, str]]:
+        """(sequence, article id) of the takedowns in the range, oldest first."""
+
+    def destroy(self, article_id: str) -> int:
+        """Destroy what the events of an article that was taken down held, texts and reasons; returns how many.
+
+        Raises:
+            LogError: the article was not taken down, or somebody keeps what it held from being destroyed just now.
+        """
 
     def outcomes(self, prefix: bytes, after: bytes, limit: int) -> Sequence[tuple[bytes, str, Outcome]]:
         """Message id, article id and outcome of messages whose ids begin so and come after this, in order."""

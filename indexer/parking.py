@@ -12,9 +12,10 @@ from itertools import islice
 from pathlib import Path
 
 from indexer.events import LogError
+from partition.changes import Put
 from partition.errors import IndexFileError
 from partition.manifest import ParkedEvent
-from partition.writer import Put, write_generation
+from partition.writer import write_generation
 
 _BATCH = 64
 MAX_REASON_CHARS = 300

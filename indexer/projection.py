@@ -1,8 +1,9 @@
 """Projection: the index is brought up to the log, and each new state published as an epoch.
 
 Contract: what an epoch holds is a function of the log up to its `applied_seq` and of nothing else; the manifest
-stores that sequence, so that every event is applied exactly once whatever happens in between. Statistics are frozen
-exactly where the log says so, whatever the moments of publishing: a projection stops at each statistics event.
+stores that sequence, so that every event is applied exactly once whatever happens in between. Statistics are frozen,
+and partitions change in number, exactly where the log says so, whatever the moments of publishing: a projection
+stops at each such event.
 
 Not here: reading input (`bulk.py`), how one partition is built (`builder.py`).
 """
@@ -16,8 +17,9 @@ from indexer.builder import Builder, BuildJob, Progress
 from indexer.events import Log, LogError
 from indexer.merging import MERGE_AT_MOST, BackgroundMerger
 from indexer.publisher import Retention, prune, publish
+from indexer.resharding import spread
 from indexer.routing import ROUTING_VERSION, partition_of
-from partition.counting import merge_counts
+from partition.counting import forget_terms, merge_counts
 from partition.envelope import make_folder
 from partition.format import MAX_ARTICLES
 from partition.manifest import (
@@ -30,8 +32,9 @@ from partition.manifest import (
     read_manifest,
 )
 from partition.merge_aside import MergedSegments
+from partition.reader import OpenFiles
 from partition.schema import SCHEMA_VERSION, TEXT_FIELDS
-from partition.statistics import write_statistics
+from partition.statistics import Statistics, write_statistics
 from partition.writer import DEFAULT_MEMORY_MB
 
 PRUNE_EVERY_S = 5
@@ -109,22 +112,47 @@ class Projector:
         return manifest
 
     def project(
-        self, through: int | None = None, *, merge: bool = False, progress: Progress = lambda _articles: None
+        self,
+        through: int | None = None,
+        *,
+        merge: bool = False,
+        purge: bool = False,
+        progress: Progress = lambda _articles: None,
     ) -> RootManifest:
         """Apply what the log holds and publish it; publishes nothing when there is nothing new.
 
         Args:
             through: up to this sequence, `None` for everything.
             merge: also merge every partition into one segment.
+            purge: also leave out of all files what was taken down; if the log freezes statistics at `through`.
             progress: told how many articles were indexed.
         """
         through = self._log.last_seq() if through is None else through
         manifest = self.current() or self._genesis()
-        for seq, _live in self._log.statistics_events(manifest.applied_seq, through):
-            manifest = self._advance(manifest, seq, count=True, merge=False, progress=progress)
+        stops = [(seq, 0) for seq, _live in self._log.statistics_events(manifest.applied_seq, through)]
+        for seq, partitions in sorted(stops + self._log.reshards(manifest.applied_seq, through)):
+            if not partitions:
+                last = purge and seq == through
+                manifest = self._advance(manifest, seq, count=True, merge=False, purge=last, progress=progress)
+                continue
+            if seq - 1 > manifest.applied_seq:
+                manifest = self._advance(manifest, seq - 1, count=False, merge=False, progress=progress)
+            manifest = self._reshard(manifest, seq, partitions)
         if through > manifest.applied_seq or merge or (self._merger and self._merger.ready()):
             manifest = self._advance(manifest, through, count=False, merge=merge, progress=progress)
         return manifest
+
+    def purge(self) -> RootManifest:
+        """Leave out of all files what is left of articles that were taken down, and of their words.
+
+        Older files go when nobody may still be opening them (`tidy`). What was written of the partitions concerned is
+        written anew, so this takes a while for large ones.
+        """
+        return self.project(self._log.append_statistics(), purge=True)
+
+    def tidy(self) -> None:
+        """Remove what is no longer needed; `project` does it too."""
+        self._prune()
 
     def _genesis(self) -> RootManifest:
         """The state before the first event; not published."""
@@ -142,23 +170,32 @@ class Projector:
             since_seq=0,
             history=(),
             parked=(),
+            erased_seq=0,
+            purged_seq=0,
             schema_version=SCHEMA_VERSION,
             statistics=(StatisticsRecord(0, 0, FileRecord(path.name, path.stat().st_size, seal)),),
             partitions=(EMPTY_GENERATION,) * self._log.partitions,
         )
 
     def _advance(
-        self, manifest: RootManifest, through: int, *, count: bool, merge: bool, progress: Progress
+        self,
+        manifest: RootManifest,
+        through: int,
+        *,
+        count: bool,
+        merge: bool,
+        purge: bool = False,
+        progress: Progress,
     ) -> RootManifest:
         pending = self._log.pending(manifest.applied_seq, through)
-        now_ms = self._now_ms()
-        # The state before the first event is nobody's.
-        history = self._retention.history(manifest, now_ms) if manifest.epoch else ()
-        since_seq = history[0].applied_seq if history else through
+        advanced = self._following(manifest, through)
         ready = self._merger.ready() if self._merger else None
-        merged = {ready[0]: ready[1]} if ready else {}
+        merged = {ready[0]: ready[1]} if ready and ready[0] < len(manifest.partitions) else {}
+        purged = self._taken_down(manifest, through) if purge else set()
         jobs = [
-            self._job(manifest, partition, base, through, since_seq, merged, count=count, merge=merge)
+            self._job(
+                manifest, advanced, partition, base, merged, count=count, merge=merge, purge=partition in purged
+            )
             for partition, base in enumerate(manifest.partitions)
             if partition in pending or partition in merged or (base.generation and (count or merge))
         ]
@@ -169,29 +206,70 @@ class Projector:
             partitions[job.partition] = one.record
             parked = (parked - set(job.parked)) | set(one.parked)
         advanced = replace(
+            advanced, parked=tuple(sorted(parked, key=lambda one: one.seq)), partitions=tuple(partitions)
+        )
+        if count:
+            advanced = self._freeze(advanced, jobs)
+        earliest = advanced.statistics_at(advanced.since_seq)
+        needed = tuple(one for one in advanced.statistics if one.number >= earliest.number)
+        advanced = replace(advanced, statistics=needed)
+        if purge:
+            advanced = replace(self._forget_terms(advanced), purged_seq=advanced.erased_seq)
+        self._publish(advanced)
+        if self._merger:
+            if ready:
+                self._merger.taken()
+            self._merger.start(advanced)
+        return advanced
+
+    def _following(self, manifest: RootManifest, through: int) -> RootManifest:
+        """The epoch after this one, when it is to begin, with the same files."""
+        now_ms = self._now_ms()
+        # The state before the first event is nobody's.
+        history = self._retention.history(manifest, now_ms) if manifest.epoch else ()
+        takedowns = self._log.takedowns(manifest.applied_seq, through)
+        return replace(
             manifest,
             epoch=manifest.epoch + 1,
             published_ms=now_ms,
             applied_seq=through,
             indexed_through_ms=self._log.created_ms(through),
-            since_seq=since_seq,
+            since_seq=history[0].applied_seq if history else through,
             history=history,
-            parked=tuple(sorted(parked, key=lambda one: one.seq)),
-            partitions=tuple(partitions),
+            erased_seq=takedowns[-1][0] if takedowns else manifest.erased_seq,
         )
-        if count:
-            advanced = self._freeze(advanced, jobs)
-        earliest = advanced.statistics_at(since_seq)
-        needed = tuple(one for one in advanced.statistics if one.number >= earliest.number)
-        advanced = replace(advanced, statistics=needed)
-        publish(self._layout, advanced)
-        self._known[advanced.epoch] = advanced
-        if self._merger:
-            if merged:
-                self._merger.taken()
-            self._merger.start(advanced)
+
+    def _publish(self, manifest: RootManifest) -> None:
+        publish(self._layout, manifest)
+        self._known[manifest.epoch] = manifest
         self._prune()
-        return advanced
+
+    def _reshard(self, manifest: RootManifest, seq: int, partitions: int) -> RootManifest:
+        following = self._following(manifest, seq)
+        records = spread(
+            *(self._layout, manifest.partitions, partitions), since_seq=following.since_seq, opened=OpenFiles()
+        )
+        following = replace(following, partitions=records)
+        self._publish(following)
+        return following
+
+    def _taken_down(self, manifest: RootManifest, through: int) -> set[int]:
+        """Partitions that hold something of articles that were taken down."""
+        takedowns = self._log.takedowns(manifest.purged_seq, through)
+        return {partition_of(article_id, len(manifest.partitions)) for _seq, article_id in takedowns}
+
+    def _forget_terms(self, manifest: RootManifest) -> RootManifest:
+        """Without words in earlier statistics that only articles which are no more have held."""
+        *earlier, newest = manifest.statistics
+        opened = Statistics(self._layout.statistics / newest.file.name, seal=newest.file.seal)
+        forgotten = []
+        for one in earlier:
+            path = self._layout.statistics / f"{one.number:012d}.{manifest.applied_seq:012d}.stat"
+            path.unlink(missing_ok=True)  # of an attempt that failed
+            older = Statistics(self._layout.statistics / one.file.name, seal=one.file.seal)
+            seal = forget_terms(path, older, opened)
+            forgotten.append(replace(one, file=FileRecord(path.name, path.stat().st_size, seal)))
+        return replace(manifest, statistics=(*forgotten, newest))
 
     def _prune(self) -> None:
         now_ms = self._now_ms()
@@ -213,14 +291,14 @@ class Projector:
     def _job(
         self,
         manifest: RootManifest,
+        advanced: RootManifest,
         partition: int,
         base: GenerationRecord,
-        through: int,
-        since_seq: int,
         merged: Mapping[int, MergedSegments],
         *,
         count: bool,
         merge: bool,
+        purge: bool,
     ) -> BuildJob:
         return BuildJob(
             root=str(self._layout.root),
@@ -229,14 +307,15 @@ class Projector:
             base=base,
             number=base.generation + 1,
             after_seq=manifest.applied_seq,
-            through_seq=through,
-            since_seq=since_seq,
+            through_seq=advanced.applied_seq,
+            since_seq=advanced.since_seq,
             count=count,
             merge=merge,
+            purge=purge,
             merge_at_most=self._merge_at_most(partition, base.generation + 1),
             merged=(merged[partition],) if partition in merged else (),
             parked=tuple(
-                one for one in manifest.parked if partition_of(one.article_id, self._log.partitions) == partition
+                one for one in manifest.parked if partition_of(one.article_id, len(manifest.partitions)) == partition
             ),
             memory_mb=self._memory_mb,
         )
