@@ -25,9 +25,11 @@ from starlette.routing import BaseRoute, Route
 from indexer.article import ArticleInvalid
 from indexer.bulk_body import BodyPipe
 from indexer.events import LogError, LogFullError, Outcome, Submission
+from indexer.exporting import KIND as EXPORT
+from indexer.exporting import Exporter
 from indexer.intake import IntakeFullError
 from indexer.jobs import ID_BYTES, Job
-from indexer.operations import NDJSON, REASON, WAIT, JobAnswer, JobLinks, JobProgress
+from indexer.operations import NDJSON, REASON, WAIT, JobAnswer, JobLinks, JobProgress, StepReceipt
 from indexer.readers.lines import MAX_LINE_BYTES
 from indexer.writing import BusyJobError, JobView, OtherBodyError, WriteService
 from web.parameters import parse, query_pairs
@@ -53,6 +55,7 @@ class Writes(NamedTuple):
     reach: Callable[[int, float], Awaitable[bool]]
     """Wait until a sequence is searchable, or a moment of `time.monotonic` has come; whether it is."""
     max_backlog: int
+    exporter: Exporter
 
 
 def command_routes() -> list[BaseRoute]:
@@ -69,7 +72,7 @@ def command_routes() -> list[BaseRoute]:
 async def _put(request: Request) -> Response:
     client = _client(request)
     values = parse((WAIT,), query_pairs(request))
-    body = await _body(request)
+    body = await read_body(request, MAX_LINE_BYTES)
     try:
         fields = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -173,13 +176,15 @@ async def _received(request: Request, writes: Writes, client: str, key: str | No
 async def _job(request: Request) -> Response:
     parse((), query_pairs(request))
     view = await _view(_writes(request), _job_id(request))
-    return _job_response(view, 200)
+    return job_response(view, 200)
 
 
 async def _results(request: Request) -> Response:
     parse((), query_pairs(request))
     writes, job_id = _writes(request), _job_id(request)
-    await _view(writes, job_id)
+    view = await _view(writes, job_id)
+    if view.kind == EXPORT:
+        return _parts(writes.exporter, job_id)
     lines = (
         orjson.dumps(
             {
@@ -194,6 +199,16 @@ async def _results(request: Request) -> Response:
         for one in writes.service.results(job_id)
     )
     return StreamingResponse(lines, media_type=NDJSON[0], headers={"Cache-Control": "no-store"})
+
+
+def _parts(exporter: Exporter, export_id: bytes) -> Response:
+    lines = (
+        orjson.dumps(
+            {**part, "href": f"/v1/exports/{export_id.hex()}?part={part['part']}"}, option=orjson.OPT_APPEND_NEWLINE
+        )
+        for part in exporter.parts(export_id)["parts"]
+    )
+    return Response(b"".join(lines), media_type=NDJSON[0], headers={"Cache-Control": "no-store"})
 
 
 def _writes(request: Request) -> Writes:
@@ -226,12 +241,17 @@ def _expected(request: Request) -> int | None:
     return int(match[1])
 
 
-async def _body(request: Request) -> bytes:
+async def read_body(request: Request, most: int) -> bytes:
+    """The body of a request, if it is not longer than `most` bytes.
+
+    Raises:
+        Problem: `body-too-large`.
+    """
     pieces, size = [], 0
     async for piece in request.stream():
         size += len(piece)
-        if size > MAX_LINE_BYTES:
-            raise Problem("body-too-large", f"an article may have {MAX_LINE_BYTES:,} bytes as JSON")
+        if size > most:
+            raise Problem("body-too-large", f"it may have {most:,} bytes as JSON")
         pieces.append(piece)
     return b"".join(pieces)
 
@@ -274,10 +294,11 @@ async def _answer(writes: Writes, job_id: bytes, seq: int, *, wait: bool) -> Res
     if wait:
         await writes.reach(seq, time.monotonic() + WAIT_S)
     view = await _view(writes, job_id)
-    return _job_response(view, 200 if view.status == "succeeded" else 202)
+    return job_response(view, 200 if view.status == "succeeded" else 202)
 
 
-def _job_response(view: JobView, status: int) -> Response:
+def job_response(view: JobView, status: int) -> Response:
+    """How a job stands."""
     address = f"/v1/jobs/{view.id.hex()}"
     answer = JobAnswer(
         id=view.id.hex(),
@@ -288,6 +309,7 @@ def _job_response(view: JobView, status: int) -> Response:
         min_seq=view.seq,
         links=JobLinks(address, f"{address}/results"),
         reason=view.reason,
+        receipts=[StepReceipt(one.step, iso(one.at_ms), dict(one.told)) for one in view.receipts],
     )
     headers = {"Cache-Control": "no-store", "Location": address}
     if view.status == "running":

@@ -103,6 +103,7 @@ OPERATIONS: Sequence[Operation] = (
         problems=(
             "parameter-invalid",
             "article-not-found",
+            "article-taken-down",
             "uri-too-long",
             "overloaded",
             "not-ready",

@@ -24,7 +24,7 @@ def test_all_at_once_is_one_by_one(keys: list[int], partitions: int) -> None:
 
 def _places(root: Path, manifest: RootManifest) -> dict[str, int]:
     """Where each live article lies."""
-    places = {}
+    places: dict[str, int] = {}
     for partition, record in enumerate(manifest.partitions):
         if record.generation:
             for segment in PartitionReader(root / "partitions" / f"{partition:04d}", record).segments:
