@@ -1,8 +1,8 @@
 """Finds a text wherever it can hide in an archive, and in Redis, whatever it is packed in.
 
-Contract: `hiding_places` reads every file below a folder as it lies on the disk, WALs, free pages and files that nobody
-names included, undoes compression wherever a frame of it begins (also with each dictionary that there is), and names
-the files in which a text stands, by kind. It knows nothing of how an archive is laid out but its file names.
+Contract: `hiding_places` reads every file below a folder as it lies on the disk, WALs, free pages and files that
+nobody names included, undoes compression wherever a frame of it begins (also with each dictionary that there is), and
+names the files in which a text stands, by kind. It knows nothing of how an archive is laid out but its file names.
 
 Not here: what must not be found (the tests).
 """
@@ -15,15 +15,10 @@ from pathlib import Path
 import zstandard
 
 _ZSTD = b"\x28\xb5\x2f\xfd"
-_MOST_BYTES = 64 << 20
-
-
-def kind_of(path: Path) -> str:
-    """What kind of file it is: `log.sqlite-wal`, `.segment`, `.dictionary`, `.ndjson`, ..."""
-    return path.name if path.parent.name not in _FOLDERS else path.suffix
-
-
 _FOLDERS = re.compile(r"\d{4}|epochs|statistics|run|[0-9a-f]{32}")
+"""Whose files are of one kind if they have the same suffix."""
+_FRAME_BYTES = 4 << 20
+"""How much of a frame is undone at most, as it lies."""
 
 
 def hiding_places(root: Path, texts: Iterable[str], others: Iterable[bytes] = ()) -> Counter[str]:
@@ -34,7 +29,9 @@ def hiding_places(root: Path, texts: Iterable[str], others: Iterable[bytes] = ()
     for path in sorted(root.rglob("*")):
         if path.is_file():
             kind = path.suffix if _FOLDERS.fullmatch(path.parent.name) else path.name
-            found[kind] += sum(len(pattern.findall(content)) for content in _unpacked(path.read_bytes(), dictionaries))
+            found[kind] += sum(
+                len(pattern.findall(content)) for content in _unpacked(path.read_bytes(), dictionaries)
+            )
     for content in others:
         found["redis"] += sum(len(pattern.findall(one)) for one in _unpacked(content, dictionaries))
     return +found
@@ -50,7 +47,7 @@ def _unpacked(content: bytes, dictionaries: list[bytes]) -> Iterator[bytes]:
         except zstandard.ZstdError:  # the page table at its end is no part of it
             continue
     for match in re.finditer(re.escape(_ZSTD), content):
-        frame = content[match.start() : match.start() + (4 << 20)]
+        frame = content[match.start() : match.start() + _FRAME_BYTES]
         for decompressor in with_each:
             try:
                 yield decompressor.decompressobj().decompress(frame)
