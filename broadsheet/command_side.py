@@ -28,7 +28,7 @@ from indexer.projection import log_path
 from indexer.routes import MAX_BULK, Writes
 from indexer.saga_routes import Sagas
 from indexer.saga_runner import SagaRunner
-from indexer.sagas import SagaStore
+from indexer.sagas import SAGAS_FILE, SagaStore
 from indexer.writing import Applied, WriteService
 from partition.manifest import Layout, read_manifest
 from search.epochs import Epochs
@@ -39,7 +39,6 @@ from web.parameters import parse
 from web.problems import TYPES, Problem
 
 JOBS_FILE = "jobs.sqlite"
-SAGAS_FILE = "sagas.sqlite"
 _EXPORTED_FIELDS = (
     "id,title,summary,body,authors,source,section,tags,language,url,published_at,modified_at,indexed_at,"
     "date_confidence,version"

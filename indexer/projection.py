@@ -9,32 +9,29 @@ Not here: reading input (`bulk.py`), how one partition is built (`builder.py`).
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from indexer.builder import Builder, BuildJob, Progress
 from indexer.events import Log, LogError
+from indexer.freezing import forget_words, freeze, no_statistics
 from indexer.merging import MERGE_AT_MOST, BackgroundMerger
 from indexer.publisher import Retention, prune, publish
 from indexer.resharding import spread
 from indexer.routing import ROUTING_VERSION, partition_of
-from partition.counting import forget_terms, merge_counts
 from partition.envelope import make_folder
 from partition.format import MAX_ARTICLES
 from partition.manifest import (
     EMPTY_GENERATION,
-    FileRecord,
     GenerationRecord,
     Layout,
     RootManifest,
-    StatisticsRecord,
     read_manifest,
 )
 from partition.merge_aside import MergedSegments
 from partition.reader import OpenFiles
-from partition.schema import SCHEMA_VERSION, TEXT_FIELDS
-from partition.statistics import Statistics, write_statistics
+from partition.schema import SCHEMA_VERSION
 from partition.writer import DEFAULT_MEMORY_MB
 
 PRUNE_EVERY_S = 5
@@ -89,6 +86,8 @@ class Projector:
             make_folder(folder)
         self._known: dict[int, RootManifest] = {}
         self._pruned_ms = 0
+        self._taking = False
+        """Whether the state in the making has taken over what was merged."""
         self._prune()
         current = self.current()
         if current and current.applied_seq > log.last_seq():
@@ -129,18 +128,46 @@ class Projector:
         """
         through = self._log.last_seq() if through is None else through
         manifest = self.current() or self._genesis()
+        for state in self._states(manifest, through, merge=merge, purge=purge, progress=progress):
+            self._publish(state)
+            manifest = state
+        return manifest
+
+    def rebuild(self, progress: Progress = lambda _articles: None) -> RootManifest:
+        """Build the index again from the log alone, beside what there is, and publish it in one epoch.
+
+        It answers as before, but for walks that are under way: earlier states are not built.
+        """
+        current = self.current()
+        kept, self._retention = self._retention, Retention(seconds=0)
+        try:
+            start, through = self._genesis(current), self._log.last_seq()
+            states = list(self._states(start, through, merge=False, purge=False, progress=progress))
+        finally:
+            self._retention = kept
+        if not states:
+            raise LogError("the log is empty: there is nothing to build")
+        manifest = replace(states[-1], epoch=current.epoch + 1) if current else states[-1]
+        self._publish(manifest)
+        return manifest
+
+    def _states(
+        self, manifest: RootManifest, through: int, *, merge: bool, purge: bool, progress: Progress
+    ) -> Iterator[RootManifest]:
+        """The states to be published after this one, in order."""
         stops = [(seq, 0) for seq, _live in self._log.statistics_events(manifest.applied_seq, through)]
         for seq, partitions in sorted(stops + self._log.reshards(manifest.applied_seq, through)):
             if not partitions:
                 last = purge and seq == through
                 manifest = self._advance(manifest, seq, count=True, merge=False, purge=last, progress=progress)
-                continue
-            if seq - 1 > manifest.applied_seq:
-                manifest = self._advance(manifest, seq - 1, count=False, merge=False, progress=progress)
-            manifest = self._reshard(manifest, seq, partitions)
+            else:
+                if seq - 1 > manifest.applied_seq:
+                    manifest = self._advance(manifest, seq - 1, count=False, merge=False, progress=progress)
+                    yield manifest
+                manifest = self._reshard(manifest, seq, partitions)
+            yield manifest
         if through > manifest.applied_seq or merge or (self._merger and self._merger.ready()):
-            manifest = self._advance(manifest, through, count=False, merge=merge, progress=progress)
-        return manifest
+            yield self._advance(manifest, through, count=False, merge=merge, progress=progress)
 
     def purge(self) -> RootManifest:
         """Leave out of all files what is left of articles that were taken down, and of their words.
@@ -154,12 +181,11 @@ class Projector:
         """Remove what is no longer needed; `project` does it too."""
         self._prune()
 
-    def _genesis(self) -> RootManifest:
-        """The state before the first event; not published."""
-        path = self._statistics_path(0)
-        path.unlink(missing_ok=True)
-        lengths = dict.fromkeys(TEXT_FIELDS, 0)
-        seal = write_statistics(path, articles=0, through_seq=0, total_lengths=lengths, counts={})
+    def _genesis(self, beside: RootManifest | None = None) -> RootManifest:
+        """The state before the first event; not published. Its files have names that those of `beside` have not."""
+        records = beside.partitions if beside else (EMPTY_GENERATION,)
+        empty = replace(EMPTY_GENERATION, generation=max(record.generation for record in records))
+        number = beside.statistics_epoch + 1 if beside else 0
         return RootManifest(
             epoch=0,
             published_ms=0,
@@ -173,8 +199,8 @@ class Projector:
             erased_seq=0,
             purged_seq=0,
             schema_version=SCHEMA_VERSION,
-            statistics=(StatisticsRecord(0, 0, FileRecord(path.name, path.stat().st_size, seal)),),
-            partitions=(EMPTY_GENERATION,) * self._log.partitions,
+            statistics=(no_statistics(self._layout, number),),
+            partitions=(empty,) * self._log.partitions,
         )
 
     def _advance(
@@ -209,24 +235,20 @@ class Projector:
             advanced, parked=tuple(sorted(parked, key=lambda one: one.seq)), partitions=tuple(partitions)
         )
         if count:
-            advanced = self._freeze(advanced, jobs)
+            advanced = freeze(self._layout, advanced, [job.counts_path for job in jobs])
         earliest = advanced.statistics_at(advanced.since_seq)
         needed = tuple(one for one in advanced.statistics if one.number >= earliest.number)
         advanced = replace(advanced, statistics=needed)
         if purge:
-            advanced = replace(self._forget_terms(advanced), purged_seq=advanced.erased_seq)
-        self._publish(advanced)
-        if self._merger:
-            if ready:
-                self._merger.taken()
-            self._merger.start(advanced)
+            advanced = replace(forget_words(self._layout, advanced), purged_seq=advanced.erased_seq)
+        self._taking = ready is not None
         return advanced
 
     def _following(self, manifest: RootManifest, through: int) -> RootManifest:
         """The epoch after this one, when it is to begin, with the same files."""
         now_ms = self._now_ms()
         # The state before the first event is nobody's.
-        history = self._retention.history(manifest, now_ms) if manifest.epoch else ()
+        history = self._retention.history(manifest, now_ms) if manifest.published_ms else ()
         takedowns = self._log.takedowns(manifest.applied_seq, through)
         return replace(
             manifest,
@@ -242,6 +264,11 @@ class Projector:
     def _publish(self, manifest: RootManifest) -> None:
         publish(self._layout, manifest)
         self._known[manifest.epoch] = manifest
+        if self._merger:
+            if self._taking:
+                self._merger.taken()
+                self._taking = False
+            self._merger.start(manifest)
         self._prune()
 
     def _reshard(self, manifest: RootManifest, seq: int, partitions: int) -> RootManifest:
@@ -249,27 +276,12 @@ class Projector:
         records = spread(
             *(self._layout, manifest.partitions, partitions), since_seq=following.since_seq, opened=OpenFiles()
         )
-        following = replace(following, partitions=records)
-        self._publish(following)
-        return following
+        return replace(following, partitions=records)
 
     def _taken_down(self, manifest: RootManifest, through: int) -> set[int]:
         """Partitions that hold something of articles that were taken down."""
         takedowns = self._log.takedowns(manifest.purged_seq, through)
         return {partition_of(article_id, len(manifest.partitions)) for _seq, article_id in takedowns}
-
-    def _forget_terms(self, manifest: RootManifest) -> RootManifest:
-        """Without words in earlier statistics that only articles which are no more have held."""
-        *earlier, newest = manifest.statistics
-        opened = Statistics(self._layout.statistics / newest.file.name, seal=newest.file.seal)
-        forgotten = []
-        for one in earlier:
-            path = self._layout.statistics / f"{one.number:012d}.{manifest.applied_seq:012d}.stat"
-            path.unlink(missing_ok=True)  # of an attempt that failed
-            older = Statistics(self._layout.statistics / one.file.name, seal=one.file.seal)
-            seal = forget_terms(path, older, opened)
-            forgotten.append(replace(one, file=FileRecord(path.name, path.stat().st_size, seal)))
-        return replace(manifest, statistics=(*forgotten, newest))
 
     def _prune(self) -> None:
         now_ms = self._now_ms()
@@ -277,16 +289,6 @@ class Projector:
             self._pruned_ms = now_ms
             writing = self._merger.writing if self._merger else None
             prune(self._layout, self._known, now_ms=now_ms, keep=writing)
-
-    def _freeze(self, manifest: RootManifest, jobs: list[BuildJob]) -> RootManifest:
-        number = manifest.statistics_epoch + 1
-        path = self._statistics_path(number)
-        counts = [job.counts_path for job in jobs if job.counts_path.exists()]
-        seal = merge_counts(path, shares=counts, through_seq=manifest.applied_seq)
-        for share in counts:
-            share.unlink()
-        frozen = StatisticsRecord(number, manifest.applied_seq, FileRecord(path.name, path.stat().st_size, seal))
-        return replace(manifest, statistics=(*manifest.statistics, frozen))
 
     def _job(
         self,
@@ -326,9 +328,6 @@ class Projector:
         # Partitions that take in the same number of articles have something to merge at the same time: one after the
         # other, they hold up no epoch for long.
         return MERGE_AT_MOST if (generation + partition) % MERGE_EVERY == 0 else 0
-
-    def _statistics_path(self, number: int) -> Path:
-        return self._layout.statistics / f"{number:012d}.stat"
 
 
 def log_path(root: Path) -> Path:

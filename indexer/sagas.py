@@ -31,6 +31,9 @@ from indexer.jobs import new_job_id
 
 SagaState = Literal["running", "undoing", "succeeded", "failed"]
 
+SAGAS_FILE = "sagas.sqlite"
+"""Its name in the data folder."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS saga (
     id BLOB PRIMARY KEY, kind TEXT NOT NULL, client TEXT NOT NULL, key BLOB UNIQUE, subject TEXT NOT NULL,

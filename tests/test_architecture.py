@@ -61,6 +61,7 @@ FENCES: dict[str, tuple[str, ...]] = {
         "broadsheet/cli.py",
         "broadsheet/command.py",
         "broadsheet/intake_commands.py",
+        "broadsheet/upkeep_commands.py",
         "broadsheet/key_commands.py",
     ),
     "whoosh": (
