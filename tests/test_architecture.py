@@ -36,7 +36,7 @@ THIRD_PARTIES: dict[str, set[str]] = {
     "cache": {"aiocache", "cachebox", "prometheus_client", "redis"},
     "web": {"jinja2", "markupsafe", "msgspec", "orjson", "prometheus_client", "starlette", "structlog"},
     "indexer": {
-        *("defusedxml", "fastwarc", "msgspec", "orjson", "prometheus_client", "starlette", "structlog"),
+        *("defusedxml", "fastwarc", "msgspec", "numpy", "orjson", "prometheus_client", "starlette", "structlog"),
         *("trafilatura", "zstandard"),
     },
     "loadtests": {"gevent", "locust"},
@@ -48,7 +48,7 @@ FENCES: dict[str, tuple[str, ...]] = {
     "llvmlite": ("partition/kernels/*.py",),
     "Stemmer": ("partition/analysis.py",),
     "starlette": (
-        *("web/*.py", "*/routes.py", "search/page/*.py"),
+        *("web/*.py", "*/routes.py", "indexer/*_routes.py", "search/page/*.py"),
         *("broadsheet/app.py", "broadsheet/telemetry.py"),
     ),
     "aiocache": ("cache/backends.py",),

@@ -114,7 +114,7 @@ def test_api_is_what_its_document_says(server: ApiServer, path: str, mode: Gener
         if mode == GenerationMode.POSITIVE and "timeout_ms" in case.query:
             case.query["timeout_ms"] = AMPLE_MS
         if str(case.query.get("min_seq")).isdecimal():
-            # A sequence that no epoch has is waited for until the deadline; `test_http_writes.py` does.
+            # A sequence that no epoch has is waited for until the deadline; `tests/indexer/test_http_writes.py` does.
             case.query["min_seq"] = 1
         # No schema can say which texts are a query, or a cursor of ours.
         undecided = [positive_data_acceptance] if {"q", "cursor"} & set(case.query) else []
