@@ -26,6 +26,7 @@ from broadsheet.cache_backend import backend_of
 from broadsheet.command_side import QuerySide, command_side
 from broadsheet.cursor_keys import cursor_keys
 from broadsheet.reach import access_of
+from broadsheet.redis_hints import listen
 from broadsheet.settings import Settings, resolve
 from broadsheet.telemetry import metrics
 from cache.backends import BackendError
@@ -110,6 +111,7 @@ class Running(NamedTuple):
     epochs: Epochs
     pool: WhooshPool
     cache: ReadThrough
+    bell: Bell
     scrubber: Scrubber
 
 
@@ -140,7 +142,9 @@ async def running_service(settings: Settings) -> AsyncIterator[Running]:
         partition_of=partition_of,
     )
     try:
-        yield Running(service, epochs, pool, cache, Scrubber(epochs, broker.snapshots, period_s=settings.scrub_s))
+        yield Running(
+            service, epochs, pool, cache, bell, Scrubber(epochs, broker.snapshots, period_s=settings.scrub_s)
+        )
     finally:
         bell.close()
         await pool.close()
@@ -160,9 +164,10 @@ def create_app(settings: Settings | None = None) -> Starlette:
             with contextlib.suppress(Exception):  # whoever follows the epochs tries again, and says what is wrong
                 await asyncio.gather(running.pool.start(), running.epochs.refresh())
             gc.freeze()  # what is there now stays: it need not be looked through again and again
-            following = [
-                asyncio.create_task(endless) for endless in (running.epochs.follow(), running.scrubber.follow())
-            ]
+            endless = [running.epochs.follow(), running.scrubber.follow()]
+            if chosen.redis_url:
+                endless.append(listen(chosen.redis_url, running.bell.ring))
+            following = [asyncio.create_task(one) for one in endless]
             try:
                 async with command_side(chosen, QuerySide(running.service, running.epochs, running.cache)) as side:
                     yield {"service": running.service, "access": access, "writes": side.writes, "sagas": side.sagas}

@@ -52,7 +52,7 @@ FENCES: dict[str, tuple[str, ...]] = {
         *("broadsheet/app.py", "broadsheet/telemetry.py"),
     ),
     "aiocache": ("cache/backends.py",),
-    "redis": ("cache/backends.py",),
+    "redis": ("cache/backends.py", "broadsheet/redis_hints.py"),
     "cachebox": ("cache/backends.py",),
     "defusedxml": ("indexer/feeds/xml_tree.py",),
     "fastwarc": ("indexer/readers/warc.py",),

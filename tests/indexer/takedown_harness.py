@@ -2,10 +2,10 @@
 
     python -m tests.indexer.takedown_harness --takedowns 5 --seed 1
 
-Contract: an archive with other articles, corrections, an export, and results of requests that tell of the articles to
-be taken down, and pages of theirs in Redis. Whenever a step of any takedown is done, the API processes get SIGKILL,
-mostly with the indexer. Every takedown ends; then no place holds a word of what was taken down, and all other articles
-are there in a sound archive. Prints one line of figures; its status is 1 if anything was left.
+Contract: an archive with other articles, corrections, an export, results of requests that tell of the articles to be
+taken down, and pages of theirs in Redis. Whenever a step of any takedown is done, the API processes get SIGKILL,
+mostly with the indexer. Every takedown ends; then no place holds a word of what was taken down, and all others are
+there in a sound archive. Prints one line of figures; its status is 1 if anything was left.
 
 Not here: each step by itself, and mutants (`test_takedown.py`).
 """
