@@ -44,6 +44,7 @@ _EXPORTED_FIELDS = (
     "date_confidence,version"
 )
 _PAGE = "100"
+_FORGET_EVERY_S = 3600
 _SEARCH_MS = 20_000
 _PATIENCE_S = 60.0
 """How long a thread waits for the event loop: it is much more than a search may take."""
@@ -102,8 +103,6 @@ async def command_side(settings: Settings, query: QuerySide) -> AsyncIterator[Co
         Intake(lambda: EventLog(log_path(root), max_backlog=settings.max_backlog), lambda: ring(root, LOG)) as intake,
         ThreadPoolExecutor(MAX_BULK, "bulk") as threads,
     ):
-        jobs.expire()
-        exporter.expire(_now_ms())
         places = takedown.Places(
             root=root,
             open_log=open_log,
@@ -124,11 +123,21 @@ async def command_side(settings: Settings, query: QuerySide) -> AsyncIterator[Co
             exporter=exporter,
         )
         runner.start()
+        forgetting = asyncio.create_task(_forget(jobs, exporter))
         try:
             yield CommandSide(writes, Sagas(sagas, runner, exporter, check_export))
         finally:
+            forgetting.cancel()
             # Beside the loop, which its threads may be waiting for.
             await asyncio.to_thread(runner.stop)
+
+
+async def _forget(jobs: JobStore, exporter: Exporter) -> None:
+    """Forget what is too old, now and every `_FORGET_EVERY_S`, until cancelled."""
+    while True:
+        await asyncio.to_thread(jobs.expire)
+        await asyncio.to_thread(exporter.expire, _now_ms())
+        await asyncio.sleep(_FORGET_EVERY_S)
 
 
 async def _page(service: SearchService, given: Pairs, cursor: str | None, limit: str) -> Page:

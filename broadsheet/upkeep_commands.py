@@ -115,12 +115,11 @@ def reshard(
             with store.mine(saga.id) as mine:
                 if not mine:
                     fail("another process is doing the same")
-                while saga.state in {"running", "undoing"}:
+                while not (saga := store.find(saga.id) or saga).ended:
                     try:
-                        saga = advance(store, saga, steps, lambda: False)
+                        advance(store, saga, steps, lambda: False)
                     except NotYet:
                         time.sleep(_LOOK_S)
-                        saga = store.find(saga.id) or saga
     except KeyboardInterrupt:
         fail("interrupted; run it again to go on", INTERRUPTED)
     except (LogError, BuildError, IndexFileError, OSError) as error:

@@ -58,7 +58,7 @@ class SagaRunner:
             if not mine or self._stop.is_set():
                 return
             saga = self._store.find(saga_id)
-            if saga is None or saga.state in {"succeeded", "failed"}:
+            if saga is None or saga.ended:
                 return
             try:
                 saga = advance(self._store, saga, self._kinds[kind], self._stop.is_set)

@@ -80,6 +80,11 @@ class Saga:
     """Why it failed."""
     receipts: tuple[Receipt, ...] = field(default=())
 
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing to do."""
+        return self.state in {"succeeded", "failed"}
+
     def receipt(self, step: str) -> Told:
         """What a step that was done said."""
         return next(one.told for one in self.receipts if one.step == step)
@@ -189,16 +194,19 @@ class SagaStore:
 
     @contextlib.contextmanager
     def mine(self, saga_id: bytes) -> Iterator[bool]:
-        """Hold a saga, by a lock that goes with this process; whether it could be had."""
-        folder = self._path.parent / "run"
-        folder.mkdir(exist_ok=True)
-        handle = os.open(folder / f"saga-{saga_id.hex()}", os.O_RDWR | os.O_CREAT, 0o600)
+        """Hold a saga, by a lock that goes with this process; whether it could be had. It must be read afterwards."""
+        path = self._path.parent / "run" / f"saga-{saga_id.hex()}"
+        path.parent.mkdir(exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
         else:
             yield True
+            saga = self.find(saga_id)
+            if saga is None or saga.ended:  # whoever gets this lock or another one then finds nothing to do
+                path.unlink(missing_ok=True)
         finally:
             os.close(handle)
 
