@@ -15,6 +15,7 @@ from indexer.events import Event
 from indexer.log import EventLog
 from indexer.parking import NOBODYS_FAULT, unfit
 from partition.counting import count_partition
+from partition.durability import together
 from partition.format import MAX_ARTICLES
 from partition.manifest import GenerationRecord, Layout, ParkedEvent
 from partition.merge_aside import MergedSegments
@@ -171,7 +172,8 @@ class InlineBuilder:
         Raises:
             IndexFileError, LogError, OSError
         """
-        return [self._build(job, progress) for job in jobs]
+        with together():
+            return [self._build(job, progress) for job in jobs]
 
     def _build(self, job: BuildJob, progress: Progress) -> Built:
         built = build(job, progress, self._vocabulary, self.opened)
