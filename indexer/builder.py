@@ -16,6 +16,7 @@ from indexer.log import EventLog
 from indexer.parking import NOBODYS_FAULT, unfit
 from partition.changes import Put, Withdraw
 from partition.counting import count_partition
+from partition.durability import together
 from partition.format import MAX_ARTICLES
 from partition.manifest import GenerationRecord, Layout, ParkedEvent
 from partition.merge_aside import MergedSegments
@@ -175,7 +176,8 @@ class InlineBuilder:
         Raises:
             IndexFileError, LogError, OSError
         """
-        return [self._build(job, progress) for job in jobs]
+        with together():
+            return [self._build(job, progress) for job in jobs]
 
     def _build(self, job: BuildJob, progress: Progress) -> Built:
         built = build(job, progress, self._vocabulary, self.opened)

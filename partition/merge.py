@@ -155,7 +155,9 @@ class _FieldMerging:
         firsts = np.zeros(len(ends), np.int64)
         count = group_keys(keys, starts, ends, bounds, self._groups, firsts)
         self._bounds = bounds
-        self._keys = [keys[starts[at] : ends[at]].tobytes() for at in firsts[:count].tolist()]
+        chosen, text = firsts[:count], keys.tobytes()
+        places = zip(starts[chosen].tolist(), ends[chosen].tolist(), strict=True)
+        self._keys = [text[start:end] for start, end in places]
         self._kept: list[int] = []
         """Groups that still have an article."""
 
