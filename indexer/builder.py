@@ -14,13 +14,15 @@ from typing import NamedTuple
 from indexer.events import Event
 from indexer.log import EventLog
 from indexer.parking import NOBODYS_FAULT, Unfit, unfit
+from partition.changes import Put, Withdraw
 from partition.counting import count_partition
+from partition.durability import together
 from partition.format import MAX_ARTICLES
 from partition.manifest import GenerationRecord, Layout, ParkedEvent
 from partition.merge_aside import MergedSegments
 from partition.reader import OpenFiles, PartitionReader
 from partition.vocabulary import Vocabulary
-from partition.writer import DEFAULT_MEMORY_MB, Put, Withdraw, write_generation
+from partition.writer import DEFAULT_MEMORY_MB, write_generation
 
 Progress = Callable[[int], None]
 """Told, now and then, how many more articles were indexed since it was told last."""
@@ -46,6 +48,8 @@ class BuildJob:
     merge: bool = False
     merge_at_most: int = MAX_ARTICLES
     """Groups of segments with more articles are left for `merging.py`."""
+    purge: bool = False
+    """Write everything anew, so that nothing is left of what was taken down."""
     merged: tuple[MergedSegments, ...] = ()
     """What it has done; not for other processes."""
     parked: tuple[ParkedEvent, ...] = ()
@@ -77,7 +81,7 @@ def build(job: BuildJob, progress: Progress, vocabulary: Vocabulary, opened: Ope
     folder = Layout(Path(job.root)).partition(job.partition)
     with EventLog(Path(job.log)) as log:
         pending = job.partition in log.pending(job.after_seq, job.through_seq)
-        if pending or job.merge or job.merged:
+        if pending or job.merge or job.merged or job.purge:
             changes = _Changes(job, log)
             try:
                 record = _write(job, changes.read(progress), vocabulary, opened)
@@ -110,6 +114,7 @@ def _write(
         merge=job.merge,
         merge_at_most=job.merge_at_most,
         merged=job.merged,
+        purge=job.purge,
         since_seq=job.since_seq,
         memory_mb=job.memory_mb,
         vocabulary=vocabulary,
@@ -175,7 +180,8 @@ class InlineBuilder:
         Raises:
             IndexFileError, LogError, OSError
         """
-        return [self._build(job, progress) for job in jobs]
+        with together():
+            return [self._build(job, progress) for job in jobs]
 
     def _build(self, job: BuildJob, progress: Progress) -> Built:
         built = build(job, progress, self._vocabulary, self.opened)

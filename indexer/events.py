@@ -1,8 +1,8 @@
 """The events of an archive: what may be submitted, what it does to an article, and what a log of them promises.
 
     submitted   put, withdraw, restore, takedown, retry
-    logged      put, correct, hold, cancel, lift, withdraw, restore, takedown, retry
-                statistics, which is of no article
+    logged      put, correct, hold, cancel, lift, withdraw, restore, takedown, retry; of no article: statistics, and
+                reshard, from which on articles are routed over another number of partitions
 
 A version under embargo is a `hold`: it waits in the log and concerns no partition, until a `lift` brings it.
 Withdrawn before that it is a `cancel`, which concerns none either; readers are told of neither (`notice_of`). A
@@ -23,7 +23,9 @@ from typing import Literal, NamedTuple, Protocol
 from partition.types import Article
 
 Action = Literal["put", "withdraw", "restore", "takedown", "retry"]
-Kind = Literal["put", "correct", "hold", "cancel", "lift", "withdraw", "restore", "takedown", "retry", "statistics"]
+Kind = Literal[
+    "put", "correct", "hold", "cancel", "lift", "withdraw", "restore", "takedown", "retry", "statistics", "reshard"
+]
 NoticeKind = Literal["created", "corrected", "withdrawn", "restored", "taken_down"]
 Changed = Literal["created", "corrected", "held", "withdrawn", "restored", "taken down", "retried"]
 Unchanged = Literal["unchanged", "absent", "conflict", "blocked"]
@@ -244,6 +246,7 @@ class Log(Protocol):
     """
 
     partitions: int
+    """At the beginning; see `reshards`."""
     archive: str
     """Sixteen hexadecimal digits that tell this archive from any other."""
 
@@ -258,6 +261,15 @@ class Log(Protocol):
 
     def append_statistics(self) -> int:
         """Log that a statistics epoch is frozen here; returns its sequence."""
+
+    def append_reshard(self, partitions: int) -> int | None:
+        """Log that articles are routed over so many partitions from here on; returns its sequence.
+
+        `None` where they are already.
+        """
+
+    def reshards(self, after: int, through: int) -> list[tuple[int, int]]:
+        """(sequence, partitions) of the reshards in the range, oldest first."""
 
     def lift_due(self) -> int:
         """Log a `lift` for each version whose time has come; returns how many."""
@@ -305,6 +317,16 @@ class Log(Protocol):
             before: only those with lower sequences.
             limit: how many at most.
             told: only those of which readers are told.
+        """
+
+    def takedowns(self, after: int, through: int) -> list[tuple[int, str]]:
+        """(sequence, article id) of the takedowns in the range, oldest first."""
+
+    def destroy(self, article_id: str) -> int:
+        """Destroy what the events of an article that was taken down held, texts and reasons; returns how many.
+
+        Raises:
+            LogError: the article was not taken down, or somebody keeps what it held from being destroyed just now.
         """
 
     def outcomes(self, prefix: bytes, after: bytes, limit: int) -> Sequence[tuple[bytes, str, Outcome]]:

@@ -50,6 +50,8 @@ CREATE TABLE event (
 CREATE INDEX event_by_partition ON event (partition, seq, article_id);
 CREATE INDEX event_statistics ON event (seq) WHERE kind = 'statistics';
 CREATE INDEX event_notice ON event (seq) WHERE notice IS NOT NULL;
+CREATE INDEX event_reshard ON event (seq) WHERE kind = 'reshard';
+CREATE INDEX event_takedown ON event (seq) WHERE kind = 'takedown';
 CREATE TABLE article (
     article_id TEXT PRIMARY KEY, state TEXT NOT NULL, version INTEGER NOT NULL, shown INTEGER NOT NULL, digest BLOB,
     seq INTEGER NOT NULL, body_seq INTEGER NOT NULL,
@@ -129,14 +131,16 @@ class EventLog:
     def _open(self, partitions: int | None) -> None:
         settings = dict(self._db.execute("SELECT name, value FROM setting").fetchall())
         self.partitions: int = settings["partitions"]
+        """At the beginning."""
         self.archive = f"{settings['archive']:016x}"
         """Sixteen hexadecimal digits that tell this archive from any other."""
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
-        if partitions not in {None, self.partitions}:
+        has = self._routed_over()
+        if partitions not in {None, has}:
             raise LogError(
-                f"the archive has {self.partitions} partitions, not {partitions}; leave --partitions out, or index "
+                f"the archive has {has} partitions, not {partitions}; leave --partitions out, or index "
                 "into a new folder"
             )
 
@@ -193,7 +197,7 @@ class EventLog:
     def _append(self, submitted: list[Submission]) -> list[Outcome]:
         known = self._messages([one.message_id for one in submitted if one.message_id])
         standings = self._standings({one.article_id for one in submitted})
-        writing = Writing(self.last_seq(), self.live_articles(), self._now_ms(), self.partitions)
+        writing = Writing(self.last_seq(), self.live_articles(), self._now_ms(), self._routed_over())
         outcomes: list[Outcome] = []
         for one in submitted:
             outcome = known.get(one.message_id) if one.message_id else None
@@ -257,7 +261,7 @@ class EventLog:
             query = f"SELECT article_id, {STANDING} FROM article WHERE held_until_ms <= ?"  # noqa: S608 - our columns
             rows = self._db.execute(f"{query} ORDER BY held_until_ms, held_seq", (now_ms,))
             due = {row[0]: standing_of(row[1:]) for row in rows}
-            writing = Writing(self.last_seq(), self.live_articles(), now_ms, self.partitions)
+            writing = Writing(self.last_seq(), self.live_articles(), now_ms, self._routed_over())
             standings = {
                 article_id: lifted(now, writing.seq + 1 + at) for at, (article_id, now) in enumerate(due.items())
             }
@@ -333,6 +337,42 @@ class EventLog:
         return [(row[0], row[1], Outcome(*row[2:])) for row in rows]
 
     @_explained()
+    def takedowns(self, after: int, through: int) -> list[tuple[int, str]]:
+        """As `events.Log` says."""
+        query = "SELECT seq, article_id FROM event WHERE kind = 'takedown' AND seq > ? AND seq <= ? ORDER BY seq"
+        return self._db.execute(query, (after, through)).fetchall()
+
+    @_explained()
+    def destroy(self, article_id: str) -> int:
+        """As `events.Log` says.
+
+        A row that keeps its size is overwritten where it stands (`btreeOverwriteCell` of SQLite), and rows are only
+        ever appended: so no page holds a second copy, as it might if rows were moved. What is in the WAL still is
+        brought into the file, and the WAL cut to nothing.
+        """
+        standing = self.standing(article_id)
+        if standing.state != "down":
+            raise LogError(f"{article_id!r} was not taken down")
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            seqs, seq = [], standing.seq
+            while seq:
+                seqs.append((seq,))
+                (seq,) = self._db.execute("SELECT previous FROM event WHERE seq = ?", (seq,)).fetchone()
+            self._db.executemany(
+                "UPDATE event SET reason = printf('%*s', length(CAST(reason AS BLOB)), ''),"
+                " body = zeroblob(length(body)) WHERE seq = ? AND kind != 'takedown'",
+                seqs,
+            )
+            self._db.execute("COMMIT")
+        finally:
+            self._db.rollback()
+        (busy, _pages, _moved) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise LogError("the event log is being read; what was overwritten stands in its WAL still: try again")
+        return len(seqs) - 1
+
+    @_explained()
     def append_statistics(self) -> int:
         """Log that a statistics epoch is frozen here; returns its sequence."""
         live = self.live_articles()
@@ -340,6 +380,34 @@ class EventLog:
             "INSERT INTO event (kind, created_ms, live) VALUES ('statistics', ?, ?)", (self._now_ms(), live)
         )
         return row.lastrowid or 0
+
+    @_explained()
+    def append_reshard(self, partitions: int) -> int | None:
+        """As `events.Log` says."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            if partitions == self._routed_over():
+                return None
+            row = self._db.execute(
+                "INSERT INTO event (kind, created_ms, live, version) VALUES ('reshard', ?, ?, ?)",
+                (self._now_ms(), self.live_articles(), partitions),
+            )
+            self._db.execute("COMMIT")
+        finally:
+            self._db.rollback()
+        return row.lastrowid
+
+    @_explained()
+    def reshards(self, after: int, through: int) -> list[tuple[int, int]]:
+        """As `events.Log` says."""
+        query = "SELECT seq, version FROM event WHERE kind = 'reshard' AND seq > ? AND seq <= ? ORDER BY seq"
+        return self._db.execute(query, (after, through)).fetchall()
+
+    def _routed_over(self) -> int:
+        """The partitions that articles are routed over now."""
+        query = "SELECT version FROM event WHERE kind = 'reshard' ORDER BY seq DESC LIMIT 1"
+        row = self._db.execute(query).fetchone()
+        return int(row[0]) if row else self.partitions
 
     @_explained()
     def statistics_events(self, after: int, through: int) -> list[tuple[int, int]]:

@@ -84,8 +84,8 @@ class Bodies:
         return self._compressor.compress(orjson.dumps(article))
 
     def decode(self, body: bytes | None) -> tuple[Article | None, str]:
-        """The article in a body, and why it cannot be read, if that is so."""
-        if body is None:
+        """The article in a body, and why it cannot be read, if that is so; none of one that was destroyed."""
+        if body is None or not any(body):
             return None, ""
         try:
             fields = orjson.loads(self._decompressor.decompress(body))

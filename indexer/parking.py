@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from indexer.events import LogError
+from partition.changes import Put
 from partition.errors import IndexFileError
-from partition.writer import Put, write_generation
+from partition.writer import write_generation
 
 _BATCH = 64
 MAX_REASON_CHARS = 300

@@ -26,8 +26,8 @@ from partition.errors import CorruptFile, MissingFile, TooNewFile, TooOldFile
 
 FORMAT = "broadsheet-epoch"
 VERSIONS = range(4, 5)
-"""Manifest versions that this code reads, half open. 1: first; 2: seals of files; 3: earlier states; 4: since when an
-article is parked."""
+"""Manifest versions that this code reads, half open. 1: first; 2: seals of files; 3: earlier states;
+4: takedowns, and since when an article is parked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,10 @@ class RootManifest(State):
     history: tuple[Moment, ...]
     """Some of the states that they show, oldest first: what `since_seq` moves along."""
     parked: tuple[ParkedEvent, ...]
+    erased_seq: int
+    """The last takedown that it has applied, 0 for none: what was made of earlier epochs may show what is no more."""
+    purged_seq: int
+    """Of articles that were taken down by this sequence, none of its files holds anything."""
     schema_version: int
     statistics: tuple[StatisticsRecord, ...]
     """Those that states from `since_seq` on are scored by, oldest first."""

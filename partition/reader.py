@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from orjson import JSONDecodeError
 from zstandard import ZstdError
 
-from partition import documents, format, tombstones  # noqa: A004 - the module is what the word means here
+from partition import documents, erasures, format, tombstones  # noqa: A004 - the module is what the word means here
 from partition.documents import DocumentCodec, read_dictionary
 from partition.envelope import REBUILD, PagedFile
+from partition.erasures import Erasure, erasure_of, read_erasures
 from partition.errors import CorruptFile
 from partition.manifest import FileRecord, GenerationRecord
 from partition.segment import Segment
@@ -33,11 +34,13 @@ KINDS = {
     format.SUFFIX: (format.KIND, format.VERSIONS),
     tombstones.SUFFIX: (tombstones.KIND, tombstones.VERSIONS),
     documents.SUFFIX: (documents.KIND, documents.VERSIONS),
+    erasures.SUFFIX: (erasures.KIND, erasures.VERSIONS),
 }
 """Kind and format versions of a generation's files, by suffix."""
 
 MAX_REMEMBERED_TOMBSTONES = 4096
 MAX_DICTIONARIES = 128
+MAX_REMEMBERED_ERASURES = 2048
 
 
 def verify_file(folder: Path, record: FileRecord) -> None:
@@ -64,6 +67,7 @@ class OpenFiles:
         self._segments: WeakValueDictionary[tuple[Path, str, bytes], Segment] = WeakValueDictionary()
         self._tombstones: dict[tuple[Path, str], Tombstones] = {}
         self._dictionaries: dict[tuple[Path, str], bytes] = {}
+        self._erased: dict[tuple[Path, str], frozenset[Erasure]] = {}
         self._own = _Own()
 
     def dictionary(self, folder: Path, record: FileRecord) -> bytes:
@@ -79,6 +83,21 @@ class OpenFiles:
             if len(self._dictionaries) >= MAX_DICTIONARIES:
                 self._dictionaries.clear()
             self._dictionaries[key] = known
+        return known
+
+    def erased(self, folder: Path, record: FileRecord) -> frozenset[Erasure]:
+        """The ids in a file.
+
+        Raises:
+            IndexFileError
+        """
+        key = folder / record.name, record.seal
+        known = self._erased.get(key)
+        if known is None:
+            # One for each partition, and those of the generation before.
+            if len(self._erased) >= MAX_REMEMBERED_ERASURES:
+                self._erased.clear()
+            known = self._erased[key] = read_erasures(key[0], seal=record.seal)
         return known
 
     def codec(self, dictionary: bytes) -> DocumentCodec:
@@ -174,6 +193,10 @@ class PartitionReader:
             for file in record.files
             if file.name.endswith(documents.SUFFIX)
         }
+        self.erased = frozenset[Erasure]().union(
+            *(self._opened.erased(folder, file) for file in record.files if file.name.endswith(erasures.SUFFIX))
+        )
+        """Ids of articles that were taken down."""
 
     def verify(self) -> None:
         """Check every byte of every segment again.
@@ -213,3 +236,7 @@ class PartitionReader:
             if docnum is not None:
                 return ordinal, docnum
         return None
+
+    def was_taken_down(self, article_id: str) -> bool:
+        """Whether the article with this id was taken down."""
+        return bool(self.erased) and erasure_of(article_id) in self.erased

@@ -55,6 +55,10 @@ _BY_WHOOSH = Counter("broadsheet_whoosh_searches", "Searches for which there was
 T = TypeVar("T")
 
 
+class TakenDownError(Exception):
+    """The article was taken down."""
+
+
 class EpochGoneError(Exception):
     """The state is no longer kept, or its files are not."""
 
@@ -269,6 +273,7 @@ class Broker:
 
         Raises:
             EpochGoneError, LeafError
+            TakenDownError: it was taken down.
         """
         return await self._run(self._threads, deadline_s, self._find, view, partition, article_id)
 
@@ -277,6 +282,8 @@ class Broker:
         try:
             leaf = snapshot.partitions.leaf(partition)
             place = leaf.reader.find(article_id) if leaf else None
+            if leaf and place is None and leaf.reader.was_taken_down(article_id):
+                raise TakenDownError
             return leaf.reader.stored(*place) if leaf and place else None
         except PartitionDamagedError:
             raise LeafError("damaged") from None

@@ -107,6 +107,7 @@ OPERATIONS: Sequence[Operation] = (
         problems=(
             "parameter-invalid",
             "article-not-found",
+            "article-taken-down",
             "uri-too-long",
             "overloaded",
             "not-ready",

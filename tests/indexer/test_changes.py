@@ -187,7 +187,7 @@ def test_a_text_that_is_damaged_hides_no_other(index: SmallIndex) -> None:
     index.put(article("a", "Two"))
     index.publish()
     with sqlite3.connect(log_path(index.root)) as db:
-        db.execute("UPDATE event SET body = x'00' WHERE seq = 1")
+        db.execute("UPDATE event SET body = x'01' WHERE seq = 1")
     db.close()
     assert seen(index.root, "a") == [(2, 2, "corrected", "Two"), (1, 1, "created", None)]
 

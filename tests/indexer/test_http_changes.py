@@ -377,7 +377,7 @@ def test_parked_events_are_told_and_retried(tmp_path: Path) -> None:
         log.append(put(*(article(f"a/{number}") for number in range(5))))
     with sqlite3.connect(log_path(tmp_path)) as db:
         (sound,) = db.execute("SELECT body FROM event WHERE seq = 3").fetchone()
-        db.execute("UPDATE event SET body = x'00' WHERE seq IN (2, 3)")
+        db.execute("UPDATE event SET body = x'01' WHERE seq IN (2, 3)")
     db.close()
     with ApiServer(tmp_path, indexer=True, builders=1) as server:
         parked = msgspec.json.decode(server.client.get("/v1/parked?limit=1").content, type=ParkedAnswer)

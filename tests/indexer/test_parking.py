@@ -23,7 +23,7 @@ POISON = "a/77"
 
 def _damage(root: Path, article_id: str) -> None:
     with sqlite3.connect(log_path(root)) as log:
-        log.execute("UPDATE event SET body = x'00' WHERE article_id = ?", (article_id,))
+        log.execute("UPDATE event SET body = x'01' WHERE article_id = ?", (article_id,))
     log.close()
 
 

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from partition.build import SegmentBuilder
+from partition.changes import Put, Withdraw
 from partition.check import check_lists
 from partition.counting import count_partition
 from partition.documents import DocumentCodec
@@ -22,7 +23,6 @@ from partition.schema import TEXT_FIELDS
 from partition.statistics import Statistics, TermCounts
 from partition.types import Article
 from partition.vocabulary import Vocabulary
-from partition.writer import Put, Withdraw
 from tests.archive import made_up
 from tests.partition.generations import Chain, Change, expected, found, generations, words_of
 from tests.small_index import article, small_dictionaries
