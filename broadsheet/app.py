@@ -25,16 +25,20 @@ from broadsheet.bells import EPOCH, Bell
 from broadsheet.cache_backend import backend_of
 from broadsheet.command_side import QuerySide, command_side
 from broadsheet.cursor_keys import cursor_keys
+from broadsheet.protocol import STOPPING
 from broadsheet.reach import access_of
 from broadsheet.redis_hints import listen
 from broadsheet.settings import Settings, resolve
 from broadsheet.telemetry import metrics
 from cache.backends import BackendError
 from cache.read_through import ReadThrough
+from indexer.change_operations import CHANGES
+from indexer.change_routes import change_routes
 from indexer.operations import COMMANDS, export_operation
 from indexer.routes import command_routes
 from indexer.routing import partition_of
 from indexer.saga_routes import saga_routes
+from indexer.watching import Feed
 from search.broker import Broker
 from search.cursor import CursorCodec
 from search.epochs import Epochs
@@ -84,7 +88,7 @@ OPEN_PATHS = ("/livez", "/readyz", "/openapi.json", "/docs", "/docs/", "/page.cs
 """What everybody may read, key or not: whether the service runs, and how it is used."""
 
 
-ALL_OPERATIONS = (*OPERATIONS, *COMMANDS, export_operation(EXPORTED), *PROBES)
+ALL_OPERATIONS = (*OPERATIONS, *COMMANDS, *CHANGES, export_operation(EXPORTED), *PROBES)
 
 
 async def livez(_request: Request) -> Response:
@@ -168,9 +172,12 @@ def create_app(settings: Settings | None = None) -> Starlette:
             if chosen.redis_url:
                 endless.append(listen(chosen.redis_url, running.bell.ring))
             following = [asyncio.create_task(one) for one in endless]
+            stopping = asyncio.Event()
+            feed = Feed(chosen.root, lambda: running.epochs.current, running.epochs.reach, stopping)
+            state = {"service": running.service, "access": access, "feed": feed, STOPPING: stopping}
             try:
                 async with command_side(chosen, QuerySide(running.service, running.epochs, running.cache)) as side:
-                    yield {"service": running.service, "access": access, "writes": side.writes, "sagas": side.sagas}
+                    yield {**state, "writes": side.writes, "sagas": side.sagas}
             finally:
                 for task in following:
                     task.cancel()
@@ -186,6 +193,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         routes=[
             *query_routes(service_of),
             *command_routes(),
+            *change_routes(),
             *saga_routes(),
             *page_routes(service_of),
             *docs_routes(described),

@@ -22,10 +22,11 @@ from cache.read_through import ReadThrough
 from indexer import exporting, takedown
 from indexer.exporting import Exporter, ExportExpiredError, Page
 from indexer.intake import Intake
+from indexer.job_routes import Writes
 from indexer.jobs import JobStore
 from indexer.log import EventLog
 from indexer.projection import log_path
-from indexer.routes import MAX_BULK, Writes
+from indexer.routes import MAX_BULK
 from indexer.saga_routes import Sagas
 from indexer.saga_runner import SagaRunner
 from indexer.sagas import SAGAS_FILE, SagaStore

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from indexer.events import Event
 from indexer.log import EventLog
-from indexer.parking import NOBODYS_FAULT, unfit
+from indexer.parking import NOBODYS_FAULT, Unfit, unfit
 from partition.changes import Put, Withdraw
 from partition.counting import count_partition
 from partition.durability import together
@@ -129,12 +129,16 @@ class _Changes:
         self._job = job
         self._log = log
         self._earlier = {one.article_id: one for one in job.parked}
+        self._since = {one.article_id: one.after_seq for one in job.parked}
         self.unfit: dict[int, ParkedEvent] = {}
         """By log sequence."""
 
-    def park(self, unfit: list[ParkedEvent]) -> None:
+    def park(self, unfit: list[Unfit]) -> None:
         """Leave these out from now on."""
-        self.unfit.update((one.seq, one) for one in unfit)
+        for one in unfit:
+            # With it go those before it of this job, which it was to replace.
+            after_seq = self._since.get(one.article_id, self._job.after_seq)
+            self.unfit[one.seq] = ParkedEvent(*one, after_seq)
 
     def parked(self) -> tuple[ParkedEvent, ...]:
         """What is parked after all of them were read."""
@@ -147,7 +151,7 @@ class _Changes:
         for done, event in enumerate(events, start=1):
             self._earlier.pop(event.article_id, None)
             if event.fault:
-                self.park([ParkedEvent(event.seq, event.article_id, event.fault)])
+                self.park([Unfit(event.seq, event.article_id, event.fault)])
             if event.seq not in self.unfit:
                 yield _change(event)
             if done % _PROGRESS_EVERY == 0:

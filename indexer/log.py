@@ -1,11 +1,12 @@
 """The event log: every article event in one global order, durable before it is acknowledged.
 
-    event    seq, kind, partition, article_id, version, created_ms, live, previous, source, client, reason, body
+    event    seq, kind, partition, article_id, version, created_ms, live, previous, source, client, reason, notice,
+             body
     article  article_id -> how it stands after its last event (`events.Standing`)
     message  message_id -> the outcome of a submission that had one
 
-`previous` is the article's event before; `source` is the event whose body this one shows again; `body`
-is zstd of JSON; `live` is how many articles were to be seen then.
+`previous` is the article's event before; `source` is the event whose body this one shows again; `notice` is what
+readers are told of it; `body` is zstd of JSON; `live` is how many articles were to be seen then.
 
 Contract: `events.Log`, on SQLite (WAL, `synchronous=FULL`). Any number of processes append, one after the other; any
 number read. Appending a version with the digest of the live one is a no-op, so that submitting a file twice appends
@@ -25,10 +26,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from indexer.events import (
+    MAX_HISTORY,
     Drain,
     Event,
     LogError,
     LogFullError,
+    Notice,
     Outcome,
     Standing,
     Submission,
@@ -43,9 +46,10 @@ CREATE TABLE setting (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROW
 CREATE TABLE event (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, partition INTEGER, article_id TEXT,
     version INTEGER, created_ms INTEGER NOT NULL, live INTEGER NOT NULL, previous INTEGER, source INTEGER,
-    client TEXT, reason TEXT, body BLOB);
+    client TEXT, reason TEXT, notice TEXT, body BLOB);
 CREATE INDEX event_by_partition ON event (partition, seq, article_id);
 CREATE INDEX event_statistics ON event (seq) WHERE kind = 'statistics';
+CREATE INDEX event_notice ON event (seq) WHERE notice IS NOT NULL;
 CREATE INDEX event_reshard ON event (seq) WHERE kind = 'reshard';
 CREATE INDEX event_takedown ON event (seq) WHERE kind = 'takedown';
 CREATE TABLE article (
@@ -58,6 +62,14 @@ CREATE TABLE message (
 ) WITHOUT ROWID;
 """
 
+_CHAIN = """
+WITH RECURSIVE mine (seq, previous, notice, nth) AS (
+    SELECT seq, previous, notice, 1 FROM event WHERE seq = ?
+    UNION ALL SELECT event.seq, event.previous, event.notice, nth + 1
+    FROM mine JOIN event ON event.seq = mine.previous WHERE nth < ?)
+SELECT seq FROM mine WHERE seq < ? AND (notice IS NOT NULL OR NOT ?) LIMIT ?
+"""
+"""The events of an article, one after the other, as far as they are asked for: no body is read for this."""
 _VARIABLES = 500
 """Of one statement; SQLite allows 999 at least."""
 _CACHE_KB = 64 << 10
@@ -209,7 +221,7 @@ class EventLog:
 
     def _write(self, writing: "Writing", standings: dict[str, Standing]) -> None:
         self._db.executemany(
-            f"INSERT INTO event ({EVENT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - our columns
+            f"INSERT INTO event ({EVENT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - our columns
             writing.events,
         )
         # In order of the key, so that neighbours in the tree are written together.
@@ -286,22 +298,32 @@ class EventLog:
         return self._standings([article_id])[article_id]
 
     @_explained()
-    def history(self, article_id: str) -> list[Event]:
+    def changes(self, after: int, through: int, limit: int) -> list[Notice]:
         """As `events.Log` says."""
+        query = (
+            "SELECT seq, notice, article_id, version, created_ms, coalesce(reason, '') FROM event"
+            " WHERE notice IS NOT NULL AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
+        )
+        return [Notice(*row) for row in self._db.execute(query, (after, through, limit))]
+
+    @_explained()
+    def history(
+        self, article_id: str, *, before: int | None = None, limit: int = MAX_HISTORY, told: bool = False
+    ) -> list[Event]:
+        """As `events.Log` says."""
+        newest = self.standing(article_id).seq
+        rows = self._db.execute(_CHAIN, (newest, MAX_HISTORY, newest + 1 if before is None else before, told, limit))
         events = []
-        seq = self.standing(article_id).seq
-        while seq:
-            kind, partition, version, created_ms, previous, source, reason, body = self._db.execute(
-                "SELECT kind, partition, version, created_ms, previous, source, reason, body FROM event"
-                " WHERE seq = ?",
+        for (seq,) in rows.fetchall():
+            kind, partition, version, created_ms, source, reason, notice, body = self._db.execute(
+                "SELECT kind, partition, version, created_ms, source, reason, notice, body FROM event WHERE seq = ?",
                 (seq,),
             ).fetchone()
             if source:
                 (body,) = self._db.execute("SELECT body FROM event WHERE seq = ?", (source,)).fetchone()
             article, fault = self._bodies.decode(body)
             about = (seq, kind, partition, article_id, version, created_ms)
-            events.append(Event(*about, article, reason or "", fault))
-            seq = previous
+            events.append(Event(*about, article, reason or "", fault, notice))
         return events
 
     @_explained()
@@ -410,14 +432,16 @@ class EventLog:
         with _explained():
             # The index has all of it: no event is read for this.
             last = dict(self._db.execute(f"SELECT article_id, seq {where} ORDER BY seq", bounds))
-            query = f"SELECT seq, kind, article_id, version, created_ms, source, reason, body {where} ORDER BY seq"
-            for seq, kind, article_id, version, created_ms, source, reason, body in self._db.execute(query, bounds):
+            columns = "seq, kind, article_id, version, created_ms, source, reason, notice, body"
+            for row in self._db.execute(f"SELECT {columns} {where} ORDER BY seq", bounds):
+                seq, kind, article_id, version, created_ms, source, reason, notice, body = row
                 if last[article_id] != seq:
                     continue
                 if source:
-                    (body,) = self._db.execute("SELECT body FROM event WHERE seq = ?", (source,)).fetchone()  # noqa: PLW2901 - it is shown again
+                    (body,) = self._db.execute("SELECT body FROM event WHERE seq = ?", (source,)).fetchone()
                 article, fault = bodies.decode(body)
-                yield Event(seq, kind, partition, article_id, version, created_ms, article, reason or "", fault)
+                about = (seq, kind, partition, article_id, version, created_ms)
+                yield Event(*about, article, reason or "", fault, notice)
 
 
 def _make(path: Path, partitions: int) -> None:

@@ -11,13 +11,13 @@ from typing import Any
 import orjson
 import zstandard
 
-from indexer.events import Held, Kind, Standing, Submission
+from indexer.events import Held, Kind, Standing, Submission, notice_of
 from indexer.routing import partition_of
 from partition.types import Article
 
 STANDING = "state, version, shown, digest, seq, body_seq, held_seq, held_version, held_until_ms, held_digest"
 """Columns of the table `article`, beside the id."""
-EVENT = "seq, kind, partition, article_id, version, created_ms, live, previous, source, client, reason, body"
+EVENT = "seq, kind, partition, article_id, version, created_ms, live, previous, source, client, reason, notice, body"
 
 
 class Writing:
@@ -46,13 +46,13 @@ class Writing:
         """One more event, which leads from `now` to `following`."""
         self.seq += 1
         self._live += (following.state == "live") - (now.state == "live")
-        partition = None if kind == "hold" else partition_of(article_id, self._partitions)
+        partition = None if kind in {"hold", "cancel"} else partition_of(article_id, self._partitions)
         version = following.shown if kind in {"lift", "retry"} else following.version
         client, reason = (submission.client, submission.reason) if submission else ("", "")
         self.events.append(
             (
                 *(self.seq, kind, partition, article_id, version, self.created_ms, self._live, now.seq, source),
-                *(client or None, reason or None, body),
+                *(client or None, reason or None, notice_of(kind, now, following), body),
             )
         )
         self.changed.add(article_id)

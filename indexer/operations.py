@@ -151,6 +151,18 @@ COMMANDS: Sequence[Operation] = (
         role="write",
     ),
     Operation(
+        path="/v1/articles/{id}/retry",
+        method="post",
+        summary="Index one article again",
+        description="As it stands in the log, after it could not be indexed (`/v1/parked`). `If-Match` as for PUT.",
+        id_example="2024-0001",
+        parameters=(WAIT,),
+        answer=JobAnswer,
+        later=True,
+        problems=(*_CHANGE, "article-not-found"),
+        role="write",
+    ),
+    Operation(
         path="/v1/jobs/{id}",
         summary="How a write stands",
         description="`succeeded` once all of it is searchable here; `min_seq` is what other servers are asked with.",

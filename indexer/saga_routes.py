@@ -1,6 +1,6 @@
 """The routes that begin sagas, and hand out what exports made.
 
-Contract: a saga that was begun is durable when it is answered, with 202 and its job (`routes.py` tells how that
+Contract: a saga that was begun is durable when it is answered, with 202 and its job (`job_routes.py` tells how that
 stands). The same takedown again is the same saga.
 
 Not here: what sagas do (`takedown.py`, `exporting.py`).
@@ -19,9 +19,10 @@ from starlette.routing import BaseRoute, Route
 from indexer import exporting, takedown
 from indexer.events import MAX_REASON_CHARS
 from indexer.exporting import Exporter
+from indexer.job_routes import job_response
 from indexer.jobs import ID_BYTES
 from indexer.operations import NDJSON, PART
-from indexer.routes import job_response, read_body
+from indexer.routes import read_body
 from indexer.saga_runner import SagaRunner
 from indexer.sagas import SagaStore, Told
 from indexer.writing import saga_view

@@ -27,7 +27,7 @@ from partition.errors import CorruptFile, MissingFile, TooNewFile, TooOldFile
 FORMAT = "broadsheet-epoch"
 VERSIONS = range(4, 5)
 """Manifest versions that this code reads, half open. 1: first; 2: seals of files; 3: earlier states;
-4: takedowns."""
+4: takedowns, and since when an article is parked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,8 @@ class ParkedEvent:
     seq: int
     article_id: str
     reason: str
+    after_seq: int
+    """The index shows its article as the log had it here: no later event of it was applied."""
 
 
 @dataclass(frozen=True, slots=True)

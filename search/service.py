@@ -62,7 +62,8 @@ class SearchService:
         self._cache = cache
         self._cursors = cursors
         self._admission = admission
-        self._partition_of = partition_of
+        self.partition_of = partition_of
+        """The partition of an article id, of so many."""
         self._parsed: OrderedDict[str, Node] = OrderedDict()
 
     def current(self) -> RootManifest:
@@ -133,7 +134,7 @@ class SearchService:
             partitions = len(manifest.partitions)
             started_s = time.perf_counter()
             async with self._admission.admitted(deadline_s):
-                partition = self._partition_of(article_id, partitions)
+                partition = self.partition_of(article_id, partitions)
                 stored = await self._broker.find(view, partition, article_id, deadline_s)
             timings.add("documents", started_s)
             if stored is None:

@@ -43,7 +43,7 @@ _manifests = st.builds(
     archive=_names,
     since_seq=_numbers,
     history=st.lists(st.builds(Moment, _numbers, _numbers), max_size=3).map(tuple),
-    parked=st.lists(st.builds(ParkedEvent, _numbers, _names, _names), max_size=3).map(tuple),
+    parked=st.lists(st.builds(ParkedEvent, _numbers, _names, _names, _numbers), max_size=3).map(tuple),
     erased_seq=_numbers,
     purged_seq=_numbers,
     schema_version=_numbers,
@@ -60,7 +60,7 @@ MANIFEST = RootManifest(
     archive="0123456789abcdef",
     since_seq=9,
     history=(Moment(1_600_000_000_000, 9),),
-    parked=(ParkedEvent(3, "é", "no reason"),),
+    parked=(ParkedEvent(3, "é", "no reason", 2),),
     erased_seq=4,
     purged_seq=3,
     schema_version=1,
@@ -120,7 +120,7 @@ def test_other_json_is_no_manifest(tmp_path: Path, content: bytes) -> None:
     [
         (3, TooOldFile, "remove this file "),
         (5, TooNewFile, "upgrade broadsheet"),
-        ("3", CorruptFile, "remove this file"),
+        ("4", CorruptFile, "remove this file"),
     ],
 )
 def test_other_versions_are_errors_of_their_own(
