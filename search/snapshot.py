@@ -210,7 +210,7 @@ class Snapshots:
                 continue
             folder = self._layout.partition(partition)
             try:
-                for file in record.files:
+                for file in record.files if self._damaged else ():
                     if folder / file.name in self._damaged:
                         raise self._damaged[folder / file.name]
                 reader = PartitionReader(folder, record, seq=state.applied_seq, opened=self._files)
