@@ -8,7 +8,7 @@ Not here: reading input (`bulk.py`), how one partition is built (`builder.py`).
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -158,7 +158,7 @@ class Projector:
         ready = self._merger.ready() if self._merger else None
         merged = {ready[0]: ready[1]} if ready else {}
         jobs = [
-            self._job(manifest, partition, base, through, since_seq, merged, count=count, merge=merge)
+            self._job(manifest, partition, base, through, since_seq, pending, merged, count=count, merge=merge)
             for partition, base in enumerate(manifest.partitions)
             if partition in pending or partition in merged or (base.generation and (count or merge))
         ]
@@ -217,6 +217,7 @@ class Projector:
         base: GenerationRecord,
         through: int,
         since_seq: int,
+        pending: Container[int],
         merged: Mapping[int, MergedSegments],
         *,
         count: bool,
@@ -231,6 +232,7 @@ class Projector:
             after_seq=manifest.applied_seq,
             through_seq=through,
             since_seq=since_seq,
+            pending=partition in pending,
             count=count,
             merge=merge,
             merge_at_most=self._merge_at_most(partition, base.generation + 1),
