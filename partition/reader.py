@@ -112,7 +112,7 @@ class OpenFiles:
         whole = self._kept(folder, name, seal, tombstones.NONE.docnums)
         dead = buried.docnums
         if seq is not None:
-            dead = dead[buried.seqs <= seq]
+            dead = buried.until(seq)
             if whole.last_seq > seq:
                 dead = np.union1d(dead, np.flatnonzero(whole.column("seq") > seq))
         return (self._kept(folder, name, seal, dead, whole) if len(dead) else whole), buried

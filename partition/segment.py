@@ -164,7 +164,7 @@ class Segment:
 
     @cached_property
     def _sorted_hashes(self) -> NDArray[np.uint64]:
-        return self.hashes[self._by_hash]
+        return self.origin._sorted_hashes if self.origin else self.hashes[self._by_hash]  # noqa: SLF001 - its class
 
     @cached_property
     def _by_hash(self) -> NDArray[np.uint32]:

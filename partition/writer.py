@@ -125,8 +125,8 @@ class _GenerationWriter:
         self._written = 0
         self._records = {file.name: file for file in base.files}
         self._segments: dict[str, Segment] = {}
-        self._buried: dict[str, dict[int, int]] = {}
-        """Docnums to the log sequences that deleted them, by segment."""
+        self._buried: dict[str, Tombstones] = {}
+        """By segment."""
         self._changed: set[str] = set()
         """Segments with other tombstones than before."""
         self._codecs: dict[str | None, DocumentCodec] = {None: DocumentCodec()}
@@ -136,8 +136,7 @@ class _GenerationWriter:
         records = by_segment(base)
         for file in base.files:
             if file.name.endswith(format.SUFFIX):
-                self._segments[file.name], buried = opened.segment(folder, file.name, records)
-                self._buried[file.name] = dict(zip(buried.docnums.tolist(), buried.seqs.tolist(), strict=True))
+                self._segments[file.name], self._buried[file.name] = opened.segment(folder, file.name, records)
             elif file.name.endswith(documents.SUFFIX):
                 self._codecs[file.name] = opened.codec(opened.dictionary(folder, file))
                 self._newest = file.name
@@ -167,14 +166,17 @@ class _GenerationWriter:
         """Delete what has changed from the segments of the base."""
         hashes = np.array([hash64(article_id) for article_id, _seq, _erase in self._changes], np.uint64)
         for name, segment in self._base:
-            buried = self._buried[name]
+            buried, more = self._buried[name], dict[int, int]()
             for at, docnum in segment.with_hashes(hashes):
                 article_id, seq, erase = self._changes[at]
-                if segment.article_id(docnum) != article_id or buried.get(docnum) == ERASED:
+                if segment.article_id(docnum) != article_id:
                     continue
-                if erase or docnum not in buried:
-                    buried[docnum] = ERASED if erase else seq
-                    self._changed.add(name)
+                before = buried.seq_of(docnum)
+                if before is None or (erase and before != ERASED):
+                    more[docnum] = ERASED if erase else seq
+            if more:
+                self._buried[name] = buried.with_more(more)
+                self._changed.add(name)
 
     def replace(self, merged: MergedSegments) -> None:
         """Put what segments of the base became in their place, with what was deleted from them meanwhile."""
@@ -199,7 +201,7 @@ class _GenerationWriter:
             path = self._folder / self._newest
             self._records[self._newest] = documents.write_dictionary(path, builder.codec.dictionary)
         record = builder.write(self._folder / name, self._newest if builder.codec.dictionary else None)
-        self._take(name, record, {})
+        self._take(name, record, tombstones.NONE)
         self._builder = self._new_builder()
 
     def _new_name(self) -> str:
@@ -207,12 +209,12 @@ class _GenerationWriter:
         self._written += 1
         return name
 
-    def _take(self, name: str, record: FileRecord, buried: dict[int, int]) -> None:
+    def _take(self, name: str, record: FileRecord, buried: Tombstones) -> None:
         """A segment that was just written becomes one of this generation."""
         self._records[name] = record
         self._segments[name], _ = self._opened.segment(self._folder, name, {name: record})
         self._buried[name] = buried
-        if buried:
+        if len(buried.docnums):
             self._changed.add(name)
 
     def finish(self, *, merge: bool, merge_at_most: int) -> GenerationRecord:
@@ -226,7 +228,7 @@ class _GenerationWriter:
             self._write_tombstones(name)
         self._drop_unused_dictionaries()
         fsync_folder(self._folder)
-        dead = sum(map(len, self._buried.values()))
+        dead = sum(len(buried.docnums) for buried in self._buried.values())
         return GenerationRecord(
             generation=self._number,
             articles=sum(segment.size for segment in self._segments.values()) - dead,
@@ -238,10 +240,7 @@ class _GenerationWriter:
     def _write_tombstones(self, name: str) -> None:
         self._forget_tombstones(name)
         file_name = tombstones.file_name(name, self._number)
-        buried = sorted(self._buried[name].items())
-        columns = np.array(buried, np.int64).reshape(-1, 2)
-        written = Tombstones(columns[:, 0], columns[:, 1])
-        self._records[file_name] = tombstones.write_tombstones(self._folder / file_name, written)
+        self._records[file_name] = tombstones.write_tombstones(self._folder / file_name, self._buried[name])
 
     def _forget_tombstones(self, name: str) -> None:
         for file_name in list(self._records):
@@ -254,14 +253,14 @@ class _GenerationWriter:
         groups = everything_to_merge(sizes) if merge else segments_to_merge(sizes)
         return [[names[at] for at in group] for group in groups]
 
-    def _forgotten(self, name: str) -> list[int]:
+    def _forgotten(self, name: str) -> NDArray[np.int64]:
         """The docnums of a segment that no state shows any more."""
-        return sorted(docnum for docnum, seq in self._buried[name].items() if seq <= self._since_seq)
+        return self._buried[name].until(self._since_seq)
 
     def _merge(self, names: list[str]) -> None:
         sources = []
         for name in names:
-            shown = self._segments[name].without(np.array(self._forgotten(name), np.int64))
+            shown = self._segments[name].without(self._forgotten(name))
             sources.append(Source(shown, self._codecs[shown.file.directory["dictionary"]]))
         written = merge_sources(self._folder, self._new_name(), sources)
         if written:
@@ -272,14 +271,13 @@ class _GenerationWriter:
             if name.startswith(f"{self._number:010d}-"):
                 (self._folder / name).unlink()  # nobody else will ever know it
 
-    def _carried(self, names: Sequence[str], numbers: Sequence[NDArray[np.int32]]) -> dict[int, int]:
+    def _carried(self, names: Sequence[str], numbers: Sequence[NDArray[np.int32]]) -> Tombstones:
         """The tombstones of merged segments, by new docnums."""
-        return {
-            int(map_[docnum]): seq
-            for name, map_ in zip(names, numbers, strict=True)
-            for docnum, seq in self._buried[name].items()
-            if map_[docnum] >= 0
-        }
+        buried = [self._buried[name] for name in names]
+        docnums = np.concatenate([map_[one.docnums] for one, map_ in zip(buried, numbers, strict=True)])
+        seqs = np.concatenate([one.seqs for one in buried])
+        left = docnums >= 0
+        return tombstones.in_order(docnums[left].astype(np.int64), seqs[left])
 
     def _drop(self, names: Sequence[str]) -> None:
         for name in names:
