@@ -43,6 +43,8 @@ class BuildJob:
     through_seq: int
     since_seq: int
     """The earliest state that must still be seen."""
+    pending: bool
+    """Whether there are any."""
     count: bool
     """Also write the partition's share of a statistics epoch, to `counts_path`."""
     merge: bool = False
@@ -75,24 +77,22 @@ Builder = Callable[[Sequence[BuildJob], Progress], list[Built]]
 """Does all the jobs, and returns what came of them in the same order."""
 
 
-def build(job: BuildJob, progress: Progress, vocabulary: Vocabulary, opened: OpenFiles) -> Built:
-    """Do one job in this process; vocabulary and open files serve one job after the other."""
+def build(job: BuildJob, log: EventLog, progress: Progress, vocabulary: Vocabulary, opened: OpenFiles) -> Built:
+    """Do one job in this process; its log, vocabulary and open files serve one job after the other."""
     built = Built(job.base, job.parked)
     folder = Layout(Path(job.root)).partition(job.partition)
-    with EventLog(Path(job.log)) as log:
-        pending = job.partition in log.pending(job.after_seq, job.through_seq)
-        if pending or job.merge or job.merged or job.purge:
-            changes = _Changes(job, log)
-            try:
-                record = _write(job, changes.read(progress), vocabulary, opened)
-            except NOBODYS_FAULT:
+    if job.pending or job.merge or job.merged or job.purge:
+        changes = _Changes(job, log)
+        try:
+            record = _write(job, changes.read(progress), vocabulary, opened)
+        except NOBODYS_FAULT:
+            raise
+        except Exception:
+            changes.park(unfit(change for change in changes.read() if isinstance(change, Put)))
+            if not changes.unfit:
                 raise
-            except Exception:
-                changes.park(unfit(change for change in changes.read() if isinstance(change, Put)))
-                if not changes.unfit:
-                    raise
-                record = _write(job, changes.read(), Vocabulary(), opened)
-            built = Built(record, changes.parked())
+            record = _write(job, changes.read(), Vocabulary(), opened)
+        built = Built(record, changes.parked())
     if job.count and built.record.generation:
         job.counts_path.unlink(missing_ok=True)  # of an attempt that failed
         reader = PartitionReader(folder, built.record, opened=opened)
@@ -104,8 +104,10 @@ def _write(
     job: BuildJob, changes: Iterator[Put | Withdraw], vocabulary: Vocabulary, opened: OpenFiles
 ) -> GenerationRecord:
     folder = Layout(Path(job.root)).partition(job.partition)
-    for path in folder.glob(f"*{job.number:010d}*"):
-        path.unlink()  # of an attempt that failed: no epoch names this generation yet
+    number = f"{job.number:010d}"
+    for path in folder.glob("*"):
+        if number in path.name:
+            path.unlink()  # of an attempt that failed: no epoch names this generation yet
     return write_generation(
         folder,
         number=job.number,
@@ -180,11 +182,13 @@ class InlineBuilder:
         Raises:
             IndexFileError, LogError, OSError
         """
-        with together():
-            return [self._build(job, progress) for job in jobs]
+        if not jobs:
+            return []
+        with together(), EventLog(Path(jobs[0].log)) as log:
+            return [self._build(job, log, progress) for job in jobs]
 
-    def _build(self, job: BuildJob, progress: Progress) -> Built:
-        built = build(job, progress, self._vocabulary, self.opened)
+    def _build(self, job: BuildJob, log: EventLog, progress: Progress) -> Built:
+        built = build(job, log, progress, self._vocabulary, self.opened)
         if built.parked:
             # What was raised in the middle of an article may have left half of something.
             self._vocabulary = Vocabulary()

@@ -9,7 +9,7 @@ Not here: reading input (`bulk.py`), how one partition is built (`builder.py`).
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -220,7 +220,10 @@ class Projector:
         purged = self._taken_down(manifest, through) if purge else set()
         jobs = [
             self._job(
-                manifest, advanced, partition, base, merged, count=count, merge=merge, purge=partition in purged
+                *(manifest, advanced, partition, base, pending, merged),
+                count=count,
+                merge=merge,
+                purge=partition in purged,
             )
             for partition, base in enumerate(manifest.partitions)
             if partition in pending or partition in merged or (base.generation and (count or merge))
@@ -296,6 +299,7 @@ class Projector:
         advanced: RootManifest,
         partition: int,
         base: GenerationRecord,
+        pending: Container[int],
         merged: Mapping[int, MergedSegments],
         *,
         count: bool,
@@ -311,6 +315,7 @@ class Projector:
             after_seq=manifest.applied_seq,
             through_seq=advanced.applied_seq,
             since_seq=advanced.since_seq,
+            pending=partition in pending,
             count=count,
             merge=merge,
             purge=purge,

@@ -5,7 +5,7 @@ Contract: as of `writer.py`, which says in which order the methods are called.
 Not here: what a segment is made of (`build.py`), merging (`merge.py`), which segments are merged (`merge_policy.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -48,8 +48,8 @@ class GenerationWriter:
         self._written = self._dictionaries = 0
         self._records = {file.name: file for file in base.files}
         self._segments: dict[str, Segment] = {}
-        self._buried: dict[str, dict[int, int]] = {}
-        """Docnums to the log sequences that deleted them, by segment."""
+        self._buried: dict[str, Tombstones] = {}
+        """By segment."""
         self._changed: set[str] = set()
         """Segments with other tombstones than before."""
         self._codecs: dict[str | None, DocumentCodec] = {None: DocumentCodec()}
@@ -60,8 +60,7 @@ class GenerationWriter:
         records = by_segment(base)
         for file in base.files:
             if file.name.endswith(format.SUFFIX):
-                self._segments[file.name], buried = opened.segment(folder, file.name, records)
-                self._buried[file.name] = _by_docnum(buried)
+                self._segments[file.name], self._buried[file.name] = opened.segment(folder, file.name, records)
             elif file.name.endswith(documents.SUFFIX):
                 self._codecs[file.name] = opened.codec(opened.dictionary(folder, file))
                 self._newest = file.name
@@ -101,10 +100,7 @@ class GenerationWriter:
     def send_away(self, stays: Hashes) -> None:
         """Articles that belong to other partitions now are in no state of this one."""
         for name, segment in self._base:
-            for docnum in np.flatnonzero(~stays(segment.hashes)).tolist():
-                if self._buried[name].get(docnum) != ERASED:
-                    self._buried[name][docnum] = ERASED
-                    self._changed.add(name)
+            self._bury_more(name, dict.fromkeys(np.flatnonzero(~stays(segment.hashes)).tolist(), ERASED))
         self._erase(frozenset(one for one in self._erased if stays(np.array([one[0]], np.uint64))[0]))
 
     def receive(self, arrival: Arrival) -> None:
@@ -112,9 +108,9 @@ class GenerationWriter:
         reader = arrival.reader
         sources, moved = [], []
         for ordinal, segment in enumerate(reader.segments):
-            buried = _by_docnum(reader.tombstones[ordinal])
+            buried = reader.tombstones[ordinal]
             leaving = ~arrival.moves(segment.hashes)
-            leaving[[docnum for docnum, seq in buried.items() if seq <= self._since_seq]] = True
+            leaving[buried.until(self._since_seq)] = True
             if not leaving.all():
                 sources.append(Source(segment.without(np.flatnonzero(leaving)), reader.codec(ordinal)))
                 moved.append(buried)
@@ -130,14 +126,20 @@ class GenerationWriter:
         """Delete what has changed from the segments of the base."""
         hashes = np.array([hash64(article_id) for article_id, _seq, _erase in self._changes], np.uint64)
         for name, segment in self._base:
-            buried = self._buried[name]
+            more: dict[int, int] = {}
             for at, docnum in segment.with_hashes(hashes):
                 article_id, seq, erase = self._changes[at]
-                if segment.article_id(docnum) != article_id or buried.get(docnum) == ERASED:
+                if segment.article_id(docnum) != article_id:
                     continue
-                if erase or docnum not in buried:
-                    buried[docnum] = ERASED if erase else seq
-                    self._changed.add(name)
+                before = more.get(docnum, self._buried[name].seq_of(docnum))
+                if before is None or (erase and before != ERASED):
+                    more[docnum] = ERASED if erase else seq
+            self._bury_more(name, more)
+
+    def _bury_more(self, name: str, more: Mapping[int, int]) -> None:
+        if more:
+            self._buried[name] = self._buried[name].with_more(more)
+            self._changed.add(name)
 
     def replace(self, merged: MergedSegments) -> None:
         """Put what segments of the base became in their place, with what was deleted from them meanwhile."""
@@ -159,7 +161,7 @@ class GenerationWriter:
         if builder.codec.dictionary and self._newest is None:
             self._add_codec(builder.codec)
         record = builder.write(self._folder / name, self._newest if builder.codec.dictionary else None)
-        self._take(name, record, {})
+        self._take(name, record, tombstones.NONE)
         self._builder = self._new_builder()
 
     def _add_codec(self, codec: DocumentCodec) -> None:
@@ -183,12 +185,12 @@ class GenerationWriter:
         self._written += 1
         return name
 
-    def _take(self, name: str, record: FileRecord, buried: dict[int, int]) -> None:
+    def _take(self, name: str, record: FileRecord, buried: Tombstones) -> None:
         """A segment that was just written becomes one of this generation."""
         self._records[name] = record
         self._segments[name], _ = self._opened.segment(self._folder, name, {name: record})
         self._buried[name] = buried
-        if buried:
+        if len(buried.docnums):
             self._changed.add(name)
 
     def finish(self, *, merge: bool, merge_at_most: int, purge: bool) -> GenerationRecord:
@@ -207,7 +209,7 @@ class GenerationWriter:
             self._records[file_name] = erasures.write_erasures(self._folder / file_name, self._erased)
         self._drop_unused_dictionaries()
         fsync_folder(self._folder)
-        dead = sum(map(len, self._buried.values()))
+        dead = sum(len(buried.docnums) for buried in self._buried.values())
         return GenerationRecord(
             generation=self._number,
             articles=sum(segment.size for segment in self._segments.values()) - dead,
@@ -219,10 +221,7 @@ class GenerationWriter:
     def _write_tombstones(self, name: str) -> None:
         self._forget_tombstones(name)
         file_name = tombstones.file_name(name, self._number)
-        buried = sorted(self._buried[name].items())
-        columns = np.array(buried, np.int64).reshape(-1, 2)
-        written = Tombstones(columns[:, 0], columns[:, 1])
-        self._records[file_name] = tombstones.write_tombstones(self._folder / file_name, written)
+        self._records[file_name] = tombstones.write_tombstones(self._folder / file_name, self._buried[name])
 
     def _forget_tombstones(self, name: str) -> None:
         for file_name in list(self._records):
@@ -235,12 +234,12 @@ class GenerationWriter:
         groups = everything_to_merge(sizes, anew=anew) if merge or anew else segments_to_merge(sizes)
         return [[names[at] for at in group] for group in groups]
 
-    def _forgotten(self, name: str) -> list[int]:
+    def _forgotten(self, name: str) -> NDArray[np.int64]:
         """The docnums of a segment that no state shows any more."""
-        return sorted(docnum for docnum, seq in self._buried[name].items() if seq <= self._since_seq)
+        return self._buried[name].until(self._since_seq)
 
     def _source(self, name: str) -> Source:
-        shown = self._segments[name].without(np.array(self._forgotten(name), np.int64))
+        shown = self._segments[name].without(self._forgotten(name))
         return Source(shown, self._codecs[shown.file.directory["dictionary"]])
 
     def _merge(self, names: list[str], *, anew: bool) -> None:
@@ -267,16 +266,9 @@ class GenerationWriter:
             del self._records[name]
 
 
-def _by_docnum(buried: Tombstones) -> dict[int, int]:
-    """The sequences that deleted articles, by docnum."""
-    return dict(zip(buried.docnums.tolist(), buried.seqs.tolist(), strict=True))
-
-
-def _carried(buried: Sequence[dict[int, int]], numbers: Sequence[NDArray[np.int32]]) -> dict[int, int]:
+def _carried(buried: Sequence[Tombstones], numbers: Sequence[NDArray[np.int32]]) -> Tombstones:
     """The tombstones of merged segments, by new docnums."""
-    return {
-        int(map_[docnum]): seq
-        for one, map_ in zip(buried, numbers, strict=True)
-        for docnum, seq in one.items()
-        if map_[docnum] >= 0
-    }
+    docnums = np.concatenate([map_[one.docnums] for one, map_ in zip(buried, numbers, strict=True)])
+    seqs = np.concatenate([one.seqs for one in buried])
+    left = docnums >= 0
+    return tombstones.in_order(docnums[left].astype(np.int64), seqs[left])

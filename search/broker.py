@@ -82,13 +82,17 @@ class Gathered:
     partitions: int
     failed: dict[int, str]
     """Partition to reason."""
-    searches: list[SegmentSearch]
-    """How each segment was searched."""
+    answers: list[LeafAnswer]
     plan: Plan
     threads: int
     """Among how many the partitions were shared out."""
     counts: Counts
     """Of the facets asked for, over the partitions that answered."""
+
+    @property
+    def searches(self) -> list[SegmentSearch]:
+        """How each segment was searched."""
+        return [search for answer in self.answers for search in answer.searches]
 
 
 class Broker:
@@ -250,7 +254,7 @@ class Broker:
             total=sum(answer.total for answer in answers),
             partitions=len(snapshot.manifest.partitions),
             failed=failed,
-            searches=[search for answer in answers for search in answer.searches],
+            answers=answers,
             plan=asked.plan,
             threads=len(shares),
             counts=added(answer.counts for answer in answers),
