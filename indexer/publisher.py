@@ -134,7 +134,8 @@ def _remove_unnamed(layout: Layout, manifests: list[RootManifest], keep: Path | 
         named[layout.statistics].update(one.file.name for one in manifest.statistics)
     for partition in range(max((len(manifest.partitions) for manifest in manifests), default=0)):
         # Manifests that were published one after the other share what did not change.
-        records = {id(record): record for record in (manifest.partitions[partition] for manifest in manifests)}
+        some = (record for manifest in manifests for record in manifest.partitions[partition : partition + 1])
+        records = {id(record): record for record in some}
         named[layout.partition(partition)] = {file.name for one in records.values() for file in one.files}
     if keep:
         named.setdefault(keep.parent, set()).add(keep.name)
