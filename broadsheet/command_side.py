@@ -42,7 +42,6 @@ def command_side(settings: Settings, epochs: Epochs) -> Iterator[Writes]:
         Intake(lambda: EventLog(log_path(root), max_backlog=settings.max_backlog), lambda: ring(root, LOG)) as intake,
         ThreadPoolExecutor(MAX_BULK, "bulk") as threads,
     ):
-        jobs.expire()
         yield Writes(
             service=WriteService(root, intake, jobs, applied, _now_ms),
             bulk=threads,

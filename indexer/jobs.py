@@ -12,10 +12,12 @@ Contract: `begin` is durable before it returns; a key belongs to its client. Sev
 Not here: what a job does (`writing.py`).
 """
 
+import contextlib
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -25,6 +27,7 @@ JobState = Literal["receiving", "received", "failed"]
 ID_BYTES = 16
 KEPT_MS = 7 * 24 * 3600 * 1000
 """How long a job can be asked about after it began."""
+_EXPIRE_EVERY_S = 3600.0
 _TIME_BYTES = 6
 
 _SCHEMA = """
@@ -68,20 +71,60 @@ class LineReject(NamedTuple):
     reason: str
 
 
+class JobsError(Exception):
+    """The file of jobs cannot be used; the message says why."""
+
+
 class JobStore:
-    """The file of jobs; any thread may use it."""
+    """The file of jobs; any thread may use it.
+
+    Raises:
+        JobsError: by any of its methods.
+    """
 
     def __init__(self, path: Path, now_ms: Callable[[], int]) -> None:
+        """Args: the file, and the clock. It is opened by whoever uses it first, and again after an error."""
+        self._path = path
         self._now_ms = now_ms
         self._lock = threading.Lock()
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=10.0, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
-        self._db.executescript(_SCHEMA)
+        self._opened: sqlite3.Connection | None = None
+        self._expire_at_s = 0.0
+
+    @contextlib.contextmanager
+    def _using(self) -> Iterator[sqlite3.Connection]:
+        """The file, for one transaction of one thread."""
+        with self._lock:
+            try:
+                db = self._opened = self._opened or self._open()
+                db.execute("BEGIN")
+                yield db
+                db.execute("COMMIT")
+            except sqlite3.Error as error:
+                self._close()
+                raise JobsError(f"the file of jobs cannot be used ({error})") from None
+            except BaseException:
+                self._close()
+                raise
+
+    def _open(self) -> sqlite3.Connection:
+        with contextlib.ExitStack() as undo:
+            db = sqlite3.connect(self._path, isolation_level=None, timeout=10.0, check_same_thread=False)
+            undo.callback(db.close)
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = FULL")
+            db.executescript(_SCHEMA)
+            undo.pop_all()
+        return db
+
+    def _close(self) -> None:
+        if self._opened:
+            self._opened.close()
+            self._opened = None
 
     def close(self) -> None:
         """Release the file."""
-        self._db.close()
+        with self._lock:
+            self._close()
 
     def new_id(self) -> bytes:
         """An id that no job has."""
@@ -93,22 +136,23 @@ class JobStore:
         if key is not None:
             hashed = blake2b(f"{client}\0{key}".encode(), digest_size=16).digest()
         job = Job(self.new_id(), kind, client, digest, "receiving", 0, 0, 0, "")
-        with self._lock:
-            made = self._db.execute(
+        with self._using() as db:
+            self._expire(db)
+            made = db.execute(
                 "INSERT INTO job VALUES (?, ?, ?, ?, ?, 'receiving', 0, 0, 0, '') ON CONFLICT (key) DO NOTHING",
                 (job.id, kind, client, hashed, digest),
             )
             if made.rowcount:
                 return job, True
-            (job_id,) = self._db.execute("SELECT id FROM job WHERE key = ?", (hashed,)).fetchone()
+            (job_id,) = db.execute("SELECT id FROM job WHERE key = ?", (hashed,)).fetchone()
         found = self.find(job_id)
         assert found
         return found, False
 
     def finish(self, job: Job) -> None:
         """Remember how it ended."""
-        with self._lock:
-            self._db.execute(
+        with self._using() as db:
+            db.execute(
                 "UPDATE job SET digest = ?, state = ?, lines = ?, rejected = ?, last_seq = ?, reason = ?"
                 " WHERE id = ?",
                 (job.digest, job.state, job.lines, job.rejected, job.last_seq, job.reason, job.id),
@@ -117,31 +161,30 @@ class JobStore:
     def find(self, job_id: bytes) -> Job | None:
         """A job that was begun here."""
         query = "SELECT id, kind, client, digest, state, lines, rejected, last_seq, reason FROM job WHERE id = ?"
-        with self._lock:
-            row = self._db.execute(query, (job_id,)).fetchone()
+        with self._using() as db:
+            row = db.execute(query, (job_id,)).fetchone()
         return Job(*row) if row else None
 
     def reject(self, job_id: bytes, rejects: Iterable[LineReject]) -> None:
         """Remember lines that are no articles."""
-        with self._lock:
-            self._db.execute("BEGIN")
-            self._db.executemany(
-                "INSERT OR REPLACE INTO reject VALUES (?, ?, ?, ?)", ((job_id, *one) for one in rejects)
-            )
-            self._db.execute("COMMIT")
+        with self._using() as db:
+            db.executemany("INSERT OR REPLACE INTO reject VALUES (?, ?, ?, ?)", ((job_id, *one) for one in rejects))
 
     def rejects(self, job_id: bytes, after: int, limit: int) -> list[LineReject]:
         """Lines that are no articles, in order, after a line."""
         query = "SELECT line, article_id, reason FROM reject WHERE job = ? AND line > ? ORDER BY line LIMIT ?"
-        with self._lock:
-            return [LineReject(*row) for row in self._db.execute(query, (job_id, after, limit))]
+        with self._using() as db:
+            return [LineReject(*row) for row in db.execute(query, (job_id, after, limit))]
 
-    def expire(self) -> None:
-        """Forget jobs that began `KEPT_MS` ago."""
+    def _expire(self, db: sqlite3.Connection) -> None:
+        """Forget, now and then, what began `KEPT_MS` ago."""
+        now_s = time.monotonic()
+        if now_s < self._expire_at_s:
+            return
+        self._expire_at_s = now_s + _EXPIRE_EVERY_S
         before = max(0, self._now_ms() - KEPT_MS).to_bytes(_TIME_BYTES, "big")
-        with self._lock:
-            self._db.execute("DELETE FROM reject WHERE job < ?", (before,))
-            self._db.execute("DELETE FROM job WHERE id < ?", (before,))
+        db.execute("DELETE FROM reject WHERE job < ?", (before,))
+        db.execute("DELETE FROM job WHERE id < ?", (before,))
 
 
 def created_ms_of(job_id: bytes) -> int:
@@ -152,3 +195,8 @@ def created_ms_of(job_id: bytes) -> int:
 def message_id(job_id: bytes, line: int) -> bytes:
     """The id under which the log knows a line of a job."""
     return job_id + line.to_bytes(4, "big")
+
+
+def line_of(message: bytes) -> int:
+    """The line of a job that has this message id."""
+    return int.from_bytes(message[ID_BYTES:], "big")

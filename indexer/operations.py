@@ -65,7 +65,7 @@ REASON = Parameter(
 )
 
 
-_REFUSED = ("parameter-invalid", "uri-too-long", "overloaded", "not-ready", "idempotency-mismatch")
+_REFUSED = ("parameter-invalid", "uri-too-long", "overloaded", "log-unusable", "idempotency-mismatch")
 _CHANGE = (*_REFUSED, "version-conflict", "article-taken-down")
 COMMANDS: Sequence[Operation] = (
     Operation(
@@ -113,7 +113,7 @@ COMMANDS: Sequence[Operation] = (
         description="`succeeded` once all of it is searchable here; `min_seq` is what other servers are asked with.",
         id_example="01a20a4cd0a0728742bc770c62cee4f7",
         answer=JobAnswer,
-        problems=("parameter-invalid", "uri-too-long", "job-not-found", "not-ready"),
+        problems=("parameter-invalid", "uri-too-long", "job-not-found", "log-unusable"),
     ),
     Operation(
         path="/v1/jobs/{id}/results",
@@ -121,6 +121,6 @@ COMMANDS: Sequence[Operation] = (
         description="NDJSON, in the order of the lines: `line`, `id`, `status`, `version` and `error`.",
         id_example="01a20a4cd0a0728742bc770c62cee4f7",
         media_type=NDJSON[0],
-        problems=("parameter-invalid", "uri-too-long", "job-not-found", "not-ready"),
+        problems=("parameter-invalid", "uri-too-long", "job-not-found", "log-unusable"),
     ),
 )

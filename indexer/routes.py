@@ -26,16 +26,18 @@ from indexer.article import ArticleInvalid
 from indexer.bulk_body import BodyPipe
 from indexer.events import LogError, LogFullError, Outcome, Submission
 from indexer.intake import IntakeFullError
-from indexer.jobs import ID_BYTES, Job
+from indexer.jobs import ID_BYTES, Job, JobsError
 from indexer.operations import NDJSON, REASON, WAIT, JobAnswer, JobLinks, JobProgress
 from indexer.readers.lines import MAX_LINE_BYTES
-from indexer.writing import BusyJobError, JobView, OtherBodyError, WriteService
+from indexer.writing import BusyJobError, JobView, LineResult, OtherBodyError, WriteService
 from web.parameters import parse, query_pairs
 from web.problems import ParameterError, Problem
 from web.rawpath import RawPathRoute
 from web.times import iso
 
 WAIT_S = 10.0
+OPENING_S = 2.0
+"""How long it may take a process to open an epoch that was published."""
 MAX_BULK = 8
 """Bulk requests that one process receives at a time."""
 MAX_KEY_CHARS = 255
@@ -58,12 +60,34 @@ class Writes(NamedTuple):
 def command_routes() -> list[BaseRoute]:
     """The routes of this room; `request.state.writes` is what they need (`Writes`)."""
     return [
-        Route("/v1/articles:bulk", _bulk, methods=["POST"]),
-        RawPathRoute("/v1/articles", _put, methods=["PUT"]),
-        RawPathRoute("/v1/articles", _delete, methods=["DELETE"]),
-        Route("/v1/jobs/{id}", _job, methods=["GET"]),
-        Route("/v1/jobs/{id}/results", _results, methods=["GET"]),
+        Route("/v1/articles:bulk", _told(_bulk), methods=["POST"]),
+        RawPathRoute("/v1/articles", _told(_put), methods=["PUT"]),
+        RawPathRoute("/v1/articles", _told(_delete), methods=["DELETE"]),
+        Route("/v1/jobs/{id}", _told(_job), methods=["GET"]),
+        Route("/v1/jobs/{id}/results", _told(_results), methods=["GET"]),
     ]
+
+
+_Handler = Callable[[Request], Awaitable[Response]]
+
+
+def _told(handler: _Handler) -> _Handler:
+    """The handler, with what its service raises told as problems."""
+
+    async def telling(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except BusyJobError:
+            raise Problem("idempotency-busy", "the request with this key is being received") from None
+        except OtherBodyError:
+            raise Problem("idempotency-mismatch", "this Idempotency-Key was used with another request") from None
+        except (IntakeFullError, LogFullError) as error:
+            detail, retry_after = str(error) or "too much waits to be logged", str(error.retry_after_s)
+            raise Problem("overloaded", detail, headers={"Retry-After": retry_after}) from None
+        except (LogError, JobsError) as error:
+            raise Problem("log-unusable", str(error), headers={"Retry-After": "2"}) from None
+
+    return telling
 
 
 async def _put(request: Request) -> Response:
@@ -110,15 +134,8 @@ async def _write(
     def begin() -> "tuple[bytes, Future[list[Outcome]]]":
         return writes.service.write(submission, kind, client, _key(request), digest)
 
-    try:
-        job_id, logged = await asyncio.to_thread(begin)
-        (outcome,) = await asyncio.wrap_future(logged)
-    except OtherBodyError:
-        raise _other_body() from None
-    except (IntakeFullError, LogFullError) as error:
-        raise _full(error) from None
-    except LogError as error:
-        raise _unusable(error) from None
+    job_id, logged = await asyncio.to_thread(begin)
+    (outcome,) = await asyncio.wrap_future(logged)
     if outcome.status == "conflict":
         raise Problem("version-conflict", "the article is not at the version that If-Match names")
     if outcome.status == "blocked":
@@ -138,17 +155,8 @@ async def _bulk(request: Request) -> Response:
     if writes.receiving.locked():
         raise Problem("overloaded", "too many bodies are being received", headers={"Retry-After": "2"})
     async with writes.receiving:
-        try:
-            await asyncio.to_thread(writes.service.room, writes.max_backlog)
-            job = await _received(request, writes, client, key)
-        except LogFullError as error:
-            raise _full(error) from None
-        except LogError as error:
-            raise _unusable(error) from None
-        except BusyJobError:
-            raise Problem("idempotency-busy", "the request with this key is being received") from None
-        except OtherBodyError:
-            raise _other_body() from None
+        await asyncio.to_thread(writes.service.room, writes.max_backlog)
+        job = await _received(request, writes, client, key)
     return await _answer(writes, job.id, job.last_seq, wait=bool(values["wait"]))
 
 
@@ -172,7 +180,12 @@ async def _received(request: Request, writes: Writes, client: str, key: str | No
 
 async def _job(request: Request) -> Response:
     parse((), query_pairs(request))
-    view = await _view(_writes(request), _job_id(request))
+    writes, job_id = _writes(request), _job_id(request)
+    view = await _view(writes, job_id)
+    if view.status == "running" and 0 < view.seq <= await asyncio.to_thread(writes.service.published):
+        # Another process may have said already that it has succeeded.
+        await writes.reach(view.seq, time.monotonic() + OPENING_S)
+        view = await _view(writes, job_id)
     return _job_response(view, 200)
 
 
@@ -180,20 +193,19 @@ async def _results(request: Request) -> Response:
     parse((), query_pairs(request))
     writes, job_id = _writes(request), _job_id(request)
     await _view(writes, job_id)
-    lines = (
-        orjson.dumps(
-            {
-                "line": one.line,
-                "id": one.article_id,
-                "status": one.status,
-                "version": one.version,
-                "error": one.error,
-            },
-            option=orjson.OPT_APPEND_NEWLINE,
-        )
-        for one in writes.service.results(job_id)
-    )
-    return StreamingResponse(lines, media_type=NDJSON[0], headers={"Cache-Control": "no-store"})
+    pages = (b"".join(map(_result_line, page)) for page in writes.service.results(job_id))
+    return StreamingResponse(pages, media_type=NDJSON[0], headers={"Cache-Control": "no-store"})
+
+
+def _result_line(one: LineResult) -> bytes:
+    fields = {
+        "line": one.line,
+        "id": one.article_id,
+        "status": one.status,
+        "version": one.version,
+        "error": one.error,
+    }
+    return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _writes(request: Request) -> Writes:
@@ -234,22 +246,6 @@ async def _body(request: Request) -> bytes:
             raise Problem("body-too-large", f"an article may have {MAX_LINE_BYTES:,} bytes as JSON")
         pieces.append(piece)
     return b"".join(pieces)
-
-
-def _full(error: IntakeFullError | LogFullError) -> Problem:
-    return Problem(
-        "overloaded",
-        str(error) or "too much waits to be logged",
-        headers={"Retry-After": str(error.retry_after_s)},
-    )
-
-
-def _unusable(error: LogError) -> Problem:
-    return Problem("not-ready", str(error), headers={"Retry-After": "5"})
-
-
-def _other_body() -> Problem:
-    return Problem("idempotency-mismatch", "this Idempotency-Key was used with another request")
 
 
 def _job_id(request: Request) -> bytes:
