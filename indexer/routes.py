@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import blake2b
+from itertools import chain
 from typing import NamedTuple
 
 import msgspec
@@ -194,7 +195,8 @@ async def _results(request: Request) -> Response:
     writes, job_id = _writes(request), _job_id(request)
     await _view(writes, job_id)
     pages = (b"".join(map(_result_line, page)) for page in writes.service.results(job_id))
-    return StreamingResponse(pages, media_type=NDJSON[0], headers={"Cache-Control": "no-store"})
+    first = await asyncio.to_thread(next, pages, b"")  # while it can still be refused
+    return StreamingResponse(chain([first], pages), media_type=NDJSON[0], headers={"Cache-Control": "no-store"})
 
 
 def _result_line(one: LineResult) -> bytes:
