@@ -2,9 +2,9 @@
 
     DATA/run/NAME.PID.N    a named pipe; whoever listens has it open, whoever rings writes a byte into each
 
-Contract: a ring is a hint. It may be lost (a full disk, a process that is just starting), so whoever listens also
-looks by itself now and then; and it may come for nothing. Ringing never waits. A pipe that nobody has open any more,
-of a process that died, is removed by the next ring.
+Contract: a ring is a hint. It may be lost (a full pipe, a process that is just starting, a disk on which no pipe can
+be made), so whoever listens also looks by itself now and then; and it may come for nothing. Ringing never waits. A
+pipe that nobody has open any more, of a process that died, is removed by the next ring.
 
 Not here: what is new (the epochs, the log).
 """
@@ -19,31 +19,35 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import structlog
+
 EPOCH, LOG = "epoch", "log"
 """Names: rung when an epoch was published, or something was logged."""
 
 _FOLDER = "run"
 _numbers = itertools.count()
+_log = structlog.get_logger()
 
 
 class Bell:
     """One listener; a context manager."""
 
     def __init__(self, root: Path, name: str) -> None:
-        """Listen for `name`.
-
-        Raises:
-            OSError: the folder cannot be written.
-        """
+        """Listen for `name`; where no pipe can be made, for this process only."""
         folder = root / _FOLDER
-        folder.mkdir(exist_ok=True)
         self._path = folder / f"{name}.{os.getpid()}.{next(_numbers)}"
         aside = folder / f".{self._path.name}"
-        os.mkfifo(aside, 0o600)
-        # For reading and writing: such a pipe never comes to its end when a ringer closes it.
-        self._handle = os.open(aside, os.O_RDWR | os.O_NONBLOCK)
-        # Under its name only now: one that nobody has open is taken for a dead one's.
-        aside.rename(self._path)
+        try:
+            folder.mkdir(exist_ok=True)
+            aside.unlink(missing_ok=True)  # of a process that had our number, and died just here
+            os.mkfifo(aside, 0o600)
+            # For reading and writing: such a pipe never comes to its end when a ringer closes it.
+            self._handle = self._ringing = os.open(aside, os.O_RDWR | os.O_NONBLOCK)
+            # Under its name only now: one that nobody has open is taken for a dead one's.
+            aside.rename(self._path)
+        except OSError as error:
+            _log.warning("announcements cannot be heard", reason=str(error))
+            self._handle, self._ringing = os.pipe2(os.O_NONBLOCK)
 
     def wait(self, timeout_s: float) -> None:
         """Return when it was rung since the last time, or after so many seconds."""
@@ -65,7 +69,7 @@ class Bell:
 
     def ring(self) -> None:
         """Ring this one only; a signal handler may."""
-        _ring(self._handle)
+        _ring(self._ringing)
 
     def _empty(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -74,8 +78,10 @@ class Bell:
 
     def close(self) -> None:
         """Listen no more."""
-        self._path.unlink(missing_ok=True)
-        os.close(self._handle)
+        with contextlib.suppress(OSError):
+            self._path.unlink()
+        for handle in {self._handle, self._ringing}:
+            os.close(handle)
 
     def __enter__(self) -> Self:
         return self
@@ -93,7 +99,8 @@ def ring(root: Path, name: str) -> None:
             handle = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
         except OSError as error:
             if error.errno == errno.ENXIO:  # nobody has it open
-                path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    path.unlink()
             continue
         _ring(handle)
         os.close(handle)

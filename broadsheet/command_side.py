@@ -124,7 +124,7 @@ async def command_side(settings: Settings, query: QuerySide) -> AsyncIterator[Co
             exporter=exporter,
         )
         runner.start()
-        forgetting = asyncio.create_task(_forget(jobs, exporter))
+        forgetting = asyncio.create_task(_forget(exporter))
         try:
             yield CommandSide(writes, Sagas(sagas, runner, exporter, check_export))
         finally:
@@ -133,10 +133,9 @@ async def command_side(settings: Settings, query: QuerySide) -> AsyncIterator[Co
             await asyncio.to_thread(runner.stop)
 
 
-async def _forget(jobs: JobStore, exporter: Exporter) -> None:
+async def _forget(exporter: Exporter) -> None:
     """Forget what is too old, now and every `_FORGET_EVERY_S`, until cancelled."""
     while True:
-        await asyncio.to_thread(jobs.expire)
         await asyncio.to_thread(exporter.expire, _now_ms())
         await asyncio.sleep(_FORGET_EVERY_S)
 

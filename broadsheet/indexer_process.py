@@ -1,14 +1,17 @@
 """The indexer's process: `python -m broadsheet.indexer_process`, with settings from the environment.
 
-Contract: it waits until nobody else indexes the archive, makes an empty log where there is none, and follows it. At
-SIGTERM it finishes its round and ends with status 0; a failure is said and ends it with status 1.
+Contract: it waits until nobody else indexes the archive, makes an empty log where there is none, and follows it.
+While the disk is full, or the log cannot be used, it begins anew every `AGAIN_S`. At SIGTERM it finishes its round
+and ends with status 0; any other failure is said and ends it with status 1.
 
 Not here: what it does (`indexer/worker.py`), who starts it again (`supervisor.py`).
 """
 
+import errno
 import signal
 import sys
 import threading
+import time
 
 import structlog
 
@@ -26,6 +29,9 @@ from indexer.worker import Worker
 from partition.errors import IndexFileError
 from web.logs import configure_logs
 
+AGAIN_S = 1.0
+SAY_EVERY_S = 60.0
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 _log = structlog.get_logger()
 
 
@@ -33,9 +39,9 @@ def follow(settings: Settings, stop: threading.Event, bell: Bell) -> None:
     """Follow the log until `stop` is set, which must also ring `bell`.
 
     Raises:
-        LogError, BuildError, IndexFileError, OSError
+        BuildError, IndexFileError, OSError
     """
-    root = settings.root
+    root, say_at_s = settings.root, 0.0
     sender = Sender(settings.redis_url) if settings.redis_url else None
 
     def published() -> None:
@@ -57,6 +63,14 @@ def follow(settings: Settings, stop: threading.Event, bell: Bell) -> None:
                     worker.run(bell.wait, stop)
         except IndexerBusyError:
             continue
+        except (LogError, OSError) as error:
+            # Another process would fare no better.
+            if isinstance(error, OSError) and error.errno not in _FULL:
+                raise
+            if time.monotonic() >= say_at_s:
+                say_at_s = time.monotonic() + SAY_EVERY_S
+                _log.error("the indexer waits until it can go on", reason=str(error))
+            stop.wait(AGAIN_S)
 
 
 def main() -> int:
@@ -77,7 +91,7 @@ def main() -> int:
         say_ready()
         try:
             follow(settings, stop, bell)
-        except (LogError, BuildError, IndexFileError, OSError) as error:
+        except (BuildError, IndexFileError, OSError) as error:
             _log.error("the indexer ends", reason=str(error))
             return 1
     return 0

@@ -153,7 +153,7 @@ WAIT_S = Parameter(
 )
 
 
-_REFUSED = ("parameter-invalid", "uri-too-long", "not-ready")
+_REFUSED = ("parameter-invalid", "uri-too-long", "not-ready", "log-unusable")
 CHANGES: Sequence[Operation] = (
     Operation(
         path="/v1/changes",

@@ -38,8 +38,8 @@ from indexer.change_operations import (
     VersionText,
 )
 from indexer.changes import NeverShownError, TakenDownError, versions
-from indexer.events import Event, LogError, Notice
-from indexer.routes import unusable
+from indexer.events import Event, Notice
+from indexer.job_routes import told
 from indexer.watching import Feed
 from partition.manifest import RootManifest, State
 from partition.types import Article
@@ -60,8 +60,8 @@ _JSON = "application/json"
 def change_routes() -> list[BaseRoute]:
     """The routes; `request.state.feed` is what they need (`Feed`)."""
     return [
-        Route("/v1/changes", _changes, methods=["GET"]),
-        RawPathRoute("/v1/articles", _versions, suffix="/versions", methods=["GET"]),
+        Route("/v1/changes", told(_changes), methods=["GET"]),
+        RawPathRoute("/v1/articles", told(_versions), suffix="/versions", methods=["GET"]),
         Route("/v1/parked", _parked, methods=["GET"]),
     ]
 
@@ -73,10 +73,7 @@ async def _changes(request: Request) -> "Response | EventStream":
         return _stream(request)
     values = parse((AFTER, LIMIT, WAIT_S), query_pairs(request))
     after, limit, wait_s = values["after"], values["limit"], values["wait_s"]
-    try:
-        page = await _feed(request).poll(after, limit, 0 if head else wait_s, request.receive)
-    except LogError as error:
-        raise unusable(error) from None
+    page = await _feed(request).poll(after, limit, 0 if head else wait_s, request.receive)
     following = urlencode([("after", page.through), ("limit", limit), ("wait_s", wait_s)])
     answer = ChangesAnswer(
         data=[_change(notice) for notice in page.notices],
@@ -157,8 +154,6 @@ async def _versions(request: Request) -> Response:
         raise Problem("article-not-found", f"there is no article with the id {article_id!r}") from None
     except TakenDownError:
         raise Problem("article-taken-down", f"{article_id!r} was taken down") from None
-    except LogError as error:
-        raise unusable(error) from None
     return Response(body, headers=_headers(manifest.state), media_type=_JSON)
 
 

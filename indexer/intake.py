@@ -112,6 +112,10 @@ class Intake:
                 for batch in batches:
                     if not batch.logged.done():
                         batch.logged.set_exception(error)
+                # What failed to become durable is never tried again on the same file.
+                if log:
+                    log.close()
+                log = None
         if log:
             log.close()
 

@@ -9,7 +9,8 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple
 
 import msgspec
 import orjson
@@ -17,16 +18,21 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
+from indexer.events import LogError, LogFullError
 from indexer.exporting import KIND as EXPORT
 from indexer.exporting import Exporter
+from indexer.intake import IntakeFullError
+from indexer.job_file import JobsError
 from indexer.jobs import ID_BYTES
 from indexer.operations import NDJSON, JobAnswer, JobLinks, JobProgress, StepReceipt
-from indexer.writing import JobView, WriteService
+from indexer.writing import BusyJobError, JobView, LineResult, OtherBodyError, WriteService
 from web.parameters import parse, query_pairs
 from web.problems import Problem
 from web.times import iso
 
 WAIT_S = 10.0
+OPENING_S = 2.0
+"""How long it may take a process to open an epoch that was published."""
 _JSON = "application/json"
 _RESULT = ("line", "id", "status", "version", "error")
 
@@ -44,17 +50,48 @@ class Writes(NamedTuple):
     exporter: Exporter
 
 
+Handler = Callable[[Request], Awaitable[Any]]
+
+
+def told(handler: Handler) -> Handler:
+    """The handler, with what its service raises told as problems."""
+
+    async def telling(request: Request) -> Any:
+        try:
+            return await handler(request)
+        except BusyJobError:
+            raise Problem("idempotency-busy", "the request with this key is being received") from None
+        except OtherBodyError:
+            raise Problem("idempotency-mismatch", "this Idempotency-Key was used with another request") from None
+        except (IntakeFullError, LogFullError) as error:
+            detail, retry_after = str(error) or "too much waits to be logged", str(error.retry_after_s)
+            raise Problem("overloaded", detail, headers={"Retry-After": retry_after}) from None
+        except (LogError, JobsError) as error:
+            raise Problem("log-unusable", str(error), headers={"Retry-After": "2"}) from None
+
+    return telling
+
+
 def job_routes() -> list[BaseRoute]:
     """The routes; `request.state.writes` is what they need (`Writes`)."""
     return [
-        Route("/v1/jobs/{id}", _job, methods=["GET"]),
-        Route("/v1/jobs/{id}/results", _results, methods=["GET"]),
+        Route("/v1/jobs/{id}", told(_job), methods=["GET"]),
+        Route("/v1/jobs/{id}/results", told(_results), methods=["GET"]),
     ]
 
 
 async def _job(request: Request) -> Response:
     parse((), query_pairs(request))
-    view = await _view(writes_of(request), _job_id(request))
+    writes, job_id = writes_of(request), _job_id(request)
+    view = await _view(writes, job_id)
+    if (
+        view.status == "running"
+        and not view.receipts
+        and 0 < view.seq <= await asyncio.to_thread(writes.service.published)
+    ):
+        # Another process may have said already that it has succeeded.
+        await writes.reach(view.seq, time.monotonic() + OPENING_S)
+        view = await _view(writes, job_id)
     return job_response(view, 200)
 
 
@@ -64,11 +101,13 @@ async def _results(request: Request) -> Response:
     view = await _view(writes, job_id)
     if view.kind == EXPORT:
         return _parts(writes.exporter, job_id)
-    lines = (
-        orjson.dumps(dict(zip(_RESULT, one, strict=True)), option=orjson.OPT_APPEND_NEWLINE)
-        for one in writes.service.results(job_id)
-    )
-    return StreamingResponse(lines, media_type=NDJSON[0], headers={"Cache-Control": "no-store"})
+    pages = (b"".join(map(_result_line, page)) for page in writes.service.results(job_id))
+    first = await asyncio.to_thread(next, pages, b"")  # while it can still be refused
+    return StreamingResponse(chain([first], pages), media_type=NDJSON[0], headers={"Cache-Control": "no-store"})
+
+
+def _result_line(one: LineResult) -> bytes:
+    return orjson.dumps(dict(zip(_RESULT, one, strict=True)), option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _parts(exporter: Exporter, export_id: bytes) -> Response:

@@ -14,17 +14,20 @@ Not here: what a job does (`writing.py`).
 
 import secrets
 import sqlite3
-import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from indexer.job_file import JobFile
+
 JobState = Literal["receiving", "received", "failed"]
 ID_BYTES = 16
 KEPT_MS = 7 * 24 * 3600 * 1000
 """How long a job can be asked about after it began."""
+_EXPIRE_EVERY_S = 3600.0
 _TIME_BYTES = 6
 
 _SCHEMA = """
@@ -69,19 +72,21 @@ class LineReject(NamedTuple):
 
 
 class JobStore:
-    """The file of jobs; any thread may use it."""
+    """The file of jobs; any thread may use it.
+
+    Raises:
+        JobsError: by any of its methods.
+    """
 
     def __init__(self, path: Path, now_ms: Callable[[], int]) -> None:
+        """Args: the file, and the clock. It is opened by whoever uses it first, and again after an error."""
+        self._file = JobFile(path, _SCHEMA)
         self._now_ms = now_ms
-        self._lock = threading.Lock()
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=10.0, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
-        self._db.executescript(_SCHEMA)
+        self._expire_at_s = 0.0
 
     def close(self) -> None:
         """Release the file."""
-        self._db.close()
+        self._file.close()
 
     def new_id(self) -> bytes:
         """An id for a write that is in the log only."""
@@ -93,22 +98,23 @@ class JobStore:
         if key is not None:
             hashed = blake2b(f"{client}\0{key}".encode(), digest_size=16).digest()
         job = Job(self.new_id(), kind, client, digest, "receiving", 0, 0, 0, "")
-        with self._lock:
-            made = self._db.execute(
+        with self._file.using() as db:
+            self._expire(db)
+            made = db.execute(
                 "INSERT INTO job VALUES (?, ?, ?, ?, ?, 'receiving', 0, 0, 0, '') ON CONFLICT (key) DO NOTHING",
                 (job.id, kind, client, hashed, digest),
             )
             if made.rowcount:
                 return job, True
-            (job_id,) = self._db.execute("SELECT id FROM job WHERE key = ?", (hashed,)).fetchone()
+            (job_id,) = db.execute("SELECT id FROM job WHERE key = ?", (hashed,)).fetchone()
         found = self.find(job_id)
         assert found
         return found, False
 
     def finish(self, job: Job) -> None:
         """Remember how it ended."""
-        with self._lock:
-            self._db.execute(
+        with self._file.using() as db:
+            db.execute(
                 "UPDATE job SET digest = ?, state = ?, lines = ?, rejected = ?, last_seq = ?, reason = ?"
                 " WHERE id = ?",
                 (job.digest, job.state, job.lines, job.rejected, job.last_seq, job.reason, job.id),
@@ -117,49 +123,40 @@ class JobStore:
     def find(self, job_id: bytes) -> Job | None:
         """A job that was begun here."""
         query = "SELECT id, kind, client, digest, state, lines, rejected, last_seq, reason FROM job WHERE id = ?"
-        with self._lock:
-            row = self._db.execute(query, (job_id,)).fetchone()
+        with self._file.using() as db:
+            row = db.execute(query, (job_id,)).fetchone()
         return Job(*row) if row else None
 
     def reject(self, job_id: bytes, rejects: Iterable[LineReject]) -> None:
         """Remember lines that are no articles."""
-        with self._lock:
-            self._db.execute("BEGIN")
-            self._db.executemany(
-                "INSERT OR REPLACE INTO reject VALUES (?, ?, ?, ?)", ((job_id, *one) for one in rejects)
-            )
-            self._db.execute("COMMIT")
+        with self._file.using() as db:
+            db.executemany("INSERT OR REPLACE INTO reject VALUES (?, ?, ?, ?)", ((job_id, *one) for one in rejects))
 
     def rejects(self, job_id: bytes, after: int, limit: int) -> list[LineReject]:
         """Lines that are no articles, in order, after a line."""
         query = "SELECT line, article_id, reason FROM reject WHERE job = ? AND line > ? ORDER BY line LIMIT ?"
-        with self._lock:
-            return [LineReject(*row) for row in self._db.execute(query, (job_id, after, limit))]
+        with self._file.using() as db:
+            return [LineReject(*row) for row in db.execute(query, (job_id, after, limit))]
 
     def forget(self, article_id: str, quotes: Callable[[str], bool]) -> int:
-        """Destroy what is told of an article: lines with its id, and those that quote it; returns how many.
-
-        Raises:
-            sqlite3.OperationalError: somebody else reads or writes; to be tried again.
-        """
-        with self._lock:
-            rows = self._db.execute("SELECT job, line, article_id, reason FROM reject").fetchall()
+        """Destroy what is told of an article: lines with its id, and those that quote it; returns how many."""
+        with self._file.using() as db:
+            rows = db.execute("SELECT job, line, article_id, reason FROM reject").fetchall()
             told = [(job, line) for job, line, of, reason in rows if of == article_id or quotes(reason)]
-            self._db.executemany("DELETE FROM reject WHERE job = ? AND line = ?", told)
-            if told:
-                # Rows that are deleted leave their bytes behind, wherever pages were split since.
-                self._db.execute("VACUUM")
-            (busy, *_pages) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            if busy:
-                raise sqlite3.OperationalError("the file of jobs is being read")
+            db.executemany("DELETE FROM reject WHERE job = ? AND line = ?", told)
+        # Also when there is none any more: an earlier attempt may have come as far as that.
+        self._file.scrub()
         return len(told)
 
-    def expire(self) -> None:
-        """Forget jobs that began `KEPT_MS` ago."""
+    def _expire(self, db: sqlite3.Connection) -> None:
+        """Forget, now and then, what began `KEPT_MS` ago."""
+        now_s = time.monotonic()
+        if now_s < self._expire_at_s:
+            return
+        self._expire_at_s = now_s + _EXPIRE_EVERY_S
         before = max(0, self._now_ms() - KEPT_MS).to_bytes(_TIME_BYTES, "big")
-        with self._lock:
-            self._db.execute("DELETE FROM reject WHERE job < ?", (before,))
-            self._db.execute("DELETE FROM job WHERE id < ?", (before,))
+        db.execute("DELETE FROM reject WHERE job < ?", (before,))
+        db.execute("DELETE FROM job WHERE id < ?", (before,))
 
 
 def new_job_id(now_ms: int) -> bytes:
@@ -175,3 +172,8 @@ def created_ms_of(job_id: bytes) -> int:
 def message_id(job_id: bytes, line: int) -> bytes:
     """The id under which the log knows a line of a job."""
     return job_id + line.to_bytes(4, "big")
+
+
+def line_of(message: bytes) -> int:
+    """The line of a job that has this message id."""
+    return int.from_bytes(message[ID_BYTES:], "big")

@@ -70,6 +70,8 @@ WITH RECURSIVE mine (seq, previous, notice, nth) AS (
 SELECT seq FROM mine WHERE seq < ? AND (notice IS NOT NULL OR NOT ?) LIMIT ?
 """
 """The events of an article, one after the other, as far as they are asked for: no body is read for this."""
+_NO_LOG = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+"""Primary codes of errors that say what the file is; all others are of the disk, or of somebody who holds it."""
 _VARIABLES = 500
 """Of one statement; SQLite allows 999 at least."""
 _CACHE_KB = 64 << 10
@@ -126,7 +128,11 @@ class EventLog:
                 self._open(partitions)
                 undo.pop_all()
         except sqlite3.Error as error:
-            raise LogError(f"{path}: not a usable event log ({error}); restore it from a copy") from None
+            if error.sqlite_errorcode & 0xFF in _NO_LOG:
+                raise LogError(f"{path}: not a usable event log ({error}); restore it from a copy") from None
+            raise LogError(
+                f"{path}: the event log cannot be opened ({error}); put that right and run again"
+            ) from None
 
     def _open(self, partitions: int | None) -> None:
         settings = dict(self._db.execute("SELECT name, value FROM setting").fetchall())
@@ -185,7 +191,8 @@ class EventLog:
         except (sqlite3.Error, OSError) as error:
             raise LogError(f"the event log cannot be written ({error}); put that right and run again") from None
         finally:
-            self._db.rollback()  # does nothing after a commit
+            with contextlib.suppress(sqlite3.Error):  # what failed was said already
+                self._db.rollback()  # does nothing after a commit
         return outcomes
 
     def _refuse_when_full(self, more: int) -> None:

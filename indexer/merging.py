@@ -1,14 +1,17 @@
 """Merging in the background: large groups of segments, one at a time, in a thread that gives way.
 
 Contract: `start` never waits; what comes out is put into a later epoch by whoever publishes (`projection.py`). A
-merge that fails is told in the log, and its partition is left alone from then on: the segments go on being searched.
+merge that fails is told in the log, and leaves nothing behind; the segments go on being searched. Its partition is
+left alone, for `AGAIN_S` where the disk failed, and for good where a file is damaged.
 
 Not here: what is merged, and how (`partition/merge_aside.py`).
 """
 
+import math
 import os
 import sys
 import threading
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
@@ -22,6 +25,7 @@ from partition.reader import OpenFiles
 
 MERGE_AT_MOST = 2000
 """Articles of a group that is merged while an epoch is made: it takes some hundredths of a second."""
+AGAIN_S = 30.0
 NICE = 10
 """Beside a thread that is busy, such a one gets a tenth of a core (sched(7))."""
 _log = structlog.get_logger()
@@ -35,7 +39,8 @@ class BackgroundMerger:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="merge", initializer=_give_way)
         self._opened = OpenFiles()
         self._merging: Future[tuple[int, MergedSegments] | None] | None = None
-        self._failed: set[int] = set()
+        self._left_alone: dict[int, float] = {}
+        """Partition to the moment when it may be tried again, by the monotonic clock."""
         self.writing: Path | None = None
         """A file that no epoch names yet, and that must not be removed."""
 
@@ -68,7 +73,7 @@ class BackgroundMerger:
         # Those with most segments first: they cost searches most.
         order = sorted(enumerate(manifest.partitions), key=lambda entry: -entry[1].segments)
         for partition, record in order:
-            if not record.generation or partition in self._failed:
+            if not record.generation or time.monotonic() < self._left_alone.get(partition, 0):
                 continue
             try:
                 merged = merge_aside(
@@ -80,8 +85,12 @@ class BackgroundMerger:
                     writing=self._write,
                 )
             except (IndexFileError, OSError) as error:
-                self._failed.add(partition)
+                wait_s = AGAIN_S if isinstance(error, OSError) else math.inf
+                self._left_alone[partition] = time.monotonic() + wait_s
                 _log.error("segments cannot be merged", partition=partition, reason=str(error))
+                if self.writing:
+                    self.writing.unlink(missing_ok=True)
+                    self.writing = None
                 continue
             if merged:
                 return partition, merged

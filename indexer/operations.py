@@ -86,7 +86,7 @@ PART = Parameter(
 )
 
 
-_REFUSED = ("parameter-invalid", "uri-too-long", "overloaded", "not-ready", "idempotency-mismatch")
+_REFUSED = ("parameter-invalid", "uri-too-long", "overloaded", "log-unusable", "idempotency-mismatch")
 _CHANGE = (*_REFUSED, "version-conflict", "article-taken-down")
 COMMANDS: Sequence[Operation] = (
     Operation(
@@ -99,7 +99,7 @@ COMMANDS: Sequence[Operation] = (
         accepts="application/json",
         answer=JobAnswer,
         later=True,
-        problems=("parameter-invalid", "uri-too-long", "body-invalid", "body-too-large", "not-ready"),
+        problems=("parameter-invalid", "uri-too-long", "body-invalid", "body-too-large", "log-unusable"),
         role="admin",
     ),
     Operation(
@@ -109,7 +109,7 @@ COMMANDS: Sequence[Operation] = (
         id_example="01a20a4cd0a0728742bc770c62cee4f7",
         parameters=(PART,),
         media_type=NDJSON[0],
-        problems=("parameter-invalid", "uri-too-long", "job-not-found", "not-ready"),
+        problems=("parameter-invalid", "uri-too-long", "job-not-found", "log-unusable"),
     ),
     Operation(
         path="/v1/articles:bulk",
@@ -168,7 +168,7 @@ COMMANDS: Sequence[Operation] = (
         description="`succeeded` once all of it is searchable here; `min_seq` is what other servers are asked with.",
         id_example="01a20a4cd0a0728742bc770c62cee4f7",
         answer=JobAnswer,
-        problems=("parameter-invalid", "uri-too-long", "job-not-found", "not-ready"),
+        problems=("parameter-invalid", "uri-too-long", "job-not-found", "log-unusable"),
     ),
     Operation(
         path="/v1/jobs/{id}/results",
@@ -176,7 +176,7 @@ COMMANDS: Sequence[Operation] = (
         description="NDJSON, in the order of the lines: `line`, `id`, `status`, `version` and `error`.",
         id_example="01a20a4cd0a0728742bc770c62cee4f7",
         media_type=NDJSON[0],
-        problems=("parameter-invalid", "uri-too-long", "job-not-found", "not-ready"),
+        problems=("parameter-invalid", "uri-too-long", "job-not-found", "log-unusable"),
     ),
 )
 
@@ -193,6 +193,9 @@ def export_operation(searching: Sequence[Parameter]) -> Operation:
         parameters=searching,
         answer=JobAnswer,
         later=True,
-        problems=("parameter-invalid", "query-invalid", "uri-too-long", "not-ready"),
+        problems=(
+            *("parameter-invalid", "query-invalid", "uri-too-long", "log-unusable"),
+            *("overloaded", "not-ready", "partial-results", "timeout"),
+        ),
         role="write",
     )

@@ -20,13 +20,11 @@ from starlette.routing import BaseRoute, Route
 
 from indexer.article import ArticleInvalid
 from indexer.bulk_body import BodyPipe
-from indexer.events import LogError, LogFullError, Outcome, Submission
-from indexer.intake import IntakeFullError
-from indexer.job_routes import Writes, answered, job_routes, writes_of
+from indexer.events import Outcome, Submission
+from indexer.job_routes import Writes, answered, job_routes, told, writes_of
 from indexer.jobs import Job
 from indexer.operations import NDJSON, REASON, WAIT
 from indexer.readers.lines import MAX_LINE_BYTES
-from indexer.writing import BusyJobError, OtherBodyError
 from web.parameters import parse, query_pairs
 from web.problems import ParameterError, Problem
 from web.rawpath import RawPathRoute
@@ -40,10 +38,10 @@ _VERSION = re.compile(r'(?:W/)?"(\d{1,18})"')
 def command_routes() -> list[BaseRoute]:
     """The routes of this room; `request.state.writes` is what they need (`Writes`)."""
     return [
-        Route("/v1/articles:bulk", _bulk, methods=["POST"]),
-        RawPathRoute("/v1/articles", _put, methods=["PUT"]),
-        RawPathRoute("/v1/articles", _delete, methods=["DELETE"]),
-        RawPathRoute("/v1/articles", _retry, suffix="/retry", methods=["POST"]),
+        Route("/v1/articles:bulk", told(_bulk), methods=["POST"]),
+        RawPathRoute("/v1/articles", told(_put), methods=["PUT"]),
+        RawPathRoute("/v1/articles", told(_delete), methods=["DELETE"]),
+        RawPathRoute("/v1/articles", told(_retry), suffix="/retry", methods=["POST"]),
         *job_routes(),
     ]
 
@@ -99,15 +97,8 @@ async def _write(
     def begin() -> "tuple[bytes, Future[list[Outcome]]]":
         return writes.service.write(submission, kind, client, _key(request), digest)
 
-    try:
-        job_id, logged = await asyncio.to_thread(begin)
-        (outcome,) = await asyncio.wrap_future(logged)
-    except OtherBodyError:
-        raise _other_body() from None
-    except (IntakeFullError, LogFullError) as error:
-        raise _full(error) from None
-    except LogError as error:
-        raise unusable(error) from None
+    job_id, logged = await asyncio.to_thread(begin)
+    (outcome,) = await asyncio.wrap_future(logged)
     if outcome.status == "conflict":
         raise Problem("version-conflict", "the article is not at the version that If-Match names")
     if outcome.status == "blocked":
@@ -127,17 +118,8 @@ async def _bulk(request: Request) -> Response:
     if writes.receiving.locked():
         raise Problem("overloaded", "too many bodies are being received", headers={"Retry-After": "2"})
     async with writes.receiving:
-        try:
-            await asyncio.to_thread(writes.service.room, writes.max_backlog)
-            job = await _received(request, writes, client, key)
-        except LogFullError as error:
-            raise _full(error) from None
-        except LogError as error:
-            raise unusable(error) from None
-        except BusyJobError:
-            raise Problem("idempotency-busy", "the request with this key is being received") from None
-        except OtherBodyError:
-            raise _other_body() from None
+        await asyncio.to_thread(writes.service.room, writes.max_backlog)
+        job = await _received(request, writes, client, key)
     return await answered(writes, job.id, job.last_seq, wait=bool(values["wait"]))
 
 
@@ -197,20 +179,3 @@ async def read_body(request: Request, most: int) -> bytes:
             raise Problem("body-too-large", f"it may have {most:,} bytes as JSON")
         pieces.append(piece)
     return b"".join(pieces)
-
-
-def _full(error: IntakeFullError | LogFullError) -> Problem:
-    return Problem(
-        "overloaded",
-        str(error) or "too much waits to be logged",
-        headers={"Retry-After": str(error.retry_after_s)},
-    )
-
-
-def unusable(error: LogError) -> Problem:
-    """What is answered when the log cannot be used."""
-    return Problem("not-ready", str(error), headers={"Retry-After": "5"})
-
-
-def _other_body() -> Problem:
-    return Problem("idempotency-mismatch", "this Idempotency-Key was used with another request")

@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, Route
 from indexer import exporting, takedown
 from indexer.events import MAX_REASON_CHARS
 from indexer.exporting import Exporter
-from indexer.job_routes import job_response
+from indexer.job_routes import job_response, told
 from indexer.jobs import ID_BYTES
 from indexer.operations import NDJSON, PART
 from indexer.routes import read_body
@@ -46,8 +46,8 @@ class Sagas(NamedTuple):
 def saga_routes() -> list[BaseRoute]:
     """The routes of sagas; `request.state.sagas` is what they need (`Sagas`)."""
     return [
-        Route("/v1/takedowns", _take_down, methods=["POST"]),
-        Route("/v1/exports", _export, methods=["POST"]),
+        Route("/v1/takedowns", told(_take_down), methods=["POST"]),
+        Route("/v1/exports", told(_export), methods=["POST"]),
         Route("/v1/exports/{id}", _part, methods=["GET"]),
     ]
 
@@ -98,8 +98,8 @@ async def _part(request: Request) -> Response:
         export_id = bytes.fromhex(text)
     except ValueError:
         export_id = b""
-    told = await asyncio.to_thread(exporter.parts, export_id) if len(export_id) == ID_BYTES else {"parts": []}
-    for part in told["parts"]:
+    made = await asyncio.to_thread(exporter.parts, export_id) if len(export_id) == ID_BYTES else {"parts": []}
+    for part in made["parts"]:
         if part["part"] == number:
             digest = base64.b64encode(bytes.fromhex(part["sha256"])).decode()
             headers = {"Cache-Control": "private, no-cache", "Repr-Digest": f"sha-256=:{digest}:"}

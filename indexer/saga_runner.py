@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import structlog
 
+from indexer.job_file import JobsError
 from indexer.sagas import NotYet, SagaStore, Steps, advance
 
 LOOK_EVERY_S = 1.0
@@ -49,8 +50,11 @@ class SagaRunner:
     def _run(self, kind: str) -> None:
         while not self._stop.is_set():
             self._woken[kind].clear()
-            for saga_id in self._store.unfinished([kind]):
-                self._go_on(kind, saga_id)
+            try:
+                for saga_id in self._store.unfinished([kind]):
+                    self._go_on(kind, saga_id)
+            except (JobsError, OSError) as error:
+                _log.error("sagas cannot be gone on with", kind=kind, reason=str(error))
             self._woken[kind].wait(self._every_s)
 
     def _go_on(self, kind: str, saga_id: bytes) -> None:

@@ -17,8 +17,6 @@ Not here: what is done (`takedown.py`, `exporting.py`), which thread does it (`s
 import contextlib
 import fcntl
 import os
-import sqlite3
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -27,6 +25,7 @@ from typing import Any, Literal, NamedTuple
 
 import orjson
 
+from indexer.job_file import JobFile
 from indexer.jobs import new_job_id
 
 SagaState = Literal["running", "undoing", "succeeded", "failed"]
@@ -114,44 +113,43 @@ Steps = Sequence[Step]
 
 
 class SagaStore:
-    """The file of sagas; any thread may use it."""
+    """The file of sagas; any thread may use it.
+
+    Raises:
+        JobsError: by any of its methods.
+    """
 
     def __init__(self, path: Path, now_ms: Callable[[], int]) -> None:
-        self._path = path
+        self._file = JobFile(path, _SCHEMA)
         self._now_ms = now_ms
-        self._lock = threading.Lock()
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=10.0, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
-        self._db.executescript(_SCHEMA)
 
     def close(self) -> None:
         """Release the file."""
-        self._db.close()
+        self._file.close()
 
     def begin(self, kind: str, client: str, key: str | None, subject: Told) -> tuple[Saga, bool]:
         """A new saga, or the one that was begun with this key; and whether it is new. Durable when it returns."""
         hashed = None if key is None else blake2b(f"{kind}\0{key}".encode(), digest_size=16).digest()
         saga = Saga(new_job_id(self._now_ms()), kind, client, subject, "running", {}, "")
-        with self._lock:
-            made = self._db.execute(
+        with self._file.using() as db:
+            made = db.execute(
                 "INSERT INTO saga VALUES (?, ?, ?, ?, ?, 'running', '{}', '') ON CONFLICT (key) DO NOTHING",
                 (saga.id, kind, client, hashed, orjson.dumps(subject).decode()),
             )
             if made.rowcount:
                 return saga, True
-            (saga_id,) = self._db.execute("SELECT id FROM saga WHERE key = ?", (hashed,)).fetchone()
+            (saga_id,) = db.execute("SELECT id FROM saga WHERE key = ?", (hashed,)).fetchone()
         found = self.find(saga_id)
         assert found
         return found, False
 
     def find(self, saga_id: bytes) -> Saga | None:
         """A saga, with its receipts."""
-        with self._lock:
+        with self._file.using() as db:
             query = "SELECT id, kind, client, subject, state, progress, reason FROM saga WHERE id = ?"
-            row = self._db.execute(query, (saga_id,)).fetchone()
+            row = db.execute(query, (saga_id,)).fetchone()
             query = "SELECT step, at_ms, told FROM receipt WHERE saga = ? ORDER BY position"
-            receipts = self._db.execute(query, (saga_id,)).fetchall()
+            receipts = db.execute(query, (saga_id,)).fetchall()
         if row is None:
             return None
         id_, kind, client, subject, state, progress, reason = row
@@ -160,42 +158,40 @@ class SagaStore:
 
     def unfinished(self, kinds: Sequence[str]) -> list[bytes]:
         """Ids of those that are to be gone on with, oldest first."""
-        with self._lock:
-            rows = self._db.execute("SELECT id, kind FROM saga WHERE state IN ('running', 'undoing') ORDER BY id")
+        with self._file.using() as db:
+            rows = db.execute("SELECT id, kind FROM saga WHERE state IN ('running', 'undoing') ORDER BY id")
             return [saga_id for saga_id, kind in rows if kind in kinds]
 
     def note(self, saga: Saga, progress: Told) -> None:
         """Remember how far the present step is."""
-        with self._lock:
+        with self._file.using() as db:
             text = orjson.dumps(progress).decode()
-            self._db.execute("UPDATE saga SET progress = ? WHERE id = ?", (text, saga.id))
+            db.execute("UPDATE saga SET progress = ? WHERE id = ?", (text, saga.id))
 
     def done(self, saga: Saga, step: str, told: Told, *, last: bool) -> None:
         """Remember that a step was done."""
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.execute(
+        with self._file.using() as db:
+            db.execute(
                 "INSERT INTO receipt VALUES (?, ?, ?, ?, ?)",
                 (saga.id, len(saga.receipts), step, self._now_ms(), orjson.dumps(told).decode()),
             )
             state = "succeeded" if last else "running"
-            self._db.execute("UPDATE saga SET state = ?, progress = '{}' WHERE id = ?", (state, saga.id))
-            self._db.execute("COMMIT")
+            db.execute("UPDATE saga SET state = ?, progress = '{}' WHERE id = ?", (state, saga.id))
 
     def fails(self, saga: Saga, reason: str) -> None:
         """From now on what was done is undone."""
-        with self._lock:
-            self._db.execute("UPDATE saga SET state = 'undoing', reason = ? WHERE id = ?", (reason, saga.id))
+        with self._file.using() as db:
+            db.execute("UPDATE saga SET state = 'undoing', reason = ? WHERE id = ?", (reason, saga.id))
 
     def failed(self, saga: Saga) -> None:
         """Everything was undone."""
-        with self._lock:
-            self._db.execute("UPDATE saga SET state = 'failed' WHERE id = ?", (saga.id,))
+        with self._file.using() as db:
+            db.execute("UPDATE saga SET state = 'failed' WHERE id = ?", (saga.id,))
 
     @contextlib.contextmanager
     def mine(self, saga_id: bytes) -> Iterator[bool]:
         """Hold a saga, by a lock that goes with this process; whether it could be had. It must be read afterwards."""
-        path = self._path.parent / "run" / f"saga-{saga_id.hex()}"
+        path = self._file.path.parent / "run" / f"saga-{saga_id.hex()}"
         path.parent.mkdir(exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:

@@ -8,7 +8,6 @@ Not here: HTTP (`routes.py`), the queue (`intake.py`), the index (`worker.py`).
 
 import contextlib
 import fcntl
-import heapq
 import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
@@ -18,17 +17,19 @@ from typing import Any, Literal, NamedTuple
 
 from indexer.article import ArticleInvalid, validate
 from indexer.bulk_body import BodyPipe, read_lines
-from indexer.events import LogFullError, Outcome, Standing, Submission
+from indexer.events import LogError, LogFullError, Outcome, Standing, Submission
 from indexer.fields import FieldMap
 from indexer.intake import Intake
-from indexer.jobs import Job, JobStore, LineReject, created_ms_of, message_id
+from indexer.job_file import JobsError
+from indexer.jobs import Job, JobStore, LineReject, created_ms_of, line_of, message_id
 from indexer.log import EventLog
 from indexer.projection import log_path
 from indexer.readers.unpack import StreamBroken
 from indexer.receiving import Receiving
 from indexer.rejects import Reject
 from indexer.sagas import Receipt, Saga, SagaStore
-from partition.manifest import ParkedEvent
+from partition.errors import IndexFileError
+from partition.manifest import Layout, ParkedEvent, read_manifest
 
 _PAGE = 1000
 
@@ -130,7 +131,7 @@ class WriteService:
         """Submit one change; returns the id of its job, and its outcome as soon as it is durable.
 
         Raises:
-            IntakeFullError: nothing was submitted.
+            IntakeFullError, JobsError: nothing was submitted.
             OtherBodyError
         """
         job_id = self._jobs.new_id()
@@ -159,67 +160,82 @@ class WriteService:
             raise LogFullError(drain, max_backlog)
 
     def bulk(self, pipe: BodyPipe, client: str, key: str | None) -> Job:
-        """Log the articles of a body; returns when all of it was read and is durable.
+        """Log the articles of a body; returns when all of it was read and is durable, or why it is not.
 
         Raises:
             BusyJobError, OtherBodyError
+            LogError, JobsError: it cannot be logged or remembered; what was logged of it stays.
         """
-        job, fresh = self._jobs.begin("bulk", client, key)
-        with self._mine(job):
-            if not fresh and job.state == "received":
-                for _line in read_lines(pipe):
-                    pass
-                if pipe.digest() != job.digest:
-                    raise OtherBodyError
+        begun, _fresh = self._jobs.begin("bulk", client, key)
+        with self._mine(begun) as job:
+            if job.kind != "bulk" or (job.state == "received" and _digest_of(pipe) != job.digest):
+                raise OtherBodyError
+            if job.state == "received":
                 return job
+            if job.state == "failed":
+                self._jobs.finish(replace(job, state="receiving", reason=""))
             receiving = Receiving(job, client, self._intake, self._jobs)
-            reason = ""
+            # Whatever ends it from here on: it was not received.
+            ended = replace(job, state="failed", reason="it was interrupted")
             try:
-                fields = FieldMap()
-                for item in read_lines(pipe):
-                    if isinstance(item, Reject):
-                        receiving.reject(LineReject(item.line, item.id, item.reason))
-                        continue
-                    try:
-                        submission = self._submission(fields.rename(item.values))
-                    except ArticleInvalid as error:
-                        receiving.reject(LineReject(item.line, error.article_id, error.reason))
-                    else:
-                        receiving.submit(item.line, submission, len(item.raw))
-                receiving.settle()
-            except StreamBroken as error:
-                receiving.settle()
-                reason = str(error)
-            except LogFullError as error:
-                reason = str(error)
+                ended = self._received(job, receiving, pipe)
+            except (LogError, JobsError) as error:
+                ended = replace(ended, reason=str(error))
+                raise
             finally:
                 pipe.leave()
-                ended = replace(
-                    job,
-                    state="failed" if reason else "received",
-                    digest=pipe.digest(),
-                    lines=receiving.lines,
-                    rejected=receiving.rejected,
-                    last_seq=receiving.last_seq,
-                    reason=reason,
-                )
+                lines, rejected, last_seq = receiving.lines, receiving.rejected, receiving.last_seq
+                ended = replace(ended, digest=pipe.digest(), lines=lines, rejected=rejected, last_seq=last_seq)
                 self._jobs.finish(ended)
             return ended
 
+    def _received(self, job: Job, receiving: Receiving, pipe: BodyPipe) -> Job:
+        """Take in a body, up to where it breaks off or the log is full; the job as it is then."""
+        reason = ""
+        try:
+            fields = FieldMap()
+            for item in read_lines(pipe):
+                if isinstance(item, Reject):
+                    receiving.reject(LineReject(item.line, item.id, item.reason))
+                    continue
+                try:
+                    submission = self._submission(fields.rename(item.values))
+                except ArticleInvalid as error:
+                    receiving.reject(LineReject(item.line, error.article_id, error.reason))
+                else:
+                    receiving.submit(item.line, submission, len(item.raw))
+            receiving.settle()
+        except StreamBroken as error:
+            receiving.settle()
+            reason = str(error)
+        except LogFullError as error:
+            reason = str(error)
+        return replace(job, state="failed" if reason else "received", reason=reason)
+
     @contextlib.contextmanager
-    def _mine(self, job: Job) -> Iterator[None]:
-        """Hold a job while it is received: a lock that goes with its process."""
+    def _mine(self, begun: Job) -> Iterator[Job]:
+        """Hold a job while it is received, by a lock that goes with its process; gives it as it is then.
+
+        Raises:
+            BusyJobError, JobsError
+        """
         folder = self._root / "run"
-        folder.mkdir(exist_ok=True)
-        path = folder / f"job-{job.id.hex()}"
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        path = folder / f"job-{begun.id.hex()}"
+        try:
+            folder.mkdir(exist_ok=True)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise JobsError(f"the job cannot be held ({error})") from None
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            named = os.fstat(handle).st_nlink  # else whoever held it has ended between the two
         except BlockingIOError:
+            named = 0
+        if not named:
             os.close(handle)
-            raise BusyJobError from None
+            raise BusyJobError
         try:
-            yield
+            yield self._jobs.find(begun.id) or begun
         finally:
             path.unlink(missing_ok=True)
             os.close(handle)
@@ -254,10 +270,13 @@ class WriteService:
             status: Status = "succeeded" if seq <= applied.seq else "running"
             kind = job.kind if job else "article"
             return JobView(job_id, kind, status, 1, 1, 0, created_ms_of(job_id), seq)
+        receiving = job.state == "receiving" and self._is_received(job)
+        if job.state == "receiving" and not receiving:
+            job = self._jobs.find(job_id) or job  # it may have ended between the two
         reason = job.reason
         if job.state == "received":
             status = "succeeded" if job.last_seq <= applied.seq else "running"
-        elif job.state == "receiving" and self._is_received(job):
+        elif receiving:
             status = "running"
         else:
             status, reason = "failed", reason or "it was interrupted; send it again with the same Idempotency-Key"
@@ -266,23 +285,40 @@ class WriteService:
             job.id, job.kind, status, accepted, job.lines, job.rejected, job.created_ms, job.last_seq, reason
         )
 
-    def results(self, job_id: bytes) -> Iterator[LineResult]:
-        """What became of each line of a job, in order."""
-        return heapq.merge(self._logged(job_id), self._rejected(job_id), key=lambda result: result.line)
+    def published(self) -> int:
+        """The log sequence that the newest epoch has applied, whether this process has opened it or not."""
+        layout = Layout(self._root)
+        try:
+            return read_manifest(layout, layout.newest_epoch()).applied_seq
+        except IndexFileError:  # none yet, or it went meanwhile, or is damaged
+            return 0
 
-    def _logged(self, job_id: bytes) -> Iterator[LineResult]:
-        parked = {one.seq: one.reason for one in self._applied().parked}
-        after = b""
-        with EventLog(log_path(self._root)) as log:
-            while rows := log.outcomes(job_id, after, _PAGE):
-                for after, article_id, outcome in rows:
-                    line = int.from_bytes(after[len(job_id) :], "big")
-                    error = parked.get(outcome.seq or 0)
-                    status = "parked" if error else outcome.status
-                    yield LineResult(line, article_id, status, outcome.version, error)
-
-    def _rejected(self, job_id: bytes) -> Iterator[LineResult]:
+    def results(self, job_id: bytes) -> Iterator[list[LineResult]]:
+        """What became of each line of a job, in order, in pages; whichever threads ask for them."""
         after = 0
-        while rows := self._jobs.rejects(job_id, after, _PAGE):
-            for after, article_id, reason in rows:
-                yield LineResult(after, article_id, "rejected", None, reason)
+        while page := self._results(job_id, after):
+            yield page
+            after = page[-1].line
+
+    def _results(self, job_id: bytes, after: int) -> list[LineResult]:
+        parked = {one.seq: one.reason for one in self._applied().parked}
+        with EventLog(log_path(self._root)) as log:
+            rows = log.outcomes(job_id, message_id(job_id, after), _PAGE)
+        rejects = self._jobs.rejects(job_id, after, _PAGE)
+        found = [LineResult(line, article_id, "rejected", None, reason) for line, article_id, reason in rejects]
+        for message, article_id, outcome in rows:
+            error = parked.get(outcome.seq or 0)
+            status = "parked" if error else outcome.status
+            found.append(LineResult(line_of(message), article_id, status, outcome.version, error))
+        # What either has beyond its page comes after all of it.
+        return sorted(found, key=lambda result: result.line)[:_PAGE]
+
+
+def _digest_of(pipe: BodyPipe) -> bytes | None:
+    """Of a body that is only compared; `None` if it does not come to its end."""
+    try:
+        for _line in read_lines(pipe):
+            pass
+    except StreamBroken:
+        return None
+    return pipe.digest()

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -39,6 +39,14 @@ def eventually(look: Callable[[], T | None], *, timeout_s: float = START_TIMEOUT
     return found
 
 
+def free_port() -> int:
+    """A loopback port that nobody listens on just now."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
 def problem_of(response: httpx2.Response, status: int, slug: str) -> dict[str, Any]:
     """The body of a refusal, which must be this problem and complete (RFC 9457)."""
     assert response.status_code == status, response.text
@@ -60,18 +68,26 @@ class ApiServer:
     Args:
         root: the archive's folder.
         ready: wait until it can answer searches, not only until it serves.
+        command: what takes the place of `broadsheet`.
+        port: a free one by default.
         settings: as `BROADSHEET_*`.
     """
 
-    def __init__(self, root: Path, *, ready: bool = True, **settings: object) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+    def __init__(
+        self,
+        root: Path,
+        *,
+        ready: bool = True,
+        command: Sequence[str] = BROADSHEET,
+        port: int = 0,
+        **settings: object,
+    ) -> None:
+        self.port: int = port or free_port()
         # Most tests publish epochs themselves, at moments of their choosing.
         settings = {"threads": 2, "whoosh_processes": 2, "indexer": False, **settings}
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
         self._process = subprocess.Popen(
-            [*BROADSHEET, "serve", "--data", str(root), "--port", str(self.port)],
+            [*command, "serve", "--data", str(root), "--port", str(self.port)],
             stdout=subprocess.DEVNULL,
             stderr=self._log,
             env=environment(**settings),
@@ -102,7 +118,7 @@ class ApiServer:
 
     def close(self) -> None:
         """End it as an operator would, and make sure that all its processes are gone with it."""
-        children = [*self.api_processes(), *self.whoosh_processes()]
+        children = self.processes()
         self.client.close()
         self._process.terminate()
         try:
@@ -119,11 +135,24 @@ class ApiServer:
 
     def api_processes(self) -> list[int]:
         """Process ids of the API processes that run now, oldest first."""
-        return _children(self.pid)
+        return [child for child in _children(self.pid) if b"broadsheet.api_process" in _command_line(child)]
+
+    def indexers(self) -> list[int]:
+        """Process ids of the indexers that run now: one at most, but for moments."""
+        return [child for child in _children(self.pid) if b"broadsheet.indexer_process" in _command_line(child)]
 
     def whoosh_processes(self) -> list[int]:
         """Process ids of their Whoosh processes that run now, oldest first."""
         return sorted(child for process in self.api_processes() for child in _children(process))
+
+    def processes(self) -> list[int]:
+        """Process ids of everything that it has started, and that what it has started has."""
+        found, rest = [], [self.pid]
+        while rest:
+            children = _children(rest.pop())
+            found += children
+            rest += children
+        return found
 
     def log(self) -> str:
         """What it has logged so far."""
@@ -163,6 +192,12 @@ def _children(process: int) -> list[int]:
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread, or the process, has ended
         paths = Path(f"/proc/{process}/task").glob("*/children")
         return sorted(int(child) for path in paths for child in path.read_text().split())
+    return []
+
+
+def _command_line(process: int) -> list[bytes]:
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
     return []
 
 

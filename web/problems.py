@@ -115,6 +115,12 @@ TYPES: Mapping[str, ProblemType] = {
         500, "Something went wrong on our side", "Report the `request_id`: the log has the details under it."
     ),
     "overloaded": ProblemType(503, "The service is full", "Ask again after the seconds that `Retry-After` gives."),
+    "log-unusable": ProblemType(
+        503,
+        "The log cannot be used just now",
+        "`detail` says why: the disk is full, or fails. Searches go on. What was answered so is not acknowledged: "
+        "send it again, with the same `Idempotency-Key`, after the seconds that `Retry-After` gives.",
+    ),
     "not-ready": ProblemType(
         503,
         "The archive has nothing to search yet",

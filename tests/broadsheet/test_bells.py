@@ -82,3 +82,14 @@ def test_the_dead_are_forgotten(tmp_path: Path) -> None:
         assert _pipes(tmp_path) == {f"log.{os.getpid()}.{name.rpartition('.')[2]}" for name in _pipes(tmp_path)}
         assert len(_pipes(tmp_path)) == 1
         assert _waited_s(bell, AMPLE_S) < AMPLE_S
+
+
+def test_where_no_pipe_can_be_made_one_listens_to_oneself(tmp_path: Path) -> None:
+    """On a disk that is full, or cannot be written: nothing is announced, but waiting ends."""
+    (tmp_path / "run").write_text("in the way")
+    with Bell(tmp_path, LOG) as bell:
+        ring(tmp_path, LOG)
+        assert _waited_s(bell, 0.05) >= 0.05
+        bell.ring()
+        assert _waited_s(bell, AMPLE_S) < AMPLE_S
+        asyncio.run(bell.heard(0.05))

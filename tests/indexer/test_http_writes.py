@@ -100,6 +100,24 @@ def test_bulk(live: ApiServer, pack: Any) -> None:
     ]
 
 
+def test_results_of_many_lines(live: ApiServer) -> None:
+    """They come whole, page by page, to everybody who asks at a time."""
+    lines = _lines("many", 2500).splitlines(keepends=True)
+    for bad in (1000, 1001, 2400):
+        lines[bad] = b"{broken\n"
+    job = _bulk(live, b"".join(lines)).json()
+
+    def results(_number: int) -> list[tuple[int, str]]:
+        rows = httpx2.get(live.url + job["links"]["results"], timeout=60).content.splitlines()
+        return [(row["line"], row["status"]) for row in map(orjson.loads, rows)]
+
+    with ThreadPoolExecutor(8) as pool:
+        for found in pool.map(results, range(16)):
+            assert found == [
+                (line, "rejected" if line - 1 in {1000, 1001, 2400} else "created") for line in range(1, 2501)
+            ]
+
+
 def test_the_same_key_is_the_same_request(live: ApiServer) -> None:
     """Fifty at a time make one job; another body is refused."""
     body = _lines("same", 300)

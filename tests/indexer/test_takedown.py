@@ -51,9 +51,9 @@ class Scene:
             for number, excerpt in enumerate((SECRET[0].title, "nothing of it", SECRET[0].body, "x")):
                 rejects.write(Reject(file="f", line=number, reason="r", excerpt=excerpt))
             rejects.write(Reject(file="f", line=9, reason=f"title {WORDS[0]}", id="secret"))
-        job, _new = self.jobs.begin("bulk", "c", None)
+        self.job, _new = self.jobs.begin("bulk", "c", None)
         told = [LineReject(1, "secret", f"odd {WORDS[0]}"), LineReject(2, None, SECRET[1].body[:200])]
-        self.jobs.reject(job.id, [*told, LineReject(3, "other", "nothing of it")])
+        self.jobs.reject(self.job.id, [*told, LineReject(3, "other", "nothing of it")])
         with closing(SagaStore(root / "sagas.sqlite", self.index.clock)) as store:
             self.export, _new = store.begin("export", "c", None, {"parameters": []})
             assert advance(store, self.export, self.exporter.steps(), lambda: False).state == "succeeded"
@@ -144,8 +144,7 @@ def test_what_tells_of_others_stays(scene: Scene) -> None:
     scene.take_down()
     lines = [orjson.loads(line) for line in (scene.root / "rejects.jsonl").read_bytes().splitlines()]
     assert [line["reason"] for line in lines] == ["taken down", "r", "taken down", "r", "taken down"]
-    (job,) = [one[0] for one in scene.jobs._db.execute("SELECT id FROM job")]
-    assert [one.line for one in scene.jobs.rejects(job, 0, 10)] == [3]
+    assert [one.line for one in scene.jobs.rejects(scene.job.id, 0, 10)] == [3]
     told = scene.exporter.parts(scene.export.id)
     exported = scene.exporter.path(scene.export.id, 1).read_bytes().splitlines()
     assert {orjson.loads(line)["id"] for line in exported} == {one.id for one in OTHERS}

@@ -1,0 +1,240 @@
+"""`broadsheet` with some of its code changed for one run, in its processes and nowhere else.
+
+    python -m tests.broadsheet.changed_service CHANGE,... serve --data DIR --port PORT
+
+Contract: a change is the name of a function in `CHANGES`, which patches modules before anything runs. Supervisor, API
+processes and indexer take each of them; what they start in turn does not. `hurried`, `merging-aside` and
+`dies-when-told` alter no promise: they let a test do in seconds what else takes hours, or luck. All others are
+mutants (`MUTANTS`), each the name of a promise that is not kept, by which a harness shows that it would notice.
+
+Not here: who runs it (`live_kill_harness.py`, `full_disk_harness.py`), the promises.
+"""
+
+import os
+import runpy
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from starlette.responses import Response
+
+from broadsheet import cli, roles, supervisor
+from indexer import merging, projection, publisher
+from indexer.events import Outcome
+from indexer.intake import Intake
+from indexer.log import EventLog
+from indexer.writing import JobView, WriteService
+from partition import envelope
+from partition.manifest import Layout, RootManifest
+from partition.merge_aside import MergedSegments, merge_aside
+from search.pool import WhooshPool
+from web.problems import Problem
+
+_LINGER_S = 0.15
+"""How long a mutant stays in the state in which a death shows."""
+MERGING = "run/merging"
+"""Below the data folder: the file that says which process is merging, while it is."""
+
+
+async def _later(_pool: WhooshPool) -> None:
+    """Processes start when they are first asked."""
+
+
+def _change(owner: Any, **changed: Any) -> None:
+    """Give names of a module or a class other values."""
+    for name, value in changed.items():
+        setattr(owner, name, value)
+
+
+def hurried() -> None:
+    """What dies is started again soon, and is ready sooner, without Whoosh."""
+    _change(supervisor, LIVED_S=0.2)
+    _change(WhooshPool, start=_later)
+
+
+def merging_aside() -> None:
+    """Small groups of segments are merged aside too, slowly, and where that is done is said."""
+    _change(merging, MERGE_AT_MOST=0)
+    _change(projection, MERGE_AT_MOST=0)
+
+    def slowly(folder: Path, *given: Any, writing: Callable[[Path], None], **named: Any) -> MergedSegments | None:
+        said = folder.parents[1] / MERGING
+
+        def begin(path: Path) -> None:
+            writing(path)
+            said.write_text(str(os.getpid()))
+            time.sleep(_LINGER_S)
+
+        try:
+            merged = merge_aside(folder, *given, writing=begin, **named)
+            if merged:
+                time.sleep(_LINGER_S)
+            return merged
+        finally:
+            said.unlink(missing_ok=True)
+
+    _change(merging, merge_aside=slowly)
+
+
+def dies_when_told() -> None:
+    """Where there is a file `die` in the data folder, the next API process that logs something dies of it, once."""
+    log_together = Intake._log_together
+
+    def deadly(self: Intake, to: Any, batches: list[Any]) -> None:
+        told = to._folder / "die"
+        if told.exists():
+            to.append([one for batch in batches for one in batch.submissions])
+            told.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+        log_together(self, to, batches)
+
+    _change(Intake, _log_together=deadly)
+
+
+def acknowledged_early() -> None:
+    """Requests are answered before what they submit is logged."""
+    log_together = Intake._log_together
+    job = WriteService.job
+
+    def early(self: Intake, to: Any, batches: list[Any]) -> None:
+        for batch in batches:
+            batch.logged.set_result([Outcome("created", None, 1)] * len(batch.submissions))
+        time.sleep(_LINGER_S)
+        log_together(self, to, [batch._replace(logged=Future()) for batch in batches])
+
+    def always(self: WriteService, job_id: bytes) -> JobView | None:
+        return job(self, job_id) or JobView(job_id, "article", "running", 1, 1, 0, 0, 0)
+
+    _change(Intake, _log_together=early)
+    _change(WriteService, job=always)
+
+
+def messages_forgotten() -> None:
+    """What is sent again is done again; requests that are logged are answered late."""
+    log_together = Intake._log_together
+
+    def none(_self: EventLog, _message_ids: list[bytes]) -> dict[bytes, Outcome]:
+        return {}
+
+    def write(self: EventLog, written: Any, standings: Any) -> None:
+        self._db.executemany("DELETE FROM message WHERE message_id = ?", [row[:1] for row in written.messages])
+        writes(self, written, standings)
+
+    def late(self: Intake, to: Any, batches: list[Any]) -> None:
+        held = [batch._replace(logged=Future()) for batch in batches]
+        log_together(self, to, held)
+        time.sleep(_LINGER_S)
+        for batch, one in zip(batches, held, strict=True):
+            batch.logged.set_result(one.logged.result())
+
+    writes = EventLog._write
+    _change(EventLog, _messages=none, _write=write)
+    _change(Intake, _log_together=late)
+
+
+def position_beside() -> None:
+    """How far the index is stands in a file of its own, written before the epoch is published."""
+    current = projection.Projector.current
+    publish = publisher.publish
+
+    def ahead(self: projection.Projector) -> RootManifest | None:
+        manifest = current(self)
+        said = self._layout.root / "position"
+        if manifest and said.exists():
+            return replace(manifest, applied_seq=max(manifest.applied_seq, int(said.read_text())))
+        return manifest
+
+    def say_first(layout: Layout, manifest: RootManifest) -> None:
+        (layout.root / "position").write_text(str(manifest.applied_seq))
+        time.sleep(_LINGER_S)
+        publish(layout, manifest)
+
+    _change(projection.Projector, current=ahead)
+    _change(projection, publish=say_first)
+
+
+def leftovers_stay() -> None:
+    """What a build or a merge that was broken off has left is not removed."""
+    _change(publisher, _remove_unnamed=lambda *_given: None)
+
+
+def told_no_moment() -> None:
+    """Refusals do not say when to come back."""
+    response = Problem.response
+
+    def without(self: Problem, *given: str) -> Response:
+        self.headers = {}
+        return response(self, *given)
+
+    _change(Problem, response=without)
+
+
+def published_in_pieces() -> None:
+    """A manifest has its name before it is whole."""
+
+    def write(path: Path, content: bytes) -> None:
+        with path.open("xb") as file:
+            file.write(content[: len(content) // 2])
+            file.flush()
+            time.sleep(_LINGER_S)
+            file.write(content[len(content) // 2 :])
+        envelope.fsync_folder(path.parent)
+
+    _change(publisher, write_durably=write)
+
+
+def succeeded_early() -> None:
+    """A job has succeeded as soon as it is logged."""
+    job = WriteService.job
+
+    def early(self: WriteService, job_id: bytes) -> JobView | None:
+        view = job(self, job_id)
+        return view and replace(view, status="succeeded" if view.status == "running" else view.status)
+
+    _change(WriteService, job=early)
+
+
+CHANGES: dict[str, Callable[[], None]] = {
+    change.__name__.replace("_", "-"): change
+    for change in (
+        hurried,
+        merging_aside,
+        dies_when_told,
+        acknowledged_early,
+        messages_forgotten,
+        position_beside,
+        published_in_pieces,
+        leftovers_stay,
+        told_no_moment,
+        succeeded_early,
+    )
+}
+MUTANTS = tuple(name for name in CHANGES if name not in {"hurried", "merging-aside", "dies-when-told"})
+
+
+def command(changes: Iterable[str]) -> tuple[str, ...]:
+    """What takes the place of `broadsheet` on a command line."""
+    return (sys.executable, "-P", "-m", "tests.broadsheet.changed_service", ",".join(changes))
+
+
+def main() -> None:
+    """The supervisor, or one of its processes."""
+    names, *arguments = sys.argv[1:]
+    for name in names.split(","):
+        CHANGES[name]()
+    if arguments[0] == "-m":
+        sys.argv = arguments[1:]
+        runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
+    else:
+        _change(roles, _MODULE=(*command(names.split(",")), "-m"))
+        sys.argv = ["broadsheet", *arguments]
+        cli.main()
+
+
+if __name__ == "__main__":
+    main()
