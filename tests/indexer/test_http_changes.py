@@ -112,13 +112,14 @@ def streaming(server: ApiServer, address: str = FEED, **headers: str) -> Iterato
 
 
 def event(stream: HTTPResponse) -> dict[str, Any] | None:
-    """The next event, `None` at the end; its fields say the same as its data."""
-    lines = {}
-    while (line := stream.readline().decode()) != "\n":
+    """The next event, `None` at the end; its fields say the same as its data. Heartbeats are passed over."""
+    lines: dict[str, str] = {}
+    while (line := stream.readline().decode()) != "\n" or not lines:
         if not line:
             return None
-        name, _, value = line.rstrip("\n").partition(": ")
-        lines[name] = value
+        if line[0] not in ":\n":
+            name, _, value = line.rstrip("\n").partition(": ")
+            lines[name] = value
     assert lines.keys() == {"id", "event", "data"}
     body: dict[str, Any] = orjson.loads(lines["data"])
     assert (str(body["seq"]), body["kind"]) == (lines["id"], lines["event"])
