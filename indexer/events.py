@@ -3,10 +3,10 @@
     submitted   put, withdraw, restore, takedown, retry
     logged      put, correct, hold, lift, withdraw, restore, takedown, retry; statistics, which is of no article
 
-A version under embargo is a `hold`: it waits in the log and concerns no partition, until a `lift` brings it. A
-takedown is for good: nothing under its id is taken any more. An event says all that is to be seen of its article from
-there on: so one that cannot be applied (it is *parked*) holds up nothing, and a later one of its article, or a
-`retry`, takes its place.
+A version under embargo is a `hold`: it waits in the log and concerns no partition, until a `lift` brings it. Its
+number is given out only then, so that nobody can tell from the numbers what waits. A takedown is for good: nothing
+under its id is taken any more. An event says all that is to be seen of its article from there on: so one that cannot
+be applied (it is *parked*) holds up nothing, and a later one of its article, or a `retry`, takes its place.
 
 Contract: `decide` is a pure function, so that any log gives the same outcomes for the same submissions. `Log` is what
 every log must do; `tests/indexer/log_contract.py` holds an adapter to it.
@@ -31,6 +31,8 @@ State = Literal["absent", "live", "withdrawn", "down"]
 
 MAX_REASON_CHARS = 1000
 MAX_RETRY_AFTER_S = 300
+LIFTED_AT_MOST = 2000
+"""Versions that one transaction lifts: others who write wait no longer than that takes."""
 
 
 class LogError(Exception):
@@ -88,7 +90,7 @@ class Outcome(NamedTuple):
     seq: int | None
     """The sequence of its event; `None` where nothing changed."""
     version: int
-    """The article's version after it: that which waits, if it is held; 0 if there never was one."""
+    """The article's version after it: that which waits, if it is held; 0 if none was ever shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,8 @@ class Decision(NamedTuple):
     """`None` if there is no event."""
     standing: Standing
     """Afterwards."""
+    waiting: int | None = None
+    """The version that was submitted, if it waits."""
 
 
 def decide(now: Standing, submission: Submission, *, seq: int, now_ms: int) -> Decision:
@@ -182,9 +186,9 @@ def _put(now: Standing, submission: Submission, following: Standing, now_ms: int
         return Decision("unchanged", None, now)
     if until_ms is not None and until_ms > now_ms:
         if now.held and (now.held.digest, now.held.until_ms) == (digest, until_ms):
-            return Decision("unchanged", None, now)
+            return Decision("unchanged", None, now, now.held.version)
         held = Held(following.seq, following.version, until_ms, digest)
-        return Decision("held", "hold", replace(following, held=held))
+        return Decision("held", "hold", replace(now, seq=following.seq, held=held), held.version)
     shown = replace(
         following, state="live", shown=following.version, digest=digest, body_seq=following.seq, held=None
     )
@@ -195,7 +199,9 @@ def lifted(now: Standing, seq: int) -> Standing:
     """How it stands when the version that waits is shown, by an event with the sequence `seq`."""
     held = now.held
     assert held
-    return replace(now, state="live", shown=held.version, digest=held.digest, seq=seq, body_seq=held.seq, held=None)
+    version = held.version
+    shown = replace(now, state="live", version=version, shown=version, digest=held.digest, held=None)
+    return replace(shown, seq=seq, body_seq=held.seq)
 
 
 class Log(Protocol):
@@ -221,8 +227,12 @@ class Log(Protocol):
     def append_statistics(self) -> int:
         """Log that a statistics epoch is frozen here; returns its sequence."""
 
-    def lift_due(self) -> int:
-        """Log a `lift` for each version whose time has come; returns how many."""
+    def lift_due(self, at_most: int = LIFTED_AT_MOST) -> int:
+        """Log a `lift` for each version whose time has come, the earliest first, so many in one transaction.
+
+        Returns:
+            How many were lifted; more may be due, unless it is 0.
+        """
 
     def next_lift_ms(self) -> int | None:
         """When the next version's time comes."""

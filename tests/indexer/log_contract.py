@@ -79,11 +79,11 @@ class Model:
             waits = one.embargoed_until_ms is not None and one.embargoed_until_ms > now_ms
             again = waits and known.held is not None and known.held[1:] == (one.article, one.embargoed_until_ms)
             if again or (same and (known.held is None or one.embargoed_until_ms)):
-                return Outcome("unchanged", None, known.version)
-            known.version = new
+                return Outcome("unchanged", None, known.held[0] if again and known.held else known.version)
             if waits:
                 known.held = new, one.article, one.embargoed_until_ms or 0
                 return Outcome("held", self._event("hold", one.article_id, new, one.article), new)
+            known.version = new
             kind = "correct" if known.shown else "put"
             known.shown, known.last, known.held, known.given = (new, one.article), one.article, None, new
             seq = self._event(kind, one.article_id, new, one.article)
@@ -109,18 +109,20 @@ class Model:
         content = known.shown[1] if known.shown else None
         return Outcome("retried", self._event("retry", article_id, known.given, content), known.version)
 
-    def lift(self, now_ms: int) -> int:
-        """Everything that is due, in order of time."""
+    def lift(self, now_ms: int, at_most: int) -> int:
+        """So much of what is due, in order of time."""
         due = [(one.held[2], one.held[0], name) for name, one in self.articles.items() if one.held]
         due = [entry for entry in due if entry[0] <= now_ms]
         holds = {(event[2], event[3]): event[0] for event in self.events if event[1] == "hold"}
-        for _until_ms, version, name in sorted(due, key=lambda entry: (entry[0], holds[entry[2], entry[1]])):
+        due.sort(key=lambda entry: (entry[0], holds[entry[2], entry[1]]))
+        for _until_ms, version, name in due[:at_most]:
             known = self.articles[name]
             assert known.held
             known.given, known.last, _until_ms = known.held
+            known.version = version
             known.shown, known.held = known.held[:2], None
             self._event("lift", name, version, known.last)
-        return len(due)
+        return min(len(due), at_most)
 
     def live(self) -> int:
         """How many articles are there."""
@@ -183,11 +185,11 @@ def log_machine(open_log: Open) -> Any:  # noqa: C901 - a class made for one ada
             with pytest.raises(KeyboardInterrupt):
                 self.log.append(broken())
 
-        @rule(seconds=st.integers(0, 15))
-        def wait_and_lift(self, seconds: int) -> None:
-            """What is due is lifted, in order."""
+        @rule(seconds=st.integers(0, 15), at_most=st.integers(1, 5))
+        def wait_and_lift(self, seconds: int, at_most: int) -> None:
+            """What is due is lifted, in order, so many at a time."""
             self.clock.pass_s(seconds)
-            assert self.log.lift_due() == self.model.lift(self.clock.now_ms)
+            assert self.log.lift_due(at_most) == self.model.lift(self.clock.now_ms, at_most)
 
         @rule()
         def freeze(self) -> None:
