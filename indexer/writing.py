@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from indexer.article import ArticleInvalid, validate
+from indexer.article import ArticleInvalid
 from indexer.bulk_body import BodyPipe, read_lines
 from indexer.events import LogFullError, Outcome, Standing, Submission
 from indexer.fields import FieldMap
@@ -27,6 +27,7 @@ from indexer.projection import log_path
 from indexer.readers.unpack import StreamBroken
 from indexer.receiving import Receiving
 from indexer.rejects import Reject
+from indexer.submitting import submission_of
 from partition.manifest import ParkedEvent
 
 _PAGE = 1000
@@ -89,16 +90,12 @@ class WriteService:
         self._now_ms = now_ms
 
     def parse(self, fields: Mapping[str, Any]) -> Submission:
-        """An article from its fields, under the names in common use.
+        """What is asked by the fields of an article, under the names in common use.
 
         Raises:
             ArticleInvalid
         """
-        return self._submission(FieldMap().rename(fields))
-
-    def _submission(self, fields: Mapping[str, Any]) -> Submission:
-        valid = validate(fields, now_ms=self._now_ms())
-        return Submission(valid.article.id, valid.article, valid.digest)
+        return submission_of(FieldMap().rename(fields), now_ms=self._now_ms())
 
     def write(
         self, submission: Submission, kind: str, client: str, key: str | None, digest: bytes
@@ -157,7 +154,7 @@ class WriteService:
                         receiving.reject(LineReject(item.line, item.id, item.reason))
                         continue
                     try:
-                        submission = self._submission(fields.rename(item.values))
+                        submission = submission_of(fields.rename(item.values), now_ms=self._now_ms())
                     except ArticleInvalid as error:
                         receiving.reject(LineReject(item.line, error.article_id, error.reason))
                     else:
