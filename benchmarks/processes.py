@@ -31,9 +31,10 @@ import zstandard
 from benchmarks.peers.corpus import NothingToMeasure, articles_of, read_articles, write_articles
 from indexer.builder_processes import ALLOCATOR
 from indexer.routing import partition_of
+from partition.changes import Put
 from partition.types import Article
 from partition.vocabulary import Vocabulary
-from partition.writer import Put, write_generation
+from partition.writer import write_generation
 
 HALVES = 2
 STEPS = 10_000_000

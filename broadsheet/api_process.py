@@ -6,8 +6,8 @@ SOCKETS are the numbers of the sockets, separated by commas; the others are the 
 environment.
 
 Contract: it is ready when the app has started. Told to stop by SIGTERM, it accepts no more connections, answers what
-it has taken and what is asked within the farewell of each connection, and ends within `STOP_S`. A failure to start
-is status 1, and the last lines say why.
+it has taken and what is asked within the farewell of each connection, and ends within `STOP_S`. An app whose requests
+may take longer is told by `STOPPING`. A failure to start is status 1, and the last lines say why.
 
 Not here: farewells (`protocol.py`), who starts it and tells it to stop (`supervisor.py`), the app (`app.py`).
 """
@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 import uvicorn
 
 from broadsheet.listening import BACKLOG
-from broadsheet.protocol import BoundedProtocol
+from broadsheet.protocol import STOPPING, BoundedProtocol
 from broadsheet.supervised import tie_to_supervisor
 
 STOP_S = 8
@@ -42,6 +42,9 @@ class _Server(uvicorn.Server):
         await asyncio.sleep(
             0
         )  # connections accepted in this very moment are made in the next, and need a farewell too
+        stopping: asyncio.Event | None = self.lifespan.state.get(STOPPING)
+        if stopping:
+            stopping.set()
         await super().shutdown(sockets)
 
 

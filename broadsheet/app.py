@@ -23,19 +23,27 @@ from starlette.routing import Route
 from broadsheet import __version__
 from broadsheet.bells import EPOCH, Bell
 from broadsheet.cache_backend import backend_of
-from broadsheet.command_side import command_side
+from broadsheet.command_side import QuerySide, command_side
 from broadsheet.cursor_keys import cursor_keys
+from broadsheet.protocol import STOPPING
 from broadsheet.reach import access_of
+from broadsheet.redis_hints import listen
 from broadsheet.settings import Settings, resolve
 from broadsheet.telemetry import metrics
+from cache.backends import BackendError
 from cache.read_through import ReadThrough
-from indexer.operations import COMMANDS
+from indexer.change_operations import CHANGES
+from indexer.change_routes import change_routes
+from indexer.operations import COMMANDS, export_operation
 from indexer.routes import command_routes
 from indexer.routing import partition_of
+from indexer.saga_routes import saga_routes
+from indexer.watching import Feed
 from search.broker import Broker
 from search.cursor import CursorCodec
 from search.epochs import Epochs
 from search.page.routes import page_routes
+from search.parameters import EXPORTED
 from search.pool import WhooshPool
 from search.routes import OPERATIONS, query_routes
 from search.scrub import Scrubber
@@ -80,7 +88,7 @@ OPEN_PATHS = ("/livez", "/readyz", "/openapi.json", "/docs", "/docs/", "/page.cs
 """What everybody may read, key or not: whether the service runs, and how it is used."""
 
 
-ALL_OPERATIONS = (*OPERATIONS, *COMMANDS, *PROBES)
+ALL_OPERATIONS = (*OPERATIONS, *COMMANDS, *CHANGES, export_operation(EXPORTED), *PROBES)
 
 
 async def livez(_request: Request) -> Response:
@@ -106,6 +114,8 @@ class Running(NamedTuple):
     service: SearchService
     epochs: Epochs
     pool: WhooshPool
+    cache: ReadThrough
+    bell: Bell
     scrubber: Scrubber
 
 
@@ -121,7 +131,12 @@ async def running_service(settings: Settings) -> AsyncIterator[Running]:
     pool = WhooshPool(root, processes=settings.whoosh_processes)
     broker = Broker(root, pool, threads=settings.threads)
     bell = Bell(root, EPOCH)
-    epochs = Epochs(root, broker, bell.heard)
+
+    async def forget() -> None:
+        with contextlib.suppress(BackendError):  # whoever takes something down makes sure of it
+            await cache.purge()
+
+    epochs = Epochs(root, broker, bell.heard, forget)
     service = SearchService(
         epochs=epochs,
         broker=broker,
@@ -131,7 +146,9 @@ async def running_service(settings: Settings) -> AsyncIterator[Running]:
         partition_of=partition_of,
     )
     try:
-        yield Running(service, epochs, pool, Scrubber(epochs, broker.snapshots, period_s=settings.scrub_s))
+        yield Running(
+            service, epochs, pool, cache, bell, Scrubber(epochs, broker.snapshots, period_s=settings.scrub_s)
+        )
     finally:
         bell.close()
         await pool.close()
@@ -151,12 +168,16 @@ def create_app(settings: Settings | None = None) -> Starlette:
             with contextlib.suppress(Exception):  # whoever follows the epochs tries again, and says what is wrong
                 await asyncio.gather(running.pool.start(), running.epochs.refresh())
             gc.freeze()  # what is there now stays: it need not be looked through again and again
-            following = [
-                asyncio.create_task(endless) for endless in (running.epochs.follow(), running.scrubber.follow())
-            ]
+            endless = [running.epochs.follow(), running.scrubber.follow()]
+            if chosen.redis_url:
+                endless.append(listen(chosen.redis_url, running.bell.ring))
+            following = [asyncio.create_task(one) for one in endless]
+            stopping = asyncio.Event()
+            feed = Feed(chosen.root, lambda: running.epochs.current, running.epochs.reach, stopping)
+            state = {"service": running.service, "access": access, "feed": feed, STOPPING: stopping}
             try:
-                with command_side(chosen, running.epochs) as writes:
-                    yield {"service": running.service, "access": access, "writes": writes}
+                async with command_side(chosen, QuerySide(running.service, running.epochs, running.cache)) as side:
+                    yield {**state, "writes": side.writes, "sagas": side.sagas}
             finally:
                 for task in following:
                     task.cancel()
@@ -172,6 +193,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
         routes=[
             *query_routes(service_of),
             *command_routes(),
+            *change_routes(),
+            *saga_routes(),
             *page_routes(service_of),
             *docs_routes(described),
             Route("/openapi.json", openapi, methods=["GET"]),

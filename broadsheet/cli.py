@@ -1,9 +1,9 @@
-"""The command line: `broadsheet index | follow | import | search | serve | check | info | keys | sample`.
+"""The `broadsheet` command.
 
 Contract: that of `command.py`, which says what each exit status means.
 
-Not here: `follow` and `import` (`intake_commands.py`), `keys` (`key_commands.py`), what the commands do (the rooms),
-settings (`settings.py`).
+Not here: `follow` and `import` (`intake_commands.py`), `rebuild` and `reshard` (`upkeep_commands.py`), `keys`
+(`key_commands.py`), what the commands do (the rooms), settings (`settings.py`).
 """
 
 import asyncio
@@ -27,6 +27,7 @@ from broadsheet.key_commands import keys
 from broadsheet.listing import print_answer, print_settings
 from broadsheet.progress import reporter
 from broadsheet.settings import SettingsError
+from broadsheet.upkeep_commands import rebuild, reshard
 from indexer.routing import MAX_PARTITIONS
 from web.logs import configure_logs
 
@@ -109,6 +110,8 @@ def index(
 
 app.command()(follow)
 app.command("import")(import_)
+app.command()(rebuild)
+app.command()(reshard)
 
 
 @app.command()

@@ -13,6 +13,7 @@ import threading
 import structlog
 
 from broadsheet.bells import EPOCH, LOG, Bell, ring
+from broadsheet.redis_hints import Sender
 from broadsheet.settings import Settings, resolve
 from broadsheet.supervised import tie_to_supervisor
 from indexer.builder_processes import BuildError
@@ -35,6 +36,13 @@ def follow(settings: Settings, stop: threading.Event, bell: Bell) -> None:
         LogError, BuildError, IndexFileError, OSError
     """
     root = settings.root
+    sender = Sender(settings.redis_url) if settings.redis_url else None
+
+    def published() -> None:
+        ring(root, EPOCH)
+        if sender:
+            sender.send()
+
     while not stop.is_set():
         try:
             with IndexerLock(root, wait_s=1.0) as lock:
@@ -44,7 +52,7 @@ def follow(settings: Settings, stop: threading.Event, bell: Bell) -> None:
                     retention=Retention(settings.retain_seconds),
                     builders=settings.builders,
                     memory_mb=settings.memory_mb,
-                    published=lambda: ring(root, EPOCH),
+                    published=published,
                 ) as worker:
                     worker.run(bell.wait, stop)
         except IndexerBusyError:

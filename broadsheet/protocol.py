@@ -17,6 +17,9 @@ Not here: bodies, which nothing reads, so that uvicorn stops taking them in; the
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+STOPPING = "stopping"
+"""In the state of an app's lifespan: an `asyncio.Event` that is set when the server is to stop, for those requests
+that would take longer than that may."""
 MAX_HEAD_BYTES = 64 << 10
 LINGER_S = 2
 LAST_LOOK_S = 0.05

@@ -10,7 +10,7 @@ within `2 * timeout_s` or raises one of
 
 Caches of aiocache are made with `timeout=None`, since theirs costs a task for each operation, and with a
 serializer that leaves bytes alone: its others corrupt bytes or unpickle them. `clear` is never used on a
-server that may be shared (it runs `KEYS`).
+server that may be shared (it runs `KEYS`); `purge` is.
 
 Not here: entries and their proof (`entry.py`), when to go without a backend (`breaker.py`, `tier.py`).
 """
@@ -32,6 +32,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 from redis.maint_notifications import MaintNotificationsConfig
+
+from cache.keys import NAMESPACE
 
 REDIS_TIMEOUT_S = 0.05
 """Longest wait for a connection, and again for a reply: 500 times a usual reply on a local network."""
@@ -76,6 +78,10 @@ class Backend(Protocol):
 
     async def reconnect(self) -> None:
         """Drop idle connections: what came over one of them was not what was asked for."""
+        ...
+
+    async def purge(self) -> int:
+        """Drop everything of ours; returns how much there was. It may take long where much is kept."""
         ...
 
     async def close(self) -> None:
@@ -123,6 +129,12 @@ class MemoryCache(BaseCache):  # type: ignore[misc]  # aiocache is untyped
 
     async def reconnect(self) -> None:
         """Nothing to drop: memory has no connections."""
+
+    async def purge(self) -> int:
+        """Forget everything."""
+        count = len(self._entries)
+        self._entries.clear()
+        return count
 
     async def _get(self, key: str, **_: object) -> bytes | None:
         try:
@@ -173,6 +185,18 @@ class FailFastRedisCache(RedisCache):  # type: ignore[misc]  # aiocache is untyp
             for connection in taken:
                 await connection.disconnect(nowait=True)
                 await pool.release(connection)
+
+    async def purge(self) -> int:
+        """Remove every name of ours; a look at a thousand names at a time, since others use the server too."""
+        count, cursor = 0, 0
+        while True:
+            async with self._exchange():
+                cursor, names = await self.client.scan(cursor, match=f"{NAMESPACE}*", count=1000)
+            if names:
+                async with self._exchange():
+                    count += await self.client.unlink(*names)
+            if not cursor:
+                return count
 
     async def _get(self, key: str, **_: object) -> object:
         async with self._exchange():

@@ -123,6 +123,16 @@ class ReadThrough:
         landing = await self._flights.fly(key, partial(self._look_and_load, hashed, load), self._keep)
         return self._cached(landing.entry, "shared" if shared else landing.outcome)
 
+    async def purge(self) -> int:
+        """Drop everything that is kept; returns how many answers there were.
+
+        What is being loaded is kept all the same: a key that says everything is not asked for any more.
+
+        Raises:
+            BackendError: the backend did not say that all of it is gone; to be tried again.
+        """
+        return await self._tier.purge()
+
     async def close(self) -> None:
         """End the flights, wait until what was answered is kept, and let go of the backend."""
         await self._flights.close()

@@ -71,6 +71,14 @@ class Tier:
         finally:
             self._pending_writes -= 1
 
+    async def purge(self) -> int:
+        """Drop everything that is kept; returns how much there was.
+
+        Raises:
+            BackendError: it is not known that all of it is gone.
+        """
+        return await self._backend.purge()
+
     async def close(self) -> None:
         """Let go of the backend."""
         await self._backend.close()

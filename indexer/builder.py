@@ -13,14 +13,16 @@ from typing import NamedTuple
 
 from indexer.events import Event
 from indexer.log import EventLog
-from indexer.parking import NOBODYS_FAULT, unfit
+from indexer.parking import NOBODYS_FAULT, Unfit, unfit
+from partition.changes import Put, Withdraw
 from partition.counting import count_partition
+from partition.durability import together
 from partition.format import MAX_ARTICLES
 from partition.manifest import GenerationRecord, Layout, ParkedEvent
 from partition.merge_aside import MergedSegments
 from partition.reader import OpenFiles, PartitionReader
 from partition.vocabulary import Vocabulary
-from partition.writer import DEFAULT_MEMORY_MB, Put, Withdraw, write_generation
+from partition.writer import DEFAULT_MEMORY_MB, write_generation
 
 Progress = Callable[[int], None]
 """Told, now and then, how many more articles were indexed since it was told last."""
@@ -41,11 +43,15 @@ class BuildJob:
     through_seq: int
     since_seq: int
     """The earliest state that must still be seen."""
+    pending: bool
+    """Whether there are any."""
     count: bool
     """Also write the partition's share of a statistics epoch, to `counts_path`."""
     merge: bool = False
     merge_at_most: int = MAX_ARTICLES
     """Groups of segments with more articles are left for `merging.py`."""
+    purge: bool = False
+    """Write everything anew, so that nothing is left of what was taken down."""
     merged: tuple[MergedSegments, ...] = ()
     """What it has done; not for other processes."""
     parked: tuple[ParkedEvent, ...] = ()
@@ -71,24 +77,22 @@ Builder = Callable[[Sequence[BuildJob], Progress], list[Built]]
 """Does all the jobs, and returns what came of them in the same order."""
 
 
-def build(job: BuildJob, progress: Progress, vocabulary: Vocabulary, opened: OpenFiles) -> Built:
-    """Do one job in this process; vocabulary and open files serve one job after the other."""
+def build(job: BuildJob, log: EventLog, progress: Progress, vocabulary: Vocabulary, opened: OpenFiles) -> Built:
+    """Do one job in this process; its log, vocabulary and open files serve one job after the other."""
     built = Built(job.base, job.parked)
     folder = Layout(Path(job.root)).partition(job.partition)
-    with EventLog(Path(job.log)) as log:
-        pending = job.partition in log.pending(job.after_seq, job.through_seq)
-        if pending or job.merge or job.merged:
-            changes = _Changes(job, log)
-            try:
-                record = _write(job, changes.read(progress), vocabulary, opened)
-            except NOBODYS_FAULT:
+    if job.pending or job.merge or job.merged or job.purge:
+        changes = _Changes(job, log)
+        try:
+            record = _write(job, changes.read(progress), vocabulary, opened)
+        except NOBODYS_FAULT:
+            raise
+        except Exception:
+            changes.park(unfit(change for change in changes.read() if isinstance(change, Put)))
+            if not changes.unfit:
                 raise
-            except Exception:
-                changes.park(unfit(change for change in changes.read() if isinstance(change, Put)))
-                if not changes.unfit:
-                    raise
-                record = _write(job, changes.read(), Vocabulary(), opened)
-            built = Built(record, changes.parked())
+            record = _write(job, changes.read(), Vocabulary(), opened)
+        built = Built(record, changes.parked())
     if job.count and built.record.generation:
         job.counts_path.unlink(missing_ok=True)  # of an attempt that failed
         reader = PartitionReader(folder, built.record, opened=opened)
@@ -100,8 +104,10 @@ def _write(
     job: BuildJob, changes: Iterator[Put | Withdraw], vocabulary: Vocabulary, opened: OpenFiles
 ) -> GenerationRecord:
     folder = Layout(Path(job.root)).partition(job.partition)
-    for path in folder.glob(f"*{job.number:010d}*"):
-        path.unlink()  # of an attempt that failed: no epoch names this generation yet
+    number = f"{job.number:010d}"
+    for path in folder.glob("*"):
+        if number in path.name:
+            path.unlink()  # of an attempt that failed: no epoch names this generation yet
     return write_generation(
         folder,
         number=job.number,
@@ -110,6 +116,7 @@ def _write(
         merge=job.merge,
         merge_at_most=job.merge_at_most,
         merged=job.merged,
+        purge=job.purge,
         since_seq=job.since_seq,
         memory_mb=job.memory_mb,
         vocabulary=vocabulary,
@@ -124,12 +131,16 @@ class _Changes:
         self._job = job
         self._log = log
         self._earlier = {one.article_id: one for one in job.parked}
+        self._since = {one.article_id: one.after_seq for one in job.parked}
         self.unfit: dict[int, ParkedEvent] = {}
         """By log sequence."""
 
-    def park(self, unfit: list[ParkedEvent]) -> None:
+    def park(self, unfit: list[Unfit]) -> None:
         """Leave these out from now on."""
-        self.unfit.update((one.seq, one) for one in unfit)
+        for one in unfit:
+            # With it go those before it of this job, which it was to replace.
+            after_seq = self._since.get(one.article_id, self._job.after_seq)
+            self.unfit[one.seq] = ParkedEvent(*one, after_seq)
 
     def parked(self) -> tuple[ParkedEvent, ...]:
         """What is parked after all of them were read."""
@@ -142,7 +153,7 @@ class _Changes:
         for done, event in enumerate(events, start=1):
             self._earlier.pop(event.article_id, None)
             if event.fault:
-                self.park([ParkedEvent(event.seq, event.article_id, event.fault)])
+                self.park([Unfit(event.seq, event.article_id, event.fault)])
             if event.seq not in self.unfit:
                 yield _change(event)
             if done % _PROGRESS_EVERY == 0:
@@ -171,10 +182,13 @@ class InlineBuilder:
         Raises:
             IndexFileError, LogError, OSError
         """
-        return [self._build(job, progress) for job in jobs]
+        if not jobs:
+            return []
+        with together(), EventLog(Path(jobs[0].log)) as log:
+            return [self._build(job, log, progress) for job in jobs]
 
-    def _build(self, job: BuildJob, progress: Progress) -> Built:
-        built = build(job, progress, self._vocabulary, self.opened)
+    def _build(self, job: BuildJob, log: EventLog, progress: Progress) -> Built:
+        built = build(job, log, progress, self._vocabulary, self.opened)
         if built.parked:
             # What was raised in the middle of an article may have left half of something.
             self._vocabulary = Vocabulary()

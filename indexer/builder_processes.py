@@ -18,11 +18,13 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Self
 
 from indexer.builder import BuildJob, Built, Progress, build
 from indexer.events import LogError
+from indexer.log import EventLog
 from partition.errors import IndexFileError
 from partition.manifest import ParkedEvent, decode_generation
 from partition.reader import OpenFiles
@@ -171,7 +173,8 @@ def _main() -> None:
         decoded = {"base": decode_generation(fields["base"]), "parked": _decode_parked(fields["parked"])}
         job = BuildJob(**{**fields, **decoded})
         try:
-            built = build(job, lambda articles: tell({"progress": articles}), vocabulary, opened)
+            with EventLog(Path(job.log)) as log:
+                built = build(job, log, lambda articles: tell({"progress": articles}), vocabulary, opened)
             if built.parked:  # as `InlineBuilder`
                 vocabulary = Vocabulary()
             tell({"record": asdict(built.record), "parked": [asdict(one) for one in built.parked]})

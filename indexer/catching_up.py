@@ -56,6 +56,8 @@ def catch_up(root: Path, settings: IndexingSettings) -> float | None:
                 if log.last_seq() > (current.applied_seq if current else 0):
                     advance_statistics(log)
                     current = projector.project()
+                if current and current.erased_seq > current.purged_seq:
+                    current = projector.purge()
                 if current:
                     # Said even if nothing was done: a full log waits for it.
                     log.applied(current.applied_seq, 0)

@@ -1,12 +1,14 @@
 """The events of an archive: what may be submitted, what it does to an article, and what a log of them promises.
 
     submitted   put, withdraw, restore, takedown, retry
-    logged      put, correct, hold, lift, withdraw, restore, takedown, retry; statistics, which is of no article
+    logged      put, correct, hold, cancel, lift, withdraw, restore, takedown, retry; of no article: statistics, and
+                reshard, from which on articles are routed over another number of partitions
 
 A version under embargo is a `hold`: it waits in the log and concerns no partition, until a `lift` brings it. Its
-number is given out only then, so that nobody can tell from the numbers what waits. A takedown is for good: nothing
-under its id is taken any more. An event says all that is to be seen of its article from there on: so one that cannot
-be applied (it is *parked*) holds up nothing, and a later one of its article, or a `retry`, takes its place.
+number is given out only then, so that nobody can tell from the numbers what waits. Withdrawn before that it is a
+`cancel`, which concerns none either; readers are told of neither (`notice_of`). A takedown is for good: nothing under
+its id is taken any more. An event says all that is to be seen of its article from there on: so one that cannot be
+applied (it is *parked*) holds up nothing, and a later one of its article, or a `retry`, takes its place.
 
 Contract: `decide` is a pure function, so that any log gives the same outcomes for the same submissions. `Log` is what
 every log must do; `tests/indexer/log_contract.py` holds an adapter to it.
@@ -21,7 +23,10 @@ from typing import Literal, NamedTuple, Protocol
 from partition.types import Article
 
 Action = Literal["put", "withdraw", "restore", "takedown", "retry"]
-Kind = Literal["put", "correct", "hold", "lift", "withdraw", "restore", "takedown", "retry", "statistics"]
+Kind = Literal[
+    "put", "correct", "hold", "cancel", "lift", "withdraw", "restore", "takedown", "retry", "statistics", "reshard"
+]
+NoticeKind = Literal["created", "corrected", "withdrawn", "restored", "taken_down"]
 Changed = Literal["created", "corrected", "held", "withdrawn", "restored", "taken down", "retried"]
 Unchanged = Literal["unchanged", "absent", "conflict", "blocked"]
 Status = Changed | Unchanged
@@ -33,6 +38,8 @@ MAX_REASON_CHARS = 1000
 MAX_RETRY_AFTER_S = 300
 LIFTED_AT_MOST = 2000
 """Versions that one transaction lifts: others who write wait no longer than that takes."""
+MAX_HISTORY = 10_000
+"""Events of one article that are looked through."""
 
 
 class LogError(Exception):
@@ -100,7 +107,7 @@ class Event:
     seq: int
     kind: Kind
     partition: int | None
-    """`None` for a `hold`, which concerns none."""
+    """`None` for a `hold` and a `cancel`, which concern none."""
     article_id: str
     version: int
     """Ordinal of this version of the article, from 1, withdrawals included."""
@@ -110,6 +117,19 @@ class Event:
     reason: str = ""
     fault: str = ""
     """Why the article cannot be read."""
+    notice: NoticeKind | None = None
+    """What readers are told of it."""
+
+
+class Notice(NamedTuple):
+    """What readers are told of one event."""
+
+    seq: int
+    kind: NoticeKind
+    article_id: str
+    version: int
+    created_ms: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +185,7 @@ def decide(now: Standing, submission: Submission, *, seq: int, now_ms: int) -> D
         case "put":
             return _put(now, submission, following, now_ms)
         case "withdraw":
-            if now.state != "live" and now.held is None:
-                return Decision("absent", None, now)
-            state: State = "withdrawn" if now.body_seq else "absent"
-            return Decision("withdrawn", "withdraw", replace(following, state=state, digest=None))
+            return _withdraw(now, following)
         case "restore":
             if now.state != "withdrawn":
                 return Decision("absent", None, now)
@@ -178,6 +195,14 @@ def decide(now: Standing, submission: Submission, *, seq: int, now_ms: int) -> D
             return Decision("absent", None, now) if now.state == "absent" else retried
         case "takedown":
             return Decision("taken down", "takedown", Standing("down", version, seq=seq))
+
+
+def _withdraw(now: Standing, following: Standing) -> Decision:
+    if now.state == "live":
+        return Decision("withdrawn", "withdraw", replace(following, state="withdrawn", digest=None))
+    if now.held:
+        return Decision("withdrawn", "cancel", replace(now, seq=following.seq, held=None))
+    return Decision("absent", None, now)
 
 
 def _put(now: Standing, submission: Submission, following: Standing, now_ms: int) -> Decision:
@@ -204,6 +229,21 @@ def lifted(now: Standing, seq: int) -> Standing:
     return replace(shown, seq=seq, body_seq=held.seq)
 
 
+def notice_of(kind: Kind, now: Standing, following: Standing) -> NoticeKind | None:
+    """What readers are told of an event that leads from `now` to `following`; `None` if they see no difference.
+
+    Whoever follows what is told knows after each event which articles are to be seen.
+    """
+    if kind == "hold":
+        return None
+    if following.state == "live":
+        new: NoticeKind = "restored" if kind == "restore" else "created"
+        return "corrected" if now.state == "live" else new
+    if following.state == "down":
+        return "taken_down" if now.body_seq else None
+    return "withdrawn" if now.state == "live" else None
+
+
 class Log(Protocol):
     """Every event in one global order, durable before it is acknowledged; one process or several append.
 
@@ -212,6 +252,7 @@ class Log(Protocol):
     """
 
     partitions: int
+    """At the beginning; see `reshards`."""
     archive: str
     """Sixteen hexadecimal digits that tell this archive from any other."""
 
@@ -226,6 +267,15 @@ class Log(Protocol):
 
     def append_statistics(self) -> int:
         """Log that a statistics epoch is frozen here; returns its sequence."""
+
+    def append_reshard(self, partitions: int) -> int | None:
+        """Log that articles are routed over so many partitions from here on; returns its sequence.
+
+        `None` where they are already.
+        """
+
+    def reshards(self, after: int, through: int) -> list[tuple[int, int]]:
+        """(sequence, partitions) of the reshards in the range, oldest first."""
 
     def lift_due(self, at_most: int = LIFTED_AT_MOST) -> int:
         """Log a `lift` for each version whose time has come, the earliest first, so many in one transaction.
@@ -264,8 +314,30 @@ class Log(Protocol):
     def standing(self, article_id: str) -> Standing:
         """How it stands with an article."""
 
-    def history(self, article_id: str) -> list[Event]:
-        """All events of one article, the newest first."""
+    def changes(self, after: int, through: int, limit: int) -> list[Notice]:
+        """What readers are told in the range, in order: the first `limit` of it."""
+
+    def history(
+        self, article_id: str, *, before: int | None = None, limit: int = MAX_HISTORY, told: bool = False
+    ) -> list[Event]:
+        """Events of one article, the newest first: at most `limit`, out of its last `MAX_HISTORY`.
+
+        Args:
+            article_id: its id.
+            before: only those with lower sequences.
+            limit: how many at most.
+            told: only those of which readers are told.
+        """
+
+    def takedowns(self, after: int, through: int) -> list[tuple[int, str]]:
+        """(sequence, article id) of the takedowns in the range, oldest first."""
+
+    def destroy(self, article_id: str) -> int:
+        """Destroy what the events of an article that was taken down held, texts and reasons; returns how many.
+
+        Raises:
+            LogError: the article was not taken down, or somebody keeps what it held from being destroyed just now.
+        """
 
     def outcomes(self, prefix: bytes, after: bytes, limit: int) -> Sequence[tuple[bytes, str, Outcome]]:
         """Message id, article id and outcome of messages whose ids begin so and come after this, in order."""

@@ -84,8 +84,8 @@ class JobStore:
         self._db.close()
 
     def new_id(self) -> bytes:
-        """An id that no job has."""
-        return self._now_ms().to_bytes(_TIME_BYTES, "big") + secrets.token_bytes(ID_BYTES - _TIME_BYTES)
+        """An id for a write that is in the log only."""
+        return new_job_id(self._now_ms())
 
     def begin(self, kind: str, client: str, key: str | None, digest: bytes | None = None) -> tuple[Job, bool]:
         """A new job, or the one that this client began with this key; and whether it is new."""
@@ -136,12 +136,35 @@ class JobStore:
         with self._lock:
             return [LineReject(*row) for row in self._db.execute(query, (job_id, after, limit))]
 
+    def forget(self, article_id: str, quotes: Callable[[str], bool]) -> int:
+        """Destroy what is told of an article: lines with its id, and those that quote it; returns how many.
+
+        Raises:
+            sqlite3.OperationalError: somebody else reads or writes; to be tried again.
+        """
+        with self._lock:
+            rows = self._db.execute("SELECT job, line, article_id, reason FROM reject").fetchall()
+            told = [(job, line) for job, line, of, reason in rows if of == article_id or quotes(reason)]
+            self._db.executemany("DELETE FROM reject WHERE job = ? AND line = ?", told)
+            if told:
+                # Rows that are deleted leave their bytes behind, wherever pages were split since.
+                self._db.execute("VACUUM")
+            (busy, *_pages) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if busy:
+                raise sqlite3.OperationalError("the file of jobs is being read")
+        return len(told)
+
     def expire(self) -> None:
         """Forget jobs that began `KEPT_MS` ago."""
         before = max(0, self._now_ms() - KEPT_MS).to_bytes(_TIME_BYTES, "big")
         with self._lock:
             self._db.execute("DELETE FROM reject WHERE job < ?", (before,))
             self._db.execute("DELETE FROM job WHERE id < ?", (before,))
+
+
+def new_job_id(now_ms: int) -> bytes:
+    """An id that no job has."""
+    return now_ms.to_bytes(_TIME_BYTES, "big") + secrets.token_bytes(ID_BYTES - _TIME_BYTES)
 
 
 def created_ms_of(job_id: bytes) -> int:

@@ -1,11 +1,12 @@
 """The event log: every article event in one global order, durable before it is acknowledged.
 
-    event    seq, kind, partition, article_id, version, created_ms, live, previous, source, client, reason, body
+    event    seq, kind, partition, article_id, version, created_ms, live, previous, source, client, reason, notice,
+             body
     article  article_id -> how it stands after its last event (`events.Standing`)
     message  message_id -> the outcome of a submission that had one
 
-`previous` is the article's event before; `source` is the event whose body this one shows again; `body`
-is zstd of JSON; `live` is how many articles were to be seen then.
+`previous` is the article's event before; `source` is the event whose body this one shows again; `notice` is what
+readers are told of it; `body` is zstd of JSON; `live` is how many articles were to be seen then.
 
 Contract: `events.Log`, on SQLite (WAL, `synchronous=FULL`). Any number of processes append, one after the other; any
 number read. Appending a version with the digest of the live one is a no-op, so that submitting a file twice appends
@@ -26,10 +27,12 @@ from typing import Any, Self
 
 from indexer.events import (
     LIFTED_AT_MOST,
+    MAX_HISTORY,
     Drain,
     Event,
     LogError,
     LogFullError,
+    Notice,
     Outcome,
     Standing,
     Submission,
@@ -44,9 +47,12 @@ CREATE TABLE setting (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROW
 CREATE TABLE event (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, partition INTEGER, article_id TEXT,
     version INTEGER, created_ms INTEGER NOT NULL, live INTEGER NOT NULL, previous INTEGER, source INTEGER,
-    client TEXT, reason TEXT, body BLOB);
+    client TEXT, reason TEXT, notice TEXT, body BLOB);
 CREATE INDEX event_by_partition ON event (partition, seq, article_id);
 CREATE INDEX event_statistics ON event (seq) WHERE kind = 'statistics';
+CREATE INDEX event_notice ON event (seq) WHERE notice IS NOT NULL;
+CREATE INDEX event_reshard ON event (seq) WHERE kind = 'reshard';
+CREATE INDEX event_takedown ON event (seq) WHERE kind = 'takedown';
 CREATE TABLE article (
     article_id TEXT PRIMARY KEY, state TEXT NOT NULL, version INTEGER NOT NULL, shown INTEGER NOT NULL, digest BLOB,
     seq INTEGER NOT NULL, body_seq INTEGER NOT NULL,
@@ -57,6 +63,14 @@ CREATE TABLE message (
 ) WITHOUT ROWID;
 """
 
+_CHAIN = """
+WITH RECURSIVE mine (seq, previous, notice, nth) AS (
+    SELECT seq, previous, notice, 1 FROM event WHERE seq = ?
+    UNION ALL SELECT event.seq, event.previous, event.notice, nth + 1
+    FROM mine JOIN event ON event.seq = mine.previous WHERE nth < ?)
+SELECT seq FROM mine WHERE seq < ? AND (notice IS NOT NULL OR NOT ?) LIMIT ?
+"""
+"""The events of an article, one after the other, as far as they are asked for: no body is read for this."""
 _VARIABLES = 500
 """Of one statement; SQLite allows 999 at least."""
 _CACHE_KB = 64 << 10
@@ -118,14 +132,16 @@ class EventLog:
     def _open(self, partitions: int | None) -> None:
         settings = dict(self._db.execute("SELECT name, value FROM setting").fetchall())
         self.partitions: int = settings["partitions"]
+        """At the beginning."""
         self.archive = f"{settings['archive']:016x}"
         """Sixteen hexadecimal digits that tell this archive from any other."""
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
-        if partitions not in {None, self.partitions}:
+        has = self._routed_over()
+        if partitions not in {None, has}:
             raise LogError(
-                f"the archive has {self.partitions} partitions, not {partitions}; leave --partitions out, or index "
+                f"the archive has {has} partitions, not {partitions}; leave --partitions out, or index "
                 "into a new folder"
             )
 
@@ -182,7 +198,7 @@ class EventLog:
     def _append(self, submitted: list[Submission]) -> list[Outcome]:
         known = self._messages([one.message_id for one in submitted if one.message_id])
         standings = self._standings({one.article_id for one in submitted})
-        writing = Writing(self.last_seq(), self.live_articles(), self._now_ms(), self.partitions)
+        writing = Writing(self.last_seq(), self.live_articles(), self._now_ms(), self._routed_over())
         outcomes: list[Outcome] = []
         for one in submitted:
             outcome = known.get(one.message_id) if one.message_id else None
@@ -207,7 +223,7 @@ class EventLog:
 
     def _write(self, writing: "Writing", standings: dict[str, Standing]) -> None:
         self._db.executemany(
-            f"INSERT INTO event ({EVENT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - our columns
+            f"INSERT INTO event ({EVENT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - our columns
             writing.events,
         )
         # In order of the key, so that neighbours in the tree are written together.
@@ -249,7 +265,7 @@ class EventLog:
             query = f"SELECT article_id, {STANDING} FROM article WHERE held_until_ms <= ?"  # noqa: S608 - our columns
             rows = self._db.execute(f"{query} ORDER BY held_until_ms, held_seq LIMIT ?", (now_ms, at_most))
             due = {row[0]: standing_of(row[1:]) for row in rows}
-            writing = Writing(self.last_seq(), self.live_articles(), now_ms, self.partitions)
+            writing = Writing(self.last_seq(), self.live_articles(), now_ms, self._routed_over())
             standings = {
                 article_id: lifted(now, writing.seq + 1 + at) for at, (article_id, now) in enumerate(due.items())
             }
@@ -286,22 +302,32 @@ class EventLog:
         return self._standings([article_id])[article_id]
 
     @_explained()
-    def history(self, article_id: str) -> list[Event]:
+    def changes(self, after: int, through: int, limit: int) -> list[Notice]:
         """As `events.Log` says."""
+        query = (
+            "SELECT seq, notice, article_id, version, created_ms, coalesce(reason, '') FROM event"
+            " WHERE notice IS NOT NULL AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
+        )
+        return [Notice(*row) for row in self._db.execute(query, (after, through, limit))]
+
+    @_explained()
+    def history(
+        self, article_id: str, *, before: int | None = None, limit: int = MAX_HISTORY, told: bool = False
+    ) -> list[Event]:
+        """As `events.Log` says."""
+        newest = self.standing(article_id).seq
+        rows = self._db.execute(_CHAIN, (newest, MAX_HISTORY, newest + 1 if before is None else before, told, limit))
         events = []
-        seq = self.standing(article_id).seq
-        while seq:
-            kind, partition, version, created_ms, previous, source, reason, body = self._db.execute(
-                "SELECT kind, partition, version, created_ms, previous, source, reason, body FROM event"
-                " WHERE seq = ?",
+        for (seq,) in rows.fetchall():
+            kind, partition, version, created_ms, source, reason, notice, body = self._db.execute(
+                "SELECT kind, partition, version, created_ms, source, reason, notice, body FROM event WHERE seq = ?",
                 (seq,),
             ).fetchone()
             if source:
                 (body,) = self._db.execute("SELECT body FROM event WHERE seq = ?", (source,)).fetchone()
             article, fault = self._bodies.decode(body)
             about = (seq, kind, partition, article_id, version, created_ms)
-            events.append(Event(*about, article, reason or "", fault))
-            seq = previous
+            events.append(Event(*about, article, reason or "", fault, notice))
         return events
 
     @_explained()
@@ -315,6 +341,42 @@ class EventLog:
         return [(row[0], row[1], Outcome(*row[2:])) for row in rows]
 
     @_explained()
+    def takedowns(self, after: int, through: int) -> list[tuple[int, str]]:
+        """As `events.Log` says."""
+        query = "SELECT seq, article_id FROM event WHERE kind = 'takedown' AND seq > ? AND seq <= ? ORDER BY seq"
+        return self._db.execute(query, (after, through)).fetchall()
+
+    @_explained()
+    def destroy(self, article_id: str) -> int:
+        """As `events.Log` says.
+
+        A row that keeps its size is overwritten where it stands (`btreeOverwriteCell` of SQLite), and rows are only
+        ever appended: so no page holds a second copy, as it might if rows were moved. What is in the WAL still is
+        brought into the file, and the WAL cut to nothing.
+        """
+        standing = self.standing(article_id)
+        if standing.state != "down":
+            raise LogError(f"{article_id!r} was not taken down")
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            seqs, seq = [], standing.seq
+            while seq:
+                seqs.append((seq,))
+                (seq,) = self._db.execute("SELECT previous FROM event WHERE seq = ?", (seq,)).fetchone()
+            self._db.executemany(
+                "UPDATE event SET reason = printf('%*s', length(CAST(reason AS BLOB)), ''),"
+                " body = zeroblob(length(body)) WHERE seq = ? AND kind != 'takedown'",
+                seqs,
+            )
+            self._db.execute("COMMIT")
+        finally:
+            self._db.rollback()
+        (busy, _pages, _moved) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise LogError("the event log is being read; what was overwritten stands in its WAL still: try again")
+        return len(seqs) - 1
+
+    @_explained()
     def append_statistics(self) -> int:
         """Log that a statistics epoch is frozen here; returns its sequence."""
         live = self.live_articles()
@@ -322,6 +384,34 @@ class EventLog:
             "INSERT INTO event (kind, created_ms, live) VALUES ('statistics', ?, ?)", (self._now_ms(), live)
         )
         return row.lastrowid or 0
+
+    @_explained()
+    def append_reshard(self, partitions: int) -> int | None:
+        """As `events.Log` says."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            if partitions == self._routed_over():
+                return None
+            row = self._db.execute(
+                "INSERT INTO event (kind, created_ms, live, version) VALUES ('reshard', ?, ?, ?)",
+                (self._now_ms(), self.live_articles(), partitions),
+            )
+            self._db.execute("COMMIT")
+        finally:
+            self._db.rollback()
+        return row.lastrowid
+
+    @_explained()
+    def reshards(self, after: int, through: int) -> list[tuple[int, int]]:
+        """As `events.Log` says."""
+        query = "SELECT seq, version FROM event WHERE kind = 'reshard' AND seq > ? AND seq <= ? ORDER BY seq"
+        return self._db.execute(query, (after, through)).fetchall()
+
+    def _routed_over(self) -> int:
+        """The partitions that articles are routed over now."""
+        query = "SELECT version FROM event WHERE kind = 'reshard' ORDER BY seq DESC LIMIT 1"
+        row = self._db.execute(query).fetchone()
+        return int(row[0]) if row else self.partitions
 
     @_explained()
     def statistics_events(self, after: int, through: int) -> list[tuple[int, int]]:
@@ -346,14 +436,16 @@ class EventLog:
         with _explained():
             # The index has all of it: no event is read for this.
             last = dict(self._db.execute(f"SELECT article_id, seq {where} ORDER BY seq", bounds))
-            query = f"SELECT seq, kind, article_id, version, created_ms, source, reason, body {where} ORDER BY seq"
-            for seq, kind, article_id, version, created_ms, source, reason, body in self._db.execute(query, bounds):
+            columns = "seq, kind, article_id, version, created_ms, source, reason, notice, body"
+            for row in self._db.execute(f"SELECT {columns} {where} ORDER BY seq", bounds):
+                seq, kind, article_id, version, created_ms, source, reason, notice, body = row
                 if last[article_id] != seq:
                     continue
                 if source:
-                    (body,) = self._db.execute("SELECT body FROM event WHERE seq = ?", (source,)).fetchone()  # noqa: PLW2901 - it is shown again
+                    (body,) = self._db.execute("SELECT body FROM event WHERE seq = ?", (source,)).fetchone()
                 article, fault = bodies.decode(body)
-                yield Event(seq, kind, partition, article_id, version, created_ms, article, reason or "", fault)
+                about = (seq, kind, partition, article_id, version, created_ms)
+                yield Event(*about, article, reason or "", fault, notice)
 
 
 def _make(path: Path, partitions: int) -> None:

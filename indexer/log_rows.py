@@ -11,13 +11,13 @@ from typing import Any
 import orjson
 import zstandard
 
-from indexer.events import Held, Kind, Standing, Submission
+from indexer.events import Held, Kind, Standing, Submission, notice_of
 from indexer.routing import partition_of
 from partition.types import Article
 
 STANDING = "state, version, shown, digest, seq, body_seq, held_seq, held_version, held_until_ms, held_digest"
 """Columns of the table `article`, beside the id."""
-EVENT = "seq, kind, partition, article_id, version, created_ms, live, previous, source, client, reason, body"
+EVENT = "seq, kind, partition, article_id, version, created_ms, live, previous, source, client, reason, notice, body"
 
 
 class Writing:
@@ -46,7 +46,7 @@ class Writing:
         """One more event, which leads from `now` to `following`."""
         self.seq += 1
         self._live += (following.state == "live") - (now.state == "live")
-        partition = None if kind == "hold" else partition_of(article_id, self._partitions)
+        partition = None if kind in {"hold", "cancel"} else partition_of(article_id, self._partitions)
         version = following.shown if kind in {"lift", "retry"} else following.version
         if kind == "hold" and following.held:
             version = following.held.version
@@ -54,7 +54,7 @@ class Writing:
         self.events.append(
             (
                 *(self.seq, kind, partition, article_id, version, self.created_ms, self._live, now.seq, source),
-                *(client or None, reason or None, body),
+                *(client or None, reason or None, notice_of(kind, now, following), body),
             )
         )
         self.changed.add(article_id)
@@ -86,8 +86,8 @@ class Bodies:
         return self._compressor.compress(orjson.dumps(article))
 
     def decode(self, body: bytes | None) -> tuple[Article | None, str]:
-        """The article in a body, and why it cannot be read, if that is so."""
-        if body is None:
+        """The article in a body, and why it cannot be read, if that is so; none of one that was destroyed."""
+        if body is None or not any(body):
             return None, ""
         try:
             fields = orjson.loads(self._decompressor.decompress(body))

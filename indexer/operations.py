@@ -6,23 +6,24 @@ Not here: the handlers (`routes.py`).
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
 from indexer.events import MAX_REASON_CHARS
 from indexer.writing import Status
 from web.openapi import Operation
-from web.parameters import Parameter, choice, text_up_to
+from web.parameters import Parameter, choice, integer, text_up_to
 
 NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 """Names of one media type; the first is the one to use."""
 
 
 class JobProgress(msgspec.Struct):
-    """Lines of a job."""
+    """Lines of a job, steps of a takedown or an export."""
 
     done: int
-    """Logged, or found to change nothing."""
+    """Logged, or found to change nothing; done."""
     total: int
     failed: int
 
@@ -34,8 +35,17 @@ class JobLinks(msgspec.Struct):
     results: str
 
 
+class StepReceipt(msgspec.Struct):
+    """One step of a takedown or an export that was done."""
+
+    step: str
+    at: str
+    told: dict[str, Any]
+    """What it did."""
+
+
 class JobAnswer(msgspec.Struct, omit_defaults=True):
-    """A write request."""
+    """A write request, a takedown or an export."""
 
     id: str
     kind: str
@@ -47,6 +57,8 @@ class JobAnswer(msgspec.Struct, omit_defaults=True):
     links: JobLinks
     reason: str = ""
     """Why it failed."""
+    receipts: list[StepReceipt] = []
+    """Of a takedown or an export: the steps that were done."""
 
 
 WAIT = Parameter(
@@ -64,10 +76,41 @@ REASON = Parameter(
     default="",
 )
 
+PART = Parameter(
+    name="part",
+    description="Which part, from 1.",
+    schema={"type": "integer", "minimum": 1, "maximum": 99_999},
+    convert=integer(1, 99_999),
+    default=1,
+    example=1,
+)
+
 
 _REFUSED = ("parameter-invalid", "uri-too-long", "overloaded", "not-ready", "idempotency-mismatch")
 _CHANGE = (*_REFUSED, "version-conflict", "article-taken-down")
 COMMANDS: Sequence[Operation] = (
+    Operation(
+        path="/v1/takedowns",
+        method="post",
+        summary="Take one article down, for good",
+        description='Send `{"id": "..", "reason": ".."}`. The article goes out of answers, also of walks that are '
+        "under way, then out of every place where its text can be, and is never taken in again. The job has a "
+        "receipt for each place, and says what could not be reached. The same again is the same job.",
+        accepts="application/json",
+        answer=JobAnswer,
+        later=True,
+        problems=("parameter-invalid", "uri-too-long", "body-invalid", "body-too-large", "not-ready"),
+        role="admin",
+    ),
+    Operation(
+        path="/v1/exports/{id}",
+        summary="One part of an export",
+        description="NDJSON, one article a line, under the names of `/v1/articles/{id}`. Ranges are answered.",
+        id_example="01a20a4cd0a0728742bc770c62cee4f7",
+        parameters=(PART,),
+        media_type=NDJSON[0],
+        problems=("parameter-invalid", "uri-too-long", "job-not-found", "not-ready"),
+    ),
     Operation(
         path="/v1/articles:bulk",
         method="post",
@@ -110,6 +153,18 @@ COMMANDS: Sequence[Operation] = (
         role="write",
     ),
     Operation(
+        path="/v1/articles/{id}/retry",
+        method="post",
+        summary="Index one article again",
+        description="As it stands in the log, after it could not be indexed (`/v1/parked`). `If-Match` as for PUT.",
+        id_example="2024-0001",
+        parameters=(WAIT,),
+        answer=JobAnswer,
+        later=True,
+        problems=(*_CHANGE, "article-not-found"),
+        role="write",
+    ),
+    Operation(
         path="/v1/jobs/{id}",
         summary="How a write stands",
         description="`succeeded` once all of it is searchable here; `min_seq` is what other servers are asked with.",
@@ -126,3 +181,20 @@ COMMANDS: Sequence[Operation] = (
         problems=("parameter-invalid", "uri-too-long", "job-not-found", "not-ready"),
     ),
 )
+
+
+def export_operation(searching: Sequence[Parameter]) -> Operation:
+    """`POST /v1/exports`, with the parameters that decide what a search finds."""
+    return Operation(
+        path="/v1/exports",
+        method="post",
+        summary="Export all that a search finds",
+        description="Takes the parameters of `/v1/search` that decide what is found. The whole answer, of one state "
+        "of the archive, is written as NDJSON parts; `/v1/jobs/{id}/results` lists them, and they are kept for seven "
+        "days.",
+        parameters=searching,
+        answer=JobAnswer,
+        later=True,
+        problems=("parameter-invalid", "query-invalid", "uri-too-long", "not-ready"),
+        role="write",
+    )

@@ -10,11 +10,12 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from indexer.events import LogError
+from partition.changes import Put
 from partition.errors import IndexFileError
-from partition.manifest import ParkedEvent
-from partition.writer import Put, write_generation
+from partition.writer import write_generation
 
 _BATCH = 64
 MAX_REASON_CHARS = 300
@@ -23,16 +24,24 @@ NOBODYS_FAULT = (IndexFileError, LogError, OSError, MemoryError)
 """Errors that say nothing about an article."""
 
 
-def unfit(puts: Iterable[Put]) -> list[ParkedEvent]:
+class Unfit(NamedTuple):
+    """An event that cannot be applied."""
+
+    seq: int
+    article_id: str
+    reason: str
+
+
+def unfit(puts: Iterable[Put]) -> list[Unfit]:
     """Those that cannot be indexed; each batch is tried aside, and halved where it fails."""
     rest = iter(puts)
-    found: list[ParkedEvent] = []
+    found: list[Unfit] = []
     while batch := list(islice(rest, _BATCH)):
         found += _tried(batch)
     return found
 
 
-def _tried(puts: Sequence[Put]) -> list[ParkedEvent]:
+def _tried(puts: Sequence[Put]) -> list[Unfit]:
     try:
         with tempfile.TemporaryDirectory(prefix="broadsheet-") as aside:
             write_generation(Path(aside), number=1, base=None, changes=puts, since_seq=0)
@@ -42,7 +51,7 @@ def _tried(puts: Sequence[Put]) -> list[ParkedEvent]:
         if len(puts) > 1:
             middle = len(puts) // 2
             return _tried(puts[:middle]) + _tried(puts[middle:])
-        return [ParkedEvent(puts[0].seq, puts[0].article.id, reason_of(error))]
+        return [Unfit(puts[0].seq, puts[0].article.id, reason_of(error))]
     return []
 
 

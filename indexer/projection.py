@@ -1,37 +1,37 @@
 """Projection: the index is brought up to the log, and each new state published as an epoch.
 
 Contract: what an epoch holds is a function of the log up to its `applied_seq` and of nothing else; the manifest
-stores that sequence, so that every event is applied exactly once whatever happens in between. Statistics are frozen
-exactly where the log says so, whatever the moments of publishing: a projection stops at each statistics event.
+stores that sequence, so that every event is applied exactly once whatever happens in between. Statistics are frozen,
+and partitions change in number, exactly where the log says so, whatever the moments of publishing: a projection
+stops at each such event.
 
 Not here: reading input (`bulk.py`), how one partition is built (`builder.py`).
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from indexer.builder import Builder, BuildJob, Progress
 from indexer.events import Log, LogError
+from indexer.freezing import forget_words, freeze, no_statistics
 from indexer.merging import MERGE_AT_MOST, BackgroundMerger
 from indexer.publisher import Retention, prune, publish
+from indexer.resharding import spread
 from indexer.routing import ROUTING_VERSION, partition_of
-from partition.counting import merge_counts
 from partition.envelope import make_folder
 from partition.format import MAX_ARTICLES
 from partition.manifest import (
     EMPTY_GENERATION,
-    FileRecord,
     GenerationRecord,
     Layout,
     RootManifest,
-    StatisticsRecord,
     read_manifest,
 )
 from partition.merge_aside import MergedSegments
-from partition.schema import SCHEMA_VERSION, TEXT_FIELDS
-from partition.statistics import write_statistics
+from partition.reader import OpenFiles
+from partition.schema import SCHEMA_VERSION
 from partition.writer import DEFAULT_MEMORY_MB
 
 PRUNE_EVERY_S = 5
@@ -92,6 +92,8 @@ class Projector:
             make_folder(folder)
         self._known: dict[int, RootManifest] = {}
         self._pruned_ms = 0
+        self._taking = False
+        """Whether the state in the making has taken over what was merged."""
         self._prune()
         current = self.current()
         if current and current.applied_seq > log.last_seq():
@@ -115,29 +117,81 @@ class Projector:
         return manifest
 
     def project(
-        self, through: int | None = None, *, merge: bool = False, progress: Progress = lambda _articles: None
+        self,
+        through: int | None = None,
+        *,
+        merge: bool = False,
+        purge: bool = False,
+        progress: Progress = lambda _articles: None,
     ) -> RootManifest:
         """Apply what the log holds and publish it; publishes nothing when there is nothing new.
 
         Args:
             through: up to this sequence, `None` for everything.
             merge: also merge every partition into one segment.
+            purge: also leave out of all files what was taken down; if the log freezes statistics at `through`.
             progress: told how many articles were indexed.
         """
         through = self._log.last_seq() if through is None else through
         manifest = self.current() or self._genesis()
-        for seq, _live in self._log.statistics_events(manifest.applied_seq, through):
-            manifest = self._advance(manifest, seq, count=True, merge=False, progress=progress)
-        if through > manifest.applied_seq or merge or (self._merger and self._merger.ready()):
-            manifest = self._advance(manifest, through, count=False, merge=merge, progress=progress)
+        for state in self._states(manifest, through, merge=merge, purge=purge, progress=progress):
+            self._publish(state)
+            manifest = state
         return manifest
 
-    def _genesis(self) -> RootManifest:
-        """The state before the first event; not published."""
-        path = self._statistics_path(0)
-        path.unlink(missing_ok=True)
-        lengths = dict.fromkeys(TEXT_FIELDS, 0)
-        seal = write_statistics(path, articles=0, through_seq=0, total_lengths=lengths, counts={})
+    def rebuild(self, progress: Progress = lambda _articles: None) -> RootManifest:
+        """Build the index again from the log alone, beside what there is, and publish it in one epoch.
+
+        It answers as before, but for walks that are under way: earlier states are not built.
+        """
+        current = self.current()
+        kept, self._retention = self._retention, Retention(seconds=0)
+        try:
+            start, through = self._genesis(current), self._log.last_seq()
+            states = list(self._states(start, through, merge=False, purge=False, progress=progress))
+        finally:
+            self._retention = kept
+        if not states:
+            raise LogError("the log is empty: there is nothing to build")
+        manifest = replace(states[-1], epoch=current.epoch + 1) if current else states[-1]
+        self._publish(manifest)
+        return manifest
+
+    def _states(
+        self, manifest: RootManifest, through: int, *, merge: bool, purge: bool, progress: Progress
+    ) -> Iterator[RootManifest]:
+        """The states to be published after this one, in order."""
+        stops = [(seq, 0) for seq, _live in self._log.statistics_events(manifest.applied_seq, through)]
+        for seq, partitions in sorted(stops + self._log.reshards(manifest.applied_seq, through)):
+            if not partitions:
+                last = purge and seq == through
+                manifest = self._advance(manifest, seq, count=True, merge=False, purge=last, progress=progress)
+            else:
+                if seq - 1 > manifest.applied_seq:
+                    manifest = self._advance(manifest, seq - 1, count=False, merge=False, progress=progress)
+                    yield manifest
+                manifest = self._reshard(manifest, seq, partitions)
+            yield manifest
+        if through > manifest.applied_seq or merge or (self._merger and self._merger.ready()):
+            yield self._advance(manifest, through, count=False, merge=merge, progress=progress)
+
+    def purge(self) -> RootManifest:
+        """Leave out of all files what is left of articles that were taken down, and of their words.
+
+        Older files go when nobody may still be opening them (`tidy`). What was written of the partitions concerned is
+        written anew, so this takes a while for large ones.
+        """
+        return self.project(self._log.append_statistics(), purge=True)
+
+    def tidy(self) -> None:
+        """Remove what is no longer needed; `project` does it too."""
+        self._prune()
+
+    def _genesis(self, beside: RootManifest | None = None) -> RootManifest:
+        """The state before the first event; not published. Its files have names that those of `beside` have not."""
+        records = beside.partitions if beside else (EMPTY_GENERATION,)
+        empty = replace(EMPTY_GENERATION, generation=max(record.generation for record in records))
+        number = beside.statistics_epoch + 1 if beside else 0
         return RootManifest(
             epoch=0,
             published_ms=0,
@@ -148,23 +202,35 @@ class Projector:
             since_seq=0,
             history=(),
             parked=(),
+            erased_seq=0,
+            purged_seq=0,
             schema_version=SCHEMA_VERSION,
-            statistics=(StatisticsRecord(0, 0, FileRecord(path.name, path.stat().st_size, seal)),),
-            partitions=(EMPTY_GENERATION,) * self._log.partitions,
+            statistics=(no_statistics(self._layout, number),),
+            partitions=(empty,) * self._log.partitions,
         )
 
     def _advance(
-        self, manifest: RootManifest, through: int, *, count: bool, merge: bool, progress: Progress
+        self,
+        manifest: RootManifest,
+        through: int,
+        *,
+        count: bool,
+        merge: bool,
+        purge: bool = False,
+        progress: Progress,
     ) -> RootManifest:
         pending = self._log.pending(manifest.applied_seq, through)
-        now_ms = self._now_ms()
-        # The state before the first event is nobody's.
-        history = self._retention.history(manifest, now_ms) if manifest.epoch else ()
-        since_seq = history[0].applied_seq if history else through
+        advanced = self._following(manifest, through)
         ready = self._merger.ready() if self._merger else None
-        merged = {ready[0]: ready[1]} if ready else {}
+        merged = {ready[0]: ready[1]} if ready and ready[0] < len(manifest.partitions) else {}
+        purged = self._taken_down(manifest, through) if purge else set()
         jobs = [
-            self._job(manifest, partition, base, through, since_seq, merged, count=count, merge=merge)
+            self._job(
+                *(manifest, advanced, partition, base, pending, merged),
+                count=count,
+                merge=merge,
+                purge=partition in purged,
+            )
             for partition, base in enumerate(manifest.partitions)
             if partition in pending or partition in merged or (base.generation and (count or merge))
         ]
@@ -175,29 +241,56 @@ class Projector:
             partitions[job.partition] = one.record
             parked = (parked - set(job.parked)) | set(one.parked)
         advanced = replace(
+            advanced, parked=tuple(sorted(parked, key=lambda one: one.seq)), partitions=tuple(partitions)
+        )
+        if count:
+            advanced = freeze(self._layout, advanced, [job.counts_path for job in jobs])
+        earliest = advanced.statistics_at(advanced.since_seq)
+        needed = tuple(one for one in advanced.statistics if one.number >= earliest.number)
+        advanced = replace(advanced, statistics=needed)
+        if purge:
+            advanced = replace(forget_words(self._layout, advanced), purged_seq=advanced.erased_seq)
+        self._taking = ready is not None
+        return advanced
+
+    def _following(self, manifest: RootManifest, through: int) -> RootManifest:
+        """The epoch after this one, when it is to begin, with the same files."""
+        now_ms = self._now_ms()
+        # The state before the first event is nobody's.
+        history = self._retention.history(manifest, now_ms) if manifest.published_ms else ()
+        takedowns = self._log.takedowns(manifest.applied_seq, through)
+        return replace(
             manifest,
             epoch=manifest.epoch + 1,
             published_ms=now_ms,
             applied_seq=through,
             indexed_through_ms=self._log.created_ms(through),
-            since_seq=since_seq,
+            since_seq=history[0].applied_seq if history else through,
             history=history,
-            parked=tuple(sorted(parked, key=lambda one: one.seq)),
-            partitions=tuple(partitions),
+            erased_seq=takedowns[-1][0] if takedowns else manifest.erased_seq,
         )
-        if count:
-            advanced = self._freeze(advanced, jobs)
-        earliest = advanced.statistics_at(since_seq)
-        needed = tuple(one for one in advanced.statistics if one.number >= earliest.number)
-        advanced = replace(advanced, statistics=needed)
-        publish(self._layout, advanced)
-        self._known[advanced.epoch] = advanced
+
+    def _publish(self, manifest: RootManifest) -> None:
+        publish(self._layout, manifest)
+        self._known[manifest.epoch] = manifest
         if self._merger:
-            if merged:
+            if self._taking:
                 self._merger.taken()
-            self._merger.start(advanced)
+                self._taking = False
+            self._merger.start(manifest)
         self._prune()
-        return advanced
+
+    def _reshard(self, manifest: RootManifest, seq: int, partitions: int) -> RootManifest:
+        following = self._following(manifest, seq)
+        records = spread(
+            *(self._layout, manifest.partitions, partitions), since_seq=following.since_seq, opened=OpenFiles()
+        )
+        return replace(following, partitions=records)
+
+    def _taken_down(self, manifest: RootManifest, through: int) -> set[int]:
+        """Partitions that hold something of articles that were taken down."""
+        takedowns = self._log.takedowns(manifest.purged_seq, through)
+        return {partition_of(article_id, len(manifest.partitions)) for _seq, article_id in takedowns}
 
     def _prune(self) -> None:
         now_ms = self._now_ms()
@@ -206,27 +299,18 @@ class Projector:
             writing = self._merger.writing if self._merger else None
             prune(self._layout, self._known, now_ms=now_ms, keep=writing)
 
-    def _freeze(self, manifest: RootManifest, jobs: list[BuildJob]) -> RootManifest:
-        number = manifest.statistics_epoch + 1
-        path = self._statistics_path(number)
-        counts = [job.counts_path for job in jobs if job.counts_path.exists()]
-        seal = merge_counts(path, shares=counts, through_seq=manifest.applied_seq)
-        for share in counts:
-            share.unlink()
-        frozen = StatisticsRecord(number, manifest.applied_seq, FileRecord(path.name, path.stat().st_size, seal))
-        return replace(manifest, statistics=(*manifest.statistics, frozen))
-
     def _job(
         self,
         manifest: RootManifest,
+        advanced: RootManifest,
         partition: int,
         base: GenerationRecord,
-        through: int,
-        since_seq: int,
+        pending: Container[int],
         merged: Mapping[int, MergedSegments],
         *,
         count: bool,
         merge: bool,
+        purge: bool,
     ) -> BuildJob:
         return BuildJob(
             root=str(self._layout.root),
@@ -235,14 +319,16 @@ class Projector:
             base=base,
             number=base.generation + 1,
             after_seq=manifest.applied_seq,
-            through_seq=through,
-            since_seq=since_seq,
+            through_seq=advanced.applied_seq,
+            since_seq=advanced.since_seq,
+            pending=partition in pending,
             count=count,
             merge=merge,
+            purge=purge,
             merge_at_most=self._merge_at_most(partition, base.generation + 1),
             merged=(merged[partition],) if partition in merged else (),
             parked=tuple(
-                one for one in manifest.parked if partition_of(one.article_id, self._log.partitions) == partition
+                one for one in manifest.parked if partition_of(one.article_id, len(manifest.partitions)) == partition
             ),
             memory_mb=self._memory_mb,
         )
@@ -253,9 +339,6 @@ class Projector:
         # Partitions that take in the same number of articles have something to merge at the same time: one after the
         # other, they hold up no epoch for long.
         return MERGE_AT_MOST if (generation + partition) % MERGE_EVERY == 0 else 0
-
-    def _statistics_path(self, number: int) -> Path:
-        return self._layout.statistics / f"{number:012d}.stat"
 
 
 def log_path(root: Path) -> Path:

@@ -128,15 +128,23 @@ def prune(layout: Layout, known: dict[int, RootManifest], *, now_ms: int, keep: 
 
 
 def _remove_unnamed(layout: Layout, manifests: list[RootManifest], keep: Path | None) -> None:
-    named = {keep} | {layout.statistics / one.file.name for manifest in manifests for one in manifest.statistics}
+    # By folder: a path for each file of each manifest would cost more than a round of building.
+    named: dict[Path, set[str]] = {layout.statistics: set()}
     for manifest in manifests:
-        for partition, record in enumerate(manifest.partitions):
-            folder = layout.partition(partition)
-            named |= {folder / file.name for file in record.files}
+        named[layout.statistics].update(one.file.name for one in manifest.statistics)
+    for partition in range(max((len(manifest.partitions) for manifest in manifests), default=0)):
+        # Manifests that were published one after the other share what did not change.
+        some = (record for manifest in manifests for record in manifest.partitions[partition : partition + 1])
+        records = {id(record): record for record in some}
+        named[layout.partition(partition)] = {file.name for one in records.values() for file in one.files}
+    if keep:
+        named.setdefault(keep.parent, set()).add(keep.name)
     if layout.epochs.exists():
         fsync_folder(layout.epochs)  # before any file goes that a manifest which was removed had named
         for aside in layout.epochs.glob("*.tmp"):
             aside.unlink()
-    for path in [*layout.statistics.glob("*"), *(layout.root / "partitions").glob("*/*")]:
-        if path not in named:
-            path.unlink()
+    for folder in [layout.statistics, *(layout.root / "partitions").glob("*")]:
+        kept = named.get(folder, set())
+        for path in folder.glob("*"):
+            if path.name not in kept:
+                path.unlink()

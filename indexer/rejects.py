@@ -7,6 +7,7 @@ Not here: deciding what is rejected (`readers/`, `article.py`).
 """
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -81,6 +82,42 @@ class RejectsFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def forget(path: Path, article_id: str, quotes: Callable[[str], bool]) -> int:
+    """Overwrite what a file of rejects tells of an article; returns how many lines.
+
+    They are overwritten where they stand, since others may be appending: with as many bytes, and so a line like any
+    other, which says that it was.
+
+    Args:
+        path: of the file, which need not be there.
+        article_id: of the article.
+        quotes: tells whether a text is a piece of it.
+    """
+    if not path.exists():
+        return 0
+    count = at = 0
+    with path.open("r+b") as file:
+        while line := file.readline():
+            start, at = at, at + len(line)
+            try:
+                told = orjson.loads(line)
+            except orjson.JSONDecodeError:  # of a run that was killed
+                told = {"excerpt": line.decode(errors="replace")}
+            texts = [str(told.get(name, "")) for name in ("excerpt", "reason")]
+            if told.get("id") == article_id or any(article_id in text or quotes(text) for text in texts):
+                file.seek(start)
+                size = len(line.rstrip(b"\n"))
+                file.write(_FORGOTTEN[:size].ljust(size) if size >= len(_FORGOTTEN) else b" " * size)
+                file.seek(at)
+                count += 1
+        file.flush()
+        os.fsync(file.fileno())
+    return count
+
+
+_FORGOTTEN = b'{"file":"-","line":0,"reason":"taken down"}'
 
 
 def _cut(text: str, max_chars: int) -> str:

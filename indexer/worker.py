@@ -3,8 +3,8 @@
 Contract: what is logged is searchable after one round, which a round every `EPOCH_EVERY_S` at most and
 `ROUND_EVENTS` at most keep short; a backlog of more than `MANY_EVENTS` is brought in by several processes, in larger
 rounds. Embargoes are lifted when their time has come, in as many rounds as that takes; statistics advance at most
-hourly. It notes in the log how far it is and how fast it was. Whatever fails ends it: the next one begins where the
-newest epoch ends.
+hourly. What was taken down is left out of the files soon after it is out of sight. It notes in the log how far it is
+and how fast it was. Whatever fails ends it: the next one begins where the newest epoch ends.
 
 Not here: how a round is built (`projection.py`), who starts it again (`broadsheet/`), single runs (`bulk.py`).
 """
@@ -35,6 +35,8 @@ LOOK_EVERY_S = 1.0
 ROUND_EVENTS = 2000
 MANY_EVENTS = 10_000
 STATISTICS_EVERY_S = 3600
+PURGE_EVERY_S = 60.0
+"""Takedowns that come within this time are purged together, but for the first."""
 _SMOOTHING = 0.3
 """Weight of the newest round in the rate."""
 _TELLING_EVENTS = 100
@@ -82,6 +84,7 @@ class Worker:
         self._inline = InlineBuilder()
         self._processes: ProcessBuilder | None = None
         self._per_s = 0.0
+        self._purge_at_s = 0.0
         with contextlib.ExitStack() as undo:
             self._log: Log = undo.enter_context(EventLog(log_path(root), now_ms=now_ms))
             merger = undo.enter_context(BackgroundMerger(root))
@@ -139,6 +142,9 @@ class Worker:
             self._end_processes()
         through = min(last, self._applied + (MANY_EVENTS if self._processes else ROUND_EVENTS))
         manifest = self._projector.project(through)
+        if manifest.erased_seq > manifest.purged_seq and through == last and started_s >= self._purge_at_s:
+            manifest = self._projector.purge()
+            self._purge_at_s = time.monotonic() + PURGE_EVERY_S
         applied = manifest.applied_seq - self._applied
         if manifest.epoch != self._epoch:
             seconds = time.monotonic() - started_s
@@ -156,6 +162,7 @@ class Worker:
             _APPLIED.set(self._applied)
             _SEGMENTS.set(sum(record.segments for record in manifest.partitions))
             _PARKED.set(len(manifest.parked))
+        self._projector.tidy()
         _WAITING.set(last - self._applied)
         return self._applied < last
 

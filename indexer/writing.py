@@ -27,6 +27,7 @@ from indexer.projection import log_path
 from indexer.readers.unpack import StreamBroken
 from indexer.receiving import Receiving
 from indexer.rejects import Reject
+from indexer.sagas import Receipt, Saga, SagaStore
 from indexer.submitting import submission_of
 from partition.manifest import ParkedEvent
 
@@ -65,6 +66,8 @@ class JobView:
     seq: int
     """The log sequence at which all of it is searchable; 0 where nothing changed."""
     reason: str = ""
+    receipts: tuple[Receipt, ...] = ()
+    """Of a saga."""
 
 
 class LineResult(NamedTuple):
@@ -77,15 +80,36 @@ class LineResult(NamedTuple):
     error: str | None
 
 
+def saga_view(saga: Saga) -> JobView:
+    """A saga as a job: its lines are its steps."""
+    status: Status = saga.state if saga.state in {"succeeded", "failed"} else "running"
+    steps = len(saga.receipts)
+    seq = next((one.told["seq"] for one in saga.receipts if "seq" in one.told), 0)
+    return JobView(
+        *(saga.id, saga.kind, status, steps, steps + (status == "running"), 0),
+        created_ms=created_ms_of(saga.id),
+        seq=seq,
+        reason=saga.reason,
+        receipts=saga.receipts,
+    )
+
+
 class WriteService:
     """Writes of one archive; any thread may use it."""
 
     def __init__(
-        self, root: Path, intake: Intake, jobs: JobStore, applied: Callable[[], Applied], now_ms: Callable[[], int]
+        self,
+        root: Path,
+        intake: Intake,
+        jobs: JobStore,
+        sagas: SagaStore,
+        applied: Callable[[], Applied],
+        now_ms: Callable[[], int],
     ) -> None:
         self._root = root
         self._intake = intake
         self._jobs = jobs
+        self._sagas = sagas
         self._applied = applied
         self._now_ms = now_ms
 
@@ -214,6 +238,9 @@ class WriteService:
     def job(self, job_id: bytes) -> JobView | None:
         """A job as it stands; `None` where there is no such job."""
         applied = self._applied()
+        saga = self._sagas.find(job_id)
+        if saga:
+            return saga_view(saga)
         job = self._jobs.find(job_id)
         if job is None or job.kind != "bulk":
             with EventLog(log_path(self._root)) as log:

@@ -83,3 +83,30 @@ def added_up(counts: Sequence[TermCounts]) -> TermCounts:
     # The bytes of the chosen keys, one after the other.
     take = np.arange(int(to[-1]) if len(to) else 0) + np.repeat(starts[chosen] - (to - sizes), sizes)
     return TermCounts(keys[take], to, summed[kept])
+
+
+def forget_terms(path: Path, older: Statistics, newest: Statistics) -> str:
+    """Write `older` statistics again, without words that stood in one article only and stand in none now.
+
+    A word that is not there counts as in one article: so nothing is scored otherwise. Returns the seal.
+    """
+    counts = {}
+    for name in TEXT_FIELDS:
+        terms, now = older.counts(name), newest.counts(name)
+        present = set(_keys_of(now))
+        kept = np.array([df > 1 or key in present for key, df in zip(_keys_of(terms), terms.dfs, strict=True)], bool)
+        keys = [key for key, keep in zip(_keys_of(terms), kept, strict=True) if keep]
+        ends = np.cumsum(np.fromiter(map(len, keys), np.int64, len(keys)))
+        counts[name] = TermCounts(np.frombuffer(b"".join(keys), np.uint8), ends, terms.dfs[kept])
+    return write_statistics(
+        path,
+        articles=older.articles,
+        through_seq=older.through_seq,
+        total_lengths=older.total_lengths,
+        counts=counts,
+    )
+
+
+def _keys_of(counts: TermCounts) -> list[bytes]:
+    content, ends = counts.keys.tobytes(), counts.ends.tolist()
+    return [content[start:end] for start, end in zip([0, *ends], ends, strict=False)]

@@ -13,7 +13,8 @@ Layout, little endian; the content begins 8-byte aligned:
 Contract: whoever opens a file checks header, length and table at once and each page before it is believed: all of
 them (`read_payload`), or each when it is first touched (`PagedFile.verify`), so that opening a large file costs next
 to nothing. The *seal*, a SHA-256 of header and table, stands for the whole file: the manifest names it, so no sound
-file can take the place of another. What is written is durable under its name when the writer returns.
+file can take the place of another. What is written is durable under its name when the writer returns, or, within
+`durability.together`, when that ends.
 
 Not here: what the contents mean (`format.py`, `statistics.py`), the JSON root manifest (`manifest.py`).
 """
@@ -30,11 +31,14 @@ from typing import NoReturn, Self
 
 import numpy as np
 
+from partition.durability import make_durable
 from partition.errors import CorruptFile, MissingFile, TooNewFile, TooOldFile, UnreadableFile
 
 MAGIC = b"BRDS"
 PAGE_BYTES = 1 << 14
 HEADER_BYTES = 24
+ROOM_BYTES = 1 << 18
+"""What a writer collects before it writes."""
 REBUILD = "build the index again from its articles"
 _HEADER = struct.Struct("<4s4sIIQ")
 
@@ -43,7 +47,7 @@ def fsync_folder(folder: Path) -> None:
     """Make the names inside `folder` durable."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(handle)
+        make_durable(handle)
     finally:
         os.close(handle)
 
@@ -60,7 +64,7 @@ def fsync_file(path: Path) -> None:
     """Make the bytes of `path` durable."""
     handle = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        make_durable(handle)
     finally:
         os.close(handle)
 
@@ -97,9 +101,8 @@ class PagedWriter:
         self._kind = kind
         self._version = version
         self._table: list[int] = []
-        self._open_page = 0
-        """Bytes of the page that is not full yet."""
-        self._open_crc = 0
+        self._room = bytearray()
+        """What is not written yet: many pieces are some bytes only."""
         self._file.write(bytes(HEADER_BYTES))
         self.length = 0
         """Bytes of content so far."""
@@ -109,20 +112,23 @@ class PagedWriter:
     def write(self, content: bytes | memoryview) -> None:
         """Append to the content."""
         view = memoryview(content).cast("B")
-        self._file.write(view)
         self.length += len(view)
-        at = 0
-        while at < len(view):
-            part = view[at : at + PAGE_BYTES - self._open_page]
-            self._open_crc = zlib.crc32(part, self._open_crc)
-            self._open_page += len(part)
-            at += len(part)
-            if self._open_page == PAGE_BYTES:
-                self._end_page()
+        if len(self._room) + len(view) >= ROOM_BYTES:
+            # The page that was begun is filled; then whole pages need no room.
+            begun = -len(self._room) % PAGE_BYTES
+            self._room += view[:begun]
+            self._put(self._room)
+            self._room = bytearray()
+            whole = begun + (len(view) - begun) // PAGE_BYTES * PAGE_BYTES
+            self._put(view[begun:whole])
+            view = view[whole:]
+        self._room += view
 
-    def _end_page(self) -> None:
-        self._table.append(self._open_crc)
-        self._open_page = self._open_crc = 0
+    def _put(self, pages: "bytearray | memoryview") -> None:
+        """Write whole pages, or the last ones."""
+        view = memoryview(pages)
+        self._table += [zlib.crc32(view[at : at + PAGE_BYTES]) for at in range(0, len(view), PAGE_BYTES)]
+        self._file.write(view)
 
     def __enter__(self) -> Self:
         return self
@@ -135,8 +141,7 @@ class PagedWriter:
                 self._finish()
 
     def _finish(self) -> None:
-        if self._open_page:
-            self._end_page()
+        self._put(self._room)
         table = np.array(self._table, dtype="<u4").tobytes()
         crc = _checksum(self._kind, self._version, self.length, table)
         header = _HEADER.pack(MAGIC, self._kind, self._version, crc, self.length)
@@ -144,7 +149,7 @@ class PagedWriter:
         self._file.seek(0)
         self._file.write(header)
         self._file.flush()
-        os.fsync(self._file.fileno())
+        make_durable(self._file.fileno())
         self.seal = hashlib.sha256(header + table).hexdigest()
 
 

@@ -187,6 +187,14 @@ class SegmentFile:
             self._file.verify(first, first + entries * np.dtype(type_).itemsize)
         return np.frombuffer(self._file.content, type_, entries, first)
 
+    def verify_whole(self) -> None:
+        """Verify everything that was not verified yet.
+
+        Raises:
+            CorruptFile
+        """
+        self._file.verify(0, len(self._file.content))
+
     def verify_words(self, start: int, stop: int) -> None:
         """Verify words [start, stop) of `postings`.
 

@@ -89,14 +89,14 @@ class Inversion:
         self._tokens = tokens
         self._counts = counts
         self._order = order
-        self._occurring = {name: np.zeros(len(vocabulary), np.int64) for name in tokens}
+        keys = vocabulary.keys(vocabulary.distinct([one.all for one in tokens.values()]).tolist())
+        self._occurring = {name: np.zeros(len(keys), np.int64) for name in tokens}
         for name, of in self._occurring.items():
             count_terms(tokens[name].all, of)
-        terms = vocabulary.terms()
-        used = np.flatnonzero(np.sum(list(self._occurring.values()), axis=0)).tolist()
-        by_key = sorted((terms[at].encode(), at) for at in used)
-        self._keys = [key for key, _at in by_key]
-        self._ordinals = np.array([at for _key, at in by_key], np.int64)
+        by_key = sorted(range(len(keys)), key=keys.__getitem__)
+        self._keys = [keys[at] for at in by_key]
+        self._ordinals = np.array(by_key, np.int64)
+        """By rank of a key, the number of its term."""
         self._runs: dict[str, _Runs] = {}
 
     def _invert(self, name: str) -> _Runs:

@@ -1,7 +1,7 @@
 """The root manifest: one JSON file that names everything an epoch consists of.
 
     DATA/epochs/000000000007.json
-    {"format": "broadsheet-epoch", "version": 3, "checksum": "<blake2b-16 of the epoch's JSON>",
+    {"format": "broadsheet-epoch", "version": 4, "checksum": "<blake2b-16 of the epoch's JSON>",
      "epoch": {"epoch": 7, "published_ms": .., "archive": "..", "applied_seq": .., "since_seq": .., "parked": [], ..,
                "statistics": [{"number": 2, "through_seq": .., "file": {"name": .., "size_bytes": .., "seal": ..}}],
                "partitions": [{"generation": 5, "articles": .., "segments": .., .., "files": [..]}, ..]}}
@@ -25,8 +25,9 @@ import orjson
 from partition.errors import CorruptFile, MissingFile, TooNewFile, TooOldFile
 
 FORMAT = "broadsheet-epoch"
-VERSIONS = range(3, 4)
-"""Manifest versions that this code reads, half open. 1: first; 2: seals of files; 3: earlier states."""
+VERSIONS = range(4, 5)
+"""Manifest versions that this code reads, half open. 1: first; 2: seals of files; 3: earlier states;
+4: takedowns, and since when an article is parked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,8 @@ class ParkedEvent:
     seq: int
     article_id: str
     reason: str
+    after_seq: int
+    """The index shows its article as the log had it here: no later event of it was applied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,10 @@ class RootManifest(State):
     history: tuple[Moment, ...]
     """Some of the states that they show, oldest first: what `since_seq` moves along."""
     parked: tuple[ParkedEvent, ...]
+    erased_seq: int
+    """The last takedown that it has applied, 0 for none: what was made of earlier epochs may show what is no more."""
+    purged_seq: int
+    """Of articles that were taken down by this sequence, none of its files holds anything."""
     schema_version: int
     statistics: tuple[StatisticsRecord, ...]
     """Those that states from `since_seq` on are scored by, oldest first."""

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from partition import documents
 from partition.build import (
     ListsWriter,
     average_of,
@@ -48,15 +49,34 @@ class Source:
         """Docnums of the articles that are left."""
 
 
+def samples_of(sources: Sequence[Source]) -> list[bytes]:
+    """Some of their articles, evenly spread, to learn from how they are best stored."""
+    every = max(1, sum(len(source.live) for source in sources) // documents.SAMPLES)
+    return [
+        source.codec.decompress(source.segment.frame(docnum))
+        for source in sources
+        for docnum in source.live[::every].tolist()
+    ]
+
+
 def merge_sources(
-    folder: Path, name: str, sources: Sequence[Source]
+    folder: Path, name: str, sources: Sequence[Source], stored: tuple[DocumentCodec, str | None] | None = None
 ) -> tuple[FileRecord, tuple[NDArray[np.int32], ...]] | None:
-    """Merge segments of one partition into a new one, stored like the largest; `None` if nothing is left of them."""
+    """Merge segments into a new one; `None` if nothing is left of them.
+
+    Args:
+        folder: of the partition.
+        name: of the new file.
+        sources: what to merge.
+        stored: how, and the file name of the dictionary; `None` for like the largest, which must be of this
+            partition.
+    """
     if not any(len(source.live) for source in sources):
         return None
-    largest = max(sources, key=lambda source: len(source.live))
-    dictionary = largest.segment.file.directory["dictionary"]
-    record, numbers = merge_segments(folder / name, sources, largest.codec, dictionary)
+    if stored is None:
+        largest = max(sources, key=lambda source: len(source.live))
+        stored = largest.codec, largest.segment.file.directory["dictionary"]
+    record, numbers = merge_segments(folder / name, sources, *stored)
     return record, tuple(numbers)
 
 
@@ -135,7 +155,9 @@ class _FieldMerging:
         firsts = np.zeros(len(ends), np.int64)
         count = group_keys(keys, starts, ends, bounds, self._groups, firsts)
         self._bounds = bounds
-        self._keys = [keys[starts[at] : ends[at]].tobytes() for at in firsts[:count].tolist()]
+        chosen, text = firsts[:count], keys.tobytes()
+        places = zip(starts[chosen].tolist(), ends[chosen].tolist(), strict=True)
+        self._keys = [text[start:end] for start, end in places]
         self._kept: list[int] = []
         """Groups that still have an article."""
 

@@ -56,7 +56,7 @@ def merge_aside(
         IndexFileError, OSError
     """
     reader = PartitionReader(folder, base, opened=opened)
-    forgotten = [buried.docnums[buried.seqs <= since_seq] for buried in reader.tombstones]
+    forgotten = [buried.until(since_seq) for buried in reader.tombstones]
     sizes = [Size(one.size, len(gone)) for one, gone in zip(reader.segments, forgotten, strict=True)]
     groups = [group for group in segments_to_merge(sizes) if sum(sizes[at].articles for at in group) > more_than]
     if not groups:

@@ -67,8 +67,8 @@ def segments_to_merge(sizes: Sequence[Size]) -> list[list[int]]:
     return groups
 
 
-def everything_to_merge(sizes: Sequence[Size]) -> list[list[int]]:
-    """The same for segments without deleted articles, and about as few as there can be."""
+def everything_to_merge(sizes: Sequence[Size], *, anew: bool = False) -> list[list[int]]:
+    """The same for segments without deleted articles, and about as few as there can be; `anew`: each of them."""
     groups: list[list[int]] = []
     live = 0
     for at, size in enumerate(sizes):
@@ -77,7 +77,7 @@ def everything_to_merge(sizes: Sequence[Size]) -> list[list[int]]:
             live = 0
         groups[-1].append(at)
         live += size.live
-    return [group for group in groups if len(group) > 1 or sizes[group[0]].dead]
+    return [group for group in groups if anew or len(group) > 1 or sizes[group[0]].dead]
 
 
 def tier_of(live: int) -> int:

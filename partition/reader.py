@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from orjson import JSONDecodeError
 from zstandard import ZstdError
 
-from partition import documents, format, tombstones  # noqa: A004 - the module is what the word means here
+from partition import documents, erasures, format, tombstones  # noqa: A004 - the module is what the word means here
 from partition.documents import DocumentCodec, read_dictionary
 from partition.envelope import REBUILD, PagedFile
+from partition.erasures import Erasure, erasure_of, read_erasures
 from partition.errors import CorruptFile
 from partition.manifest import FileRecord, GenerationRecord
 from partition.segment import Segment
@@ -33,11 +34,13 @@ KINDS = {
     format.SUFFIX: (format.KIND, format.VERSIONS),
     tombstones.SUFFIX: (tombstones.KIND, tombstones.VERSIONS),
     documents.SUFFIX: (documents.KIND, documents.VERSIONS),
+    erasures.SUFFIX: (erasures.KIND, erasures.VERSIONS),
 }
 """Kind and format versions of a generation's files, by suffix."""
 
 MAX_REMEMBERED_TOMBSTONES = 4096
 MAX_DICTIONARIES = 128
+MAX_REMEMBERED_ERASURES = 2048
 
 
 def verify_file(folder: Path, record: FileRecord) -> None:
@@ -61,9 +64,11 @@ class OpenFiles:
     """The files that are open: generations and states that have one in common share what was read of it."""
 
     def __init__(self) -> None:
-        self._segments: WeakValueDictionary[tuple[Path, str, bytes], Segment] = WeakValueDictionary()
-        self._tombstones: dict[tuple[Path, str], Tombstones] = {}
-        self._dictionaries: dict[tuple[Path, str], bytes] = {}
+        self._segments: WeakValueDictionary[tuple[str, str, str, bytes], Segment] = WeakValueDictionary()
+        self._tombstones: dict[tuple[str, str], tuple[str, Tombstones]] = {}
+        """By segment, the seal and the content of the file that was read last: it says all that those before said."""
+        self._dictionaries: dict[tuple[str, str, str], bytes] = {}
+        self._erased: dict[tuple[str, str, str], frozenset[Erasure]] = {}
         self._own = _Own()
 
     def dictionary(self, folder: Path, record: FileRecord) -> bytes:
@@ -72,13 +77,28 @@ class OpenFiles:
         Raises:
             IndexFileError
         """
-        key = folder / record.name, record.seal
+        key = str(folder), record.name, record.seal
         known = self._dictionaries.get(key)
         if known is None:
-            known = read_dictionary(key[0], seal=record.seal)
+            known = read_dictionary(folder / record.name, seal=record.seal)
             if len(self._dictionaries) >= MAX_DICTIONARIES:
                 self._dictionaries.clear()
             self._dictionaries[key] = known
+        return known
+
+    def erased(self, folder: Path, record: FileRecord) -> frozenset[Erasure]:
+        """The ids in a file.
+
+        Raises:
+            IndexFileError
+        """
+        key = str(folder), record.name, record.seal
+        known = self._erased.get(key)
+        if known is None:
+            # One for each partition, and those of the generation before.
+            if len(self._erased) >= MAX_REMEMBERED_ERASURES:
+                self._erased.clear()
+            known = self._erased[key] = read_erasures(folder / record.name, seal=record.seal)
         return known
 
     def codec(self, dictionary: bytes) -> DocumentCodec:
@@ -105,33 +125,37 @@ class OpenFiles:
         Raises:
             IndexFileError
         """
-        path, seal = folder / name, records[name].seal
-        buried = self._buried(folder, records.get(Path(name).stem))
-        whole = self._kept(path, seal, tombstones.NONE.docnums)
+        stem = name.removesuffix(format.SUFFIX)
+        buried = self._buried(folder, stem, records.get(stem))
+        seal = records[name].seal
+        whole = self._kept(folder, name, seal, tombstones.NONE.docnums)
         dead = buried.docnums
         if seq is not None:
-            dead = dead[buried.seqs <= seq]
+            dead = buried.until(seq)
             if whole.last_seq > seq:
                 dead = np.union1d(dead, np.flatnonzero(whole.column("seq") > seq))
-        return (self._kept(path, seal, dead, whole) if len(dead) else whole), buried
+        return (self._kept(folder, name, seal, dead, whole) if len(dead) else whole), buried
 
-    def _kept(self, path: Path, seal: str, dead: NDArray[np.int64], whole: Segment | None = None) -> Segment:
-        key = path, seal, dead.tobytes()
+    def _kept(
+        self, folder: Path, name: str, seal: str, dead: NDArray[np.int64], whole: Segment | None = None
+    ) -> Segment:
+        key = str(folder), name, seal, dead.tobytes()
         found = self._segments.get(key)
         if found is None:
-            found = self._segments[key] = whole.without(dead) if whole else Segment(path, dead, seal=seal)
+            found = whole.without(dead) if whole else Segment(folder / name, dead, seal=seal)
+            self._segments[key] = found
         return found
 
-    def _buried(self, folder: Path, record: FileRecord | None) -> Tombstones:
+    def _buried(self, folder: Path, stem: str, record: FileRecord | None) -> Tombstones:
         if record is None:
             return tombstones.NONE
-        key = folder / record.name, record.seal
-        known = self._tombstones.get(key)
-        if known is None:
-            known = read_tombstones(key[0], seal=record.seal)
+        key = str(folder), stem
+        seal, known = self._tombstones.get(key, ("", tombstones.NONE))
+        if seal != record.seal:
+            known = read_tombstones(folder / record.name, seal=record.seal)
             if len(self._tombstones) >= MAX_REMEMBERED_TOMBSTONES:
                 self._tombstones.clear()
-            self._tombstones[key] = known
+            self._tombstones[key] = record.seal, known
         return known
 
 
@@ -140,7 +164,7 @@ def by_segment(record: GenerationRecord) -> dict[str, FileRecord]:
     records = {file.name: file for file in record.files}
     for file in record.files:
         if file.name.endswith(tombstones.SUFFIX):
-            records[Path(segment_of(file.name)).stem] = file
+            records[segment_of(file.name).removesuffix(format.SUFFIX)] = file
     return records
 
 
@@ -174,6 +198,10 @@ class PartitionReader:
             for file in record.files
             if file.name.endswith(documents.SUFFIX)
         }
+        self.erased = frozenset[Erasure]().union(
+            *(self._opened.erased(folder, file) for file in record.files if file.name.endswith(erasures.SUFFIX))
+        )
+        """Ids of articles that were taken down."""
 
     def verify(self) -> None:
         """Check every byte of every segment again.
@@ -213,3 +241,7 @@ class PartitionReader:
             if docnum is not None:
                 return ordinal, docnum
         return None
+
+    def was_taken_down(self, article_id: str) -> bool:
+        """Whether the article with this id was taken down."""
+        return bool(self.erased) and erasure_of(article_id) in self.erased

@@ -25,6 +25,8 @@ from partition.schema import TEXT_FIELDS
 from partition.types import hash64
 
 _AREA = (1 << 48) - 1
+VERIFIED_BYTES = 1 << 20
+"""A file up to this size is verified as a whole when it is opened, in less time than its lists take one by one."""
 MAX_REMEMBERED_TERMS = 10_000
 """About half a kilobyte each."""
 
@@ -69,6 +71,10 @@ class Segment:
             IndexFileError
         """
         self.file = SegmentFile(path, seal=seal)
+        self.verified = self.file.size_bytes <= VERIFIED_BYTES
+        """Whether all of it was, and no list need be looked at again."""
+        if self.verified:
+            self.file.verify_whole()
         self.dead = dead
         self.origin: Segment | None = None
         """What this is `without` something; kept, so that it stays open for other states."""
@@ -164,7 +170,7 @@ class Segment:
 
     @cached_property
     def _sorted_hashes(self) -> NDArray[np.uint64]:
-        return self.hashes[self._by_hash]
+        return self.origin._sorted_hashes if self.origin else self.hashes[self._by_hash]  # noqa: SLF001 - its class
 
     @cached_property
     def _by_hash(self) -> NDArray[np.uint32]:

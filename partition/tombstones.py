@@ -12,6 +12,7 @@ Contract: a newer generation's file says all that the older one's said; the segm
 Not here: when articles are deleted (`writer.py`), what a state sees (`reader.py`).
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,6 +38,27 @@ class Tombstones(NamedTuple):
     """Shape (n,), ascending."""
     seqs: NDArray[np.int64]
     """Shape (n,), the log sequence that deleted each."""
+
+    def seq_of(self, docnum: int) -> int | None:
+        """The sequence that deleted an article; `None` if none has."""
+        at = int(np.searchsorted(self.docnums, docnum))
+        return int(self.seqs[at]) if at < len(self.docnums) and self.docnums[at] == docnum else None
+
+    def with_more(self, more: Mapping[int, int]) -> "Tombstones":
+        """These and those of a mapping from docnums to sequences, which says more of those that are in both."""
+        docnums, seqs = (np.fromiter(column, np.int64, len(more)) for column in (more.keys(), more.values()))
+        kept = ~np.isin(self.docnums, docnums)
+        return in_order(np.concatenate([self.docnums[kept], docnums]), np.concatenate([self.seqs[kept], seqs]))
+
+    def until(self, seq: int) -> NDArray[np.int64]:
+        """Docnums of the articles that were deleted by then."""
+        return self.docnums[self.seqs <= seq]
+
+
+def in_order(docnums: NDArray[np.int64], seqs: NDArray[np.int64]) -> Tombstones:
+    """Tombstones of docnums in any order, each once."""
+    order = np.argsort(docnums)
+    return Tombstones(docnums[order], seqs[order])
 
 
 NONE = Tombstones(np.empty(0, np.int64), np.empty(0, np.int64))

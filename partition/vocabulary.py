@@ -9,7 +9,7 @@ Not here: the loop over bytes (`kernels/tokens.py`).
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import pairwise
 
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partition.analysis import terms_of
+from partition.kernels.invert import number_terms
 from partition.kernels.tokens import rehash, tokenize
 
 MAX_FORMS = 4_000_000
@@ -52,8 +53,12 @@ class Vocabulary:
         self._starts = np.zeros(self._most_forms + 1, np.int64)
         self._forms = np.zeros(8 * self._most_forms, np.uint8)
         self._used = 0
-        self._terms = np.zeros(0, np.int32)
+        self._terms = np.zeros(self._most_forms, np.int32)
+        self._analysed = 0
         self._ordinals: dict[str, int] = {}
+        self._texts: list[bytes] = []
+        self._numbers = np.full(self._most_forms, -1, np.int32)
+        """By ordinal, what `distinct` works with; it leaves it as it was."""
 
     def _allocate(self, slots: int) -> None:
         self._keys = np.zeros(slots, np.uint64)
@@ -71,9 +76,25 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self._ordinals)
 
-    def terms(self) -> list[str]:
-        """All terms; their ordinals are what `tokenize` returns."""
-        return list(self._ordinals)
+    def keys(self, ordinals: Iterable[int]) -> list[bytes]:
+        """The terms with these ordinals, in UTF-8."""
+        return [self._texts[at] for at in ordinals]
+
+    def distinct(self, parts: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
+        """Number the terms that occur in any of the parts.
+
+        Args:
+            parts: ordinals, which become those of the terms that are returned.
+
+        Returns:
+            The ordinals of these terms, each once.
+        """
+        used = np.empty(min(len(self), sum(map(len, parts))), np.int32)
+        count = 0
+        for part in parts:
+            count = number_terms(part, self._numbers, used, count)
+        self._numbers[used[:count]] = -1
+        return used[:count]
 
     def tokenize(self, texts: Sequence[bytes]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """The terms of some texts.
@@ -122,18 +143,26 @@ class Vocabulary:
             size *= 2
         self._allocate(size)
         rehash(keys, slots, self._forms, self._starts, self._keys, self._slots)
-        self._starts = np.concatenate([self._starts, np.zeros(self._most_forms + 1 - len(self._starts), np.int64)])
+        more = self._most_forms - len(self._terms)
+        self._starts = np.concatenate([self._starts, np.zeros(more, np.int64)])
+        self._terms = np.concatenate([self._terms, np.zeros(more, np.int32)])
+        self._numbers = np.concatenate([self._numbers, np.full(more, -1, np.int32)])
         room = max(8 * self._most_forms, int(self._starts[self._used]) + 2 * text_bytes)
         self._forms = np.concatenate([self._forms, np.zeros(max(0, room - len(self._forms)), np.uint8)])
 
     def _analyse(self) -> None:
         """Find the terms of forms that are new."""
-        known = len(self._terms)
-        bounds = self._starts[known : self._used + 1].tolist()
+        bounds = self._starts[self._analysed : self._used + 1].tolist()
         if len(bounds) < 2:
             return
         text = self._forms[bounds[0] : bounds[-1]].tobytes()
         forms = [text[a - bounds[0] : b - bounds[0]].decode() for a, b in pairwise(bounds)]
-        ordinals = self._ordinals
-        new = [ordinals.setdefault(term, len(ordinals)) for term in terms_of(forms)]
-        self._terms = np.concatenate([self._terms, np.array(new, np.int32)])
+        ordinals, texts = self._ordinals, self._texts
+        new = []
+        for term in terms_of(forms):
+            ordinal = ordinals.setdefault(term, len(texts))
+            if ordinal == len(texts):
+                texts.append(term.encode())
+            new.append(ordinal)
+        self._terms[self._analysed : self._used] = new
+        self._analysed = self._used

@@ -6,6 +6,8 @@ holds only what the answer depends on; links are relative, with parameters in ca
 Not here: what travels in headers (`routes.py`), problems (`web/problems.py`).
 """
 
+from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import urlencode
@@ -192,6 +194,12 @@ class PartitionState(msgspec.Struct):
     tombstones: int
     segments: int
     size_bytes: int
+    applied_seq: int
+    """The last log sequence that it has applied."""
+    indexed_through: str
+    """When that was logged."""
+    parked: int
+    """Events of it that could not be applied (`/v1/parked`)."""
 
 
 class PartitionsAnswer(msgspec.Struct):
@@ -295,8 +303,9 @@ def article_body(stored: dict[str, Any]) -> dict[str, Any]:
     return {**_public(stored), "status": "usable"}
 
 
-def partitions_body(manifest: RootManifest) -> dict[str, Any]:
-    """The members of `PartitionsAnswer`."""
+def partitions_body(manifest: RootManifest, partition_of: Callable[[str, int], int]) -> dict[str, Any]:
+    """The members of `PartitionsAnswer`; `partition_of(article_id, partitions)` is the routing."""
+    parked = Counter(partition_of(one.article_id, len(manifest.partitions)) for one in manifest.parked)
     return {
         "epoch": manifest.epoch,
         "published_at": iso(manifest.published_ms),
@@ -312,6 +321,10 @@ def partitions_body(manifest: RootManifest) -> dict[str, Any]:
                 "tombstones": record.tombstones,
                 "segments": record.segments,
                 "size_bytes": record.size_bytes,
+                # An epoch is published when all its partitions are that far.
+                "applied_seq": manifest.applied_seq,
+                "indexed_through": iso(manifest.indexed_through_ms),
+                "parked": parked[number],
             }
             for number, record in enumerate(manifest.partitions)
         ],

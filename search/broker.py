@@ -55,6 +55,10 @@ _BY_WHOOSH = Counter("broadsheet_whoosh_searches", "Searches for which there was
 T = TypeVar("T")
 
 
+class TakenDownError(Exception):
+    """The article was taken down."""
+
+
 class EpochGoneError(Exception):
     """The state is no longer kept, or its files are not."""
 
@@ -78,13 +82,17 @@ class Gathered:
     partitions: int
     failed: dict[int, str]
     """Partition to reason."""
-    searches: list[SegmentSearch]
-    """How each segment was searched."""
+    answers: list[LeafAnswer]
     plan: Plan
     threads: int
     """Among how many the partitions were shared out."""
     counts: Counts
     """Of the facets asked for, over the partitions that answered."""
+
+    @property
+    def searches(self) -> list[SegmentSearch]:
+        """How each segment was searched."""
+        return [search for answer in self.answers for search in answer.searches]
 
 
 class Broker:
@@ -246,7 +254,7 @@ class Broker:
             total=sum(answer.total for answer in answers),
             partitions=len(snapshot.manifest.partitions),
             failed=failed,
-            searches=[search for answer in answers for search in answer.searches],
+            answers=answers,
             plan=asked.plan,
             threads=len(shares),
             counts=added(answer.counts for answer in answers),
@@ -269,6 +277,7 @@ class Broker:
 
         Raises:
             EpochGoneError, LeafError
+            TakenDownError: it was taken down.
         """
         return await self._run(self._threads, deadline_s, self._find, view, partition, article_id)
 
@@ -277,6 +286,8 @@ class Broker:
         try:
             leaf = snapshot.partitions.leaf(partition)
             place = leaf.reader.find(article_id) if leaf else None
+            if leaf and place is None and leaf.reader.was_taken_down(article_id):
+                raise TakenDownError
             return leaf.reader.stored(*place) if leaf and place else None
         except PartitionDamagedError:
             raise LeafError("damaged") from None

@@ -32,10 +32,22 @@ class Epochs:
     """The epochs of one archive, as one API process sees them."""
 
     def __init__(
-        self, root: Path, broker: Broker, announced: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self,
+        root: Path,
+        broker: Broker,
+        announced: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        erased: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """Args: the data folder; who opens; what returns when an epoch is announced, or after so many seconds."""
+        """Follow the epochs of an archive.
+
+        Args:
+            root: the data folder.
+            broker: who opens them.
+            announced: returns when an epoch is announced, or after so many seconds.
+            erased: called when something was taken down since the epoch before.
+        """
         self._announced = announced
+        self._erased = erased
         self._layout = Layout(root)
         self._broker = broker
         self._refused: set[int] = set()
@@ -92,7 +104,9 @@ class Epochs:
             _log.error("epoch cannot be opened", epoch=epoch, reason=str(error))
             self._refused.add(epoch)
             return False
-        self.current = manifest
+        before, self.current = self.current, manifest
+        if self._erased and before and before.erased_seq != manifest.erased_seq:
+            await self._erased()
         for waiting in self._waiting:
             waiting.set()
         _EPOCH.set(manifest.epoch)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partition.analysis import exact
-from partition.kernels import clauses, matching
+from partition.kernels import clauses, matching, sharing
 from partition.kernels.clauses import Clauses
 from partition.kernels.matching import collect, rank_matches
 from partition.kernels.postings import BOUND_STEPS
@@ -85,7 +85,32 @@ class SegmentExecutor:
             field: (K1 + 1.0) * ONE * _ABOVE * max(1.0, mean / segment.fields[field]["average"]) / BOUND_STEPS
             for field, mean in zip(TEXT_FIELDS, averages, strict=True)
         }
+        self.units = [self._units[field] for field in TEXT_FIELDS]
+        """Of each text field (`unit`)."""
+        self.row = self._row()
+        """Of a table of segments (`kernels/sharing.py`), but for the partition; deletions change nothing of it."""
         self._masks: dict[tuple[Choice, ...], NDArray[np.uint64]] = {}
+
+    def _row(self) -> list[int]:
+        segment, view = self.segment, self.view
+        row = [0] * sharing.COLUMNS
+        row[sharing.SIZE], row[sharing.DATED] = segment.size, view.dated
+        row[sharing.POSTINGS_SIZE], row[sharing.IDS_SIZE] = len(view.words), len(view.ids)
+        row[sharing.KEYS_SIZE], row[sharing.TERMS] = len(segment.keys), len(segment.areas)
+        for column, array in (
+            (sharing.POSTINGS, view.words),
+            (sharing.NORMS_AT, view.norms),
+            (sharing.PUBLISHED, view.published_ms),
+            (sharing.HASHES, view.hashes),
+            (sharing.IDS, view.ids),
+            (sharing.ID_ENDS, view.id_ends),
+            (sharing.KEYS, segment.keys),
+            (sharing.KEY_ENDS, segment.key_ends),
+            (sharing.AREAS, segment.areas),
+            (sharing.DFS, segment.dfs),
+        ):
+            row[column] = array.ctypes.data
+        return row
 
     def seeing(self, segment: Segment) -> "SegmentExecutor":
         """The same for the same segment with other articles deleted."""

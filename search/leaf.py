@@ -6,9 +6,10 @@ position is. A leaf may be searched by several threads at once.
 Not here: how a segment is searched (`executor.py`), several partitions (`share.py`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -73,6 +74,28 @@ class SegmentSearch(NamedTuple):
     """Windows that could not hold a better article."""
 
 
+class Told(Sequence[SegmentSearch]):
+    """How segments were searched, told when somebody asks: hardly anybody does, and there are many segments."""
+
+    def __init__(self, tell: Callable[[], list[SegmentSearch]]) -> None:
+        self._tell = tell
+
+    @cached_property
+    def _told(self) -> list[SegmentSearch]:
+        return self._tell()
+
+    def __getitem__(self, at: Any) -> Any:
+        return self._told[at]
+
+    def __len__(self) -> int:
+        return len(self._told)
+
+    def __eq__(self, other: object) -> bool:
+        return self._told == (other._told if isinstance(other, Told) else other)
+
+    __hash__ = None  # type: ignore[assignment] # as of any list
+
+
 class LeafAnswer(NamedTuple):
     """What some partitions say."""
 
@@ -82,7 +105,7 @@ class LeafAnswer(NamedTuple):
     """Best first in the direction asked for, at most the slice's size."""
     failed: dict[int, str]
     """Partition to reason: `timeout`, `damaged` or `failed`."""
-    searches: list[SegmentSearch]
+    searches: Sequence[SegmentSearch]
     """Of the partitions that answered."""
     counts: Counts = MappingProxyType({})
     """Of the facets asked for, over the partitions that answered."""

@@ -260,6 +260,10 @@ _IN_LINKS = (
 )
 
 
+EXPORTED = tuple(one for one in SEARCH if one.name in {"q", "from", "to", "sort", *_FILTERS})
+"""Those that decide what is found, and in which order."""
+
+
 def parse_search(given: list[tuple[str, str]]) -> SearchParameters:
     """The parameters of one request.
 

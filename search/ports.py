@@ -51,6 +51,16 @@ class Cached(Protocol):
         """Seconds it may still be kept."""
 
 
+@dataclass(frozen=True, slots=True)
+class PastCache:
+    """What was loaded without a cache."""
+
+    body: bytes
+    outcome: str = "miss"
+    age_s: float = 0.0
+    ttl_s: float = 0.0
+
+
 class Cache(Protocol):
     """The cache as this room sees it."""
 

@@ -5,6 +5,7 @@ Contract: handlers decode parameters, call the service, and put what is volatile
 Not here: the answers (`answers.py`), the search page (`page/`), problems (`web/problems.py`).
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 import orjson
@@ -61,9 +62,12 @@ def query_routes(service_of: ServiceOf) -> list[BaseRoute]:
 
     async def partitions(request: Request) -> Response:
         parse((), query_pairs(request))
-        manifest = service_of(request).current()
+        service = service_of(request)
+        manifest = service.current()
+        # In a thread: there may be thousands of parked events.
+        body = await asyncio.to_thread(partitions_body, manifest, service.partition_of)
         headers = {"Cache-Control": "no-cache", "Broadsheet-Epoch": str(manifest.epoch)}
-        return Response(orjson.dumps(partitions_body(manifest)), headers=headers, media_type=JSON)
+        return Response(orjson.dumps(body), headers=headers, media_type=JSON)
 
     return [
         Route("/v1/search", search, methods=["GET"]),
@@ -103,6 +107,7 @@ OPERATIONS: Sequence[Operation] = (
         problems=(
             "parameter-invalid",
             "article-not-found",
+            "article-taken-down",
             "uri-too-long",
             "overloaded",
             "not-ready",

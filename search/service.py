@@ -24,14 +24,14 @@ import orjson
 from partition.manifest import RootManifest
 from partition.types import MAX_ARTICLE_ID_BYTES
 from search.answers import STORED_NAMES, article_body, coverage_of, links_of, page_body
-from search.broker import Broker, EpochGoneError, Gathered, LeafError
+from search.broker import Broker, EpochGoneError, Gathered, LeafError, TakenDownError
 from search.cursor import Cursor, CursorCodec, CursorInvalidError, CursorMismatchError, check, digest_of
 from search.documents import documents_of
 from search.epochs import Epochs
 from search.leaf import Slice
 from search.parameters import DEFAULT_TIMEOUT_MS, SearchParameters
 from search.parsing import QueryError, parse_plain
-from search.ports import Answer, Cache, Loaded, Served
+from search.ports import Answer, Cache, Loaded, PastCache, Served
 from search.query import Node, Query, words_of
 from search.snapshot import Snapshot, View
 from web.admission import Admission
@@ -62,7 +62,8 @@ class SearchService:
         self._cache = cache
         self._cursors = cursors
         self._admission = admission
-        self._partition_of = partition_of
+        self.partition_of = partition_of
+        """The partition of an article id, of so many."""
         self._parsed: OrderedDict[str, Node] = OrderedDict()
 
     def current(self) -> RootManifest:
@@ -75,8 +76,8 @@ class SearchService:
             raise Problem("not-ready", "no epoch is open yet", headers={"Retry-After": "1"})
         return self._epochs.current
 
-    async def search(self, parameters: SearchParameters, timings: Timings) -> Served:
-        """One page.
+    async def search(self, parameters: SearchParameters, timings: Timings, *, past_cache: bool = False) -> Served:
+        """One page; `past_cache` of a walk so long that it would only displace what others ask for.
 
         Raises:
             Problem
@@ -94,6 +95,8 @@ class SearchService:
                 return await self._load(parameters, view, query, cursor, deadline_s, timings)
 
             started_s = time.perf_counter()
+            if past_cache:
+                return Served(_decoded((await load()).body), view.state, PastCache(b""))
             cached = await self._cache.get_or_load(_key(parameters, current, query), load)
             if cached.outcome == "hit":
                 timings.add("cache", started_s)
@@ -101,7 +104,7 @@ class SearchService:
             if cursor is None:
                 raise _changed() from None
             raise await self._expired(parameters, cursor, current, deadline_s, timings) from None
-        return Served(msgspec.msgpack.decode(cached.body, type=Answer), view.state, cached)
+        return Served(_decoded(cached.body), view.state, cached)
 
     async def _current(self, min_seq: int, deadline_s: float) -> RootManifest:
         """The epoch that new queries are answered from, once it has applied a log sequence.
@@ -131,7 +134,7 @@ class SearchService:
             partitions = len(manifest.partitions)
             started_s = time.perf_counter()
             async with self._admission.admitted(deadline_s):
-                partition = self._partition_of(article_id, partitions)
+                partition = self.partition_of(article_id, partitions)
                 stored = await self._broker.find(view, partition, article_id, deadline_s)
             timings.add("documents", started_s)
             if stored is None:
@@ -144,9 +147,11 @@ class SearchService:
             cached = await self._cache.get_or_load(f"article:{_state(manifest)}:{digest}", load)
         except EpochGoneError:
             raise _changed() from None
+        except TakenDownError:
+            raise Problem("article-taken-down", f"{article_id!r} was taken down") from None
         except LeafError as error:
             raise _late_or_broken(error) from None
-        return Served(msgspec.msgpack.decode(cached.body, type=Answer), view.state, cached)
+        return Served(_decoded(cached.body), view.state, cached)
 
     def _cursor(self, text: str | None) -> Cursor | None:
         if text is None:
@@ -270,6 +275,10 @@ class SearchService:
         )
 
 
+def _decoded(kept: bytes) -> Answer:
+    return msgspec.msgpack.decode(kept, type=Answer)
+
+
 def _invalid(error: QueryError) -> Problem:
     return Problem("query-invalid", error.detail, [ParameterError("q", error.detail, error.position)])
 
@@ -304,8 +313,10 @@ def _key(parameters: SearchParameters, manifest: RootManifest, query: Query) -> 
         parameters.facets,
     )
     digest = blake2b(query.canonical() + msgspec.msgpack.encode(shape), digest_size=16).hexdigest()
-    # A cursor says which state it is of, from whatever files that is read; how it was read does depend on them.
-    state = manifest.archive if parameters.cursor and not parameters.explain else _state(manifest)
+    # A cursor says which state it is of, from whatever files that is read; how it was read does depend on them. What
+    # was taken down meanwhile is in no state any more.
+    kept = f"{manifest.archive}:{manifest.erased_seq}"
+    state = kept if parameters.cursor and not parameters.explain else _state(manifest)
     return f"search:{state}:{digest}"
 
 

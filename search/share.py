@@ -26,7 +26,7 @@ from partition.kernels.views import LAST, LOOKED, SKIPPED, Page
 from partition.schema import TEXT_FIELDS
 from search.executor import SORTS, DeadlineError
 from search.facets import added
-from search.leaf import Leaf, LeafAnswer, LeafQuery, Match, SegmentSearch, Slice
+from search.leaf import Leaf, LeafAnswer, LeafQuery, Match, SegmentSearch, Slice, Told
 from search.plan import Flat
 from search.query import Choice, Filters
 
@@ -101,27 +101,16 @@ class Share:
             (leaf.partition, ordinal, executor) for leaf in leaves for ordinal, executor in enumerate(leaf.executors)
         ]
         self._largest = max((executor.segment.size for _, _, executor in self._segments), default=0)
-        table = np.zeros((len(self._segments), sharing.COLUMNS), np.int64)
-        for row, (partition, _ordinal, executor) in zip(table, self._segments, strict=True):
-            segment, view = executor.segment, executor.view
-            row[sharing.PARTITION], row[sharing.SIZE], row[sharing.DATED] = partition, segment.size, view.dated
-            row[sharing.POSTINGS_SIZE], row[sharing.IDS_SIZE] = len(view.words), len(view.ids)
-            row[sharing.KEYS_SIZE], row[sharing.TERMS] = len(segment.keys), len(segment.areas)
-            for column, array in (
-                (sharing.POSTINGS, view.words),
-                (sharing.NORMS_AT, view.norms),
-                (sharing.PUBLISHED, view.published_ms),
-                (sharing.HASHES, view.hashes),
-                (sharing.IDS, view.ids),
-                (sharing.ID_ENDS, view.id_ends),
-                (sharing.KEYS, segment.keys),
-                (sharing.KEY_ENDS, segment.key_ends),
-                (sharing.AREAS, segment.areas),
-                (sharing.DFS, segment.dfs),
-            ):
-                row[column] = array.ctypes.data
-        self._table = table
-        self._units = np.array([executor.unit(field) for _, _, executor in self._segments for field in TEXT_FIELDS])
+        self._lazy = [
+            (at, executor.segment)
+            for at, (_, _, executor) in enumerate(self._segments)
+            if not executor.segment.verified
+        ]
+        """Segments whose lists are verified when they are looked up, and their places in the table."""
+        executors = [executor for _, _, executor in self._segments]
+        self._table = np.array([executor.row for executor in executors], np.int64).reshape(-1, sharing.COLUMNS)
+        self._table[:, sharing.PARTITION] = [partition for partition, _, _ in self._segments]
+        self._units = np.array([unit for executor in executors for unit in executor.units])
         self._terms = {
             field: np.array([executor.segment.fields[field]["terms"] for _, _, executor in self._segments], np.int64)
             for field in TEXT_FIELDS
@@ -161,7 +150,7 @@ class Share:
             scores,
             report,
         )
-        *reports, (held, total, late, *_) = report.tolist()
+        held, total, late, *_ = report[-1].tolist()
         matches = []
         for key, docnum, at, score in zip(*numbers[:, :held].tolist(), scores[:held].tolist(), strict=True):
             partition, ordinal, executor = self._segments[at]
@@ -170,15 +159,18 @@ class Share:
                 key = ~key  # noqa: PLW2901 - kernels complement it
             id_ = segment.article_id(docnum)
             matches.append(Match(key, segment.hash_of[docnum], id_, int(score), partition, ordinal, docnum))
-        searches = [
-            SegmentSearch(partition, ordinal, ALGORITHMS[found[sharing.ALGORITHM]], found[LOOKED], found[SKIPPED])
-            for found, (partition, ordinal, _executor) in zip(reports, self._segments, strict=True)
-        ]
         failed: dict[int, str] = {}
         if late:
             failed = {partition: "timeout" for partition, _ordinal, _executor in self._segments[late - 1 :]}
-            searches = [search for search in searches if search.partition not in failed]
-        return LeafAnswer(total, matches, failed, searches)
+
+        def searches() -> list[SegmentSearch]:
+            return [
+                SegmentSearch(partition, ordinal, ALGORITHMS[found[sharing.ALGORITHM]], found[LOOKED], found[SKIPPED])
+                for found, (partition, ordinal, _executor) in zip(report[:-1].tolist(), self._segments, strict=True)
+                if partition not in failed
+            ]
+
+        return LeafAnswer(total, matches, failed, Told(searches))
 
     def _rows_of(self, field: str, key: bytes) -> bytes:
         """The rows of a term's lists, segment by segment, verified."""
@@ -187,9 +179,9 @@ class Share:
             rows, ordinals = np.zeros((len(self._segments), 8), np.int64), np.empty(len(self._segments), np.int64)
             sharing.find_lists(self._table, self._terms[field], np.frombuffer(key, np.uint8), rows, ordinals)
             rows[:, NORMS] = TEXT_FIELDS.index(field)
-            for term, (_partition, _ordinal, executor) in zip(ordinals.tolist(), self._segments, strict=True):
-                if term >= 0:
-                    executor.segment.verify_list(term)
+            for at, segment in self._lazy:
+                if ordinals[at] >= 0:
+                    segment.verify_list(int(ordinals[at]))
             known = rows.tobytes()
             if len(self._rows) * len(known) >= self._max_bytes:
                 self._rows.clear()
@@ -219,15 +211,16 @@ class Share:
 
     def _search_leaves(self, query: LeafQuery) -> LeafAnswer:
         page = page_of(query.part, query.deadline_s)
-        answer = LeafAnswer(0, [], {}, [])
+        searches: list[SegmentSearch] = []
+        answer = LeafAnswer(0, [], {}, searches)
         total, best, counts = 0, answer.matches, [answer.counts]
         for leaf in self.leaves:
-            before = len(answer.searches)
+            before = len(searches)
             try:
                 if time.monotonic() > query.deadline_s:
                     raise DeadlineError  # noqa: TRY301 - as if the leaf had looked at the clock itself
                 counted = leaf.count(query) if query.facets else answer.counts
-                found, best = leaf.search(query, best, page, answer.searches)
+                found, best = leaf.search(query, best, page, searches)
                 total += found
                 counts.append(counted)
             except DeadlineError:
@@ -239,7 +232,7 @@ class Share:
                 _log.exception("partition failed", partition=leaf.partition)
                 answer.failed[leaf.partition] = "failed"
             if leaf.partition in answer.failed:
-                del answer.searches[before:]
+                del searches[before:]
         return answer._replace(total=total, matches=best, counts=added(counts))
 
 

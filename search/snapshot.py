@@ -197,6 +197,13 @@ class Snapshots:
         epoch = snapshot.manifest.epoch
         _log.error("partition is damaged", partition=partition, epoch=epoch, reason=str(error))
 
+    def _known_leaves(self, manifest: RootManifest, state: State, planner: Planner) -> dict[int, Leaf]:
+        """The current leaves, if this state sees all of its files, as that one does, under the same statistics."""
+        current = self._current
+        if current is None or current.statistics is not planner.statistics or state != manifest.state:
+            return {}
+        return {leaf.partition: leaf for leaf in current.partitions.leaves}
+
     def _read(self, manifest: RootManifest, state: State) -> Snapshot:
         frozen = manifest.statistics_at(state.applied_seq).file
         planner = self._planners.get(frozen.name)
@@ -205,16 +212,20 @@ class Snapshots:
             self._planners[frozen.name] = planner
         leaves: list[Leaf] = []
         damaged: dict[int, IndexFileError] = {}
+        known = self._known_leaves(manifest, state, planner)
         for partition, record in enumerate(manifest.partitions):
             if not record.generation:
                 continue
             folder = self._layout.partition(partition)
             try:
-                for file in record.files:
+                for file in record.files if self._damaged else ():
                     if folder / file.name in self._damaged:
                         raise self._damaged[folder / file.name]
-                reader = PartitionReader(folder, record, seq=state.applied_seq, opened=self._files)
-                leaves.append(Leaf(partition, reader, planner.statistics, self._searchable))
+                leaf = known.get(partition)
+                if leaf is None or leaf.reader.record != record:
+                    reader = PartitionReader(folder, record, seq=state.applied_seq, opened=self._files)
+                    leaf = Leaf(partition, reader, planner.statistics, self._searchable)
+                leaves.append(leaf)
             except IndexFileError as error:
                 if isinstance(error, MissingFile) and not self._layout.manifest(manifest.epoch).exists():
                     raise  # the epoch went meanwhile

@@ -94,6 +94,10 @@ class SmallIndex:
         """Log withdrawals in one transaction."""
         return seqs(self.log.append(withdraw(*article_ids)))
 
+    def take_down(self, *article_ids: str) -> list[int | None]:
+        """Log takedowns in one transaction."""
+        return seqs(self.log.append([Submission(article_id, None, b"", "takedown") for article_id in article_ids]))
+
     def publish(self, *, merge: bool = False) -> RootManifest:
         """Bring the index up to the log."""
         return self.projector.project(merge=merge)

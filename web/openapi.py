@@ -58,10 +58,14 @@ class Operation:
     """Whether the answer may also come with 202, before it is done."""
     problems: Sequence[str] = ()
     media_type: str = "application/json"
+    stream: bool = False
+    """Whether the same is told event by event to those who accept `text/event-stream`."""
     role: Role | None = "read"
     """What a caller's key must allow, where a key is needed; `None` where it never is."""
 
 
+EVENT_STREAM = "text/event-stream"
+"""Server-Sent Events (HTML Living Standard, section 9.2)."""
 _KEY = "key"
 """The name of the one security scheme."""
 _HEADERS = {
@@ -125,7 +129,10 @@ def _operation(operation: Operation) -> dict[str, Any]:
     answered = {
         "description": operation.summary,
         "headers": {name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()},
-        "content": {operation.media_type: {"schema": schema}},
+        "content": {
+            operation.media_type: {"schema": schema},
+            **({EVENT_STREAM: {"schema": {"type": "string"}}} if operation.stream else {}),
+        },
     }
     name = re.sub(r"\W", "_", operation.path.strip("/").replace("{id}", "by_id")) or "page"
     return {

@@ -1,9 +1,9 @@
-"""Routes whose last segment is a percent-encoded id, matched on the path as it was sent.
+"""Routes with a percent-encoded id in them, matched on the path as it was sent.
 
-Contract: `/v1/articles/{id}` matches exactly one raw segment, so that an id with slashes (sent as `%2F`) is one
-segment, and `{id}/versions` could never be mistaken for an id. The decoded id is in `path_params["id"]`; bytes that
-are not UTF-8 make the path match nothing. Rooms may each serve some methods of one address: a refusal names them all
-(RFC 9110, section 15.5.6), once `allow_together` was told of them.
+Contract: `{id}` in `/v1/articles/{id}` and `/v1/articles/{id}/versions` matches exactly one raw segment, so that an
+id with slashes (sent as `%2F`) is one segment, and what follows an id is never mistaken for a part of it. The decoded
+id is in `path_params["id"]`; bytes that are not UTF-8 make the path match nothing. Rooms may each serve some methods
+of one address: a refusal names them all (RFC 9110, section 15.5.6), once `allow_together` was told of them.
 
 Not here: which routes use it (`search/routes.py`).
 """
@@ -18,11 +18,12 @@ from starlette.types import Receive, Scope, Send
 
 
 class RawPathRoute(Route):
-    """A `Route` for `PREFIX/{id}`."""
+    """A `Route` for `PREFIX/{id}`, or for `PREFIX/{id}SUFFIX`."""
 
-    def __init__(self, prefix: str, endpoint: Any, **options: Any) -> None:
-        super().__init__(prefix + "/{id}", endpoint, **options)
+    def __init__(self, prefix: str, endpoint: Any, *, suffix: str = "", **options: Any) -> None:
+        super().__init__(prefix + "/{id}" + suffix, endpoint, **options)
         self._prefix = prefix.encode() + b"/"
+        self._suffix = suffix.encode()
         self.allowed = set(self.methods or ())
         """Methods of all routes at this address."""
 
@@ -30,7 +31,10 @@ class RawPathRoute(Route):
         """Match on `raw_path`, else as Starlette would."""
         if scope["type"] != "http" or not scope["raw_path"].startswith(self._prefix):
             return Match.NONE, {}
-        segment = scope["raw_path"][len(self._prefix) :]
+        rest: bytes = scope["raw_path"][len(self._prefix) :]
+        segment = rest.removesuffix(self._suffix)
+        if not rest.endswith(self._suffix):
+            return Match.NONE, {}
         try:
             article_id = unquote_to_bytes(segment).decode()
         except UnicodeDecodeError:

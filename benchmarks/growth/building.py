@@ -21,11 +21,22 @@ from indexer.projection import log_path
 from partition.manifest import Layout, read_manifest
 
 LOOK_S = 0.05
+REJECTED = 3
+"""The status of the command when it left out some lines."""
 _BROADSHEET = (sys.executable, "-c", "from broadsheet.cli import main; main()")
 
 
-def build(files: Sequence[Path], archive: Path, *, partitions: int, processes: int) -> dict[str, Any]:
+def build(
+    files: Sequence[Path], archive: Path, *, partitions: int, processes: int, rejects: bool = False
+) -> dict[str, Any]:
     """Index the files into the folder `archive`, which is made, and tell what it took.
+
+    Args:
+        files: of articles.
+        archive: the folder.
+        partitions: of the archive.
+        processes: that build.
+        rejects: whether lines that are no articles are no failure.
 
     Raises:
         subprocess.CalledProcessError: the command failed; what it said is on standard error.
@@ -43,7 +54,7 @@ def build(files: Sequence[Path], archive: Path, *, partitions: int, processes: i
             continue
         break
     spent_s = time.perf_counter() - started_s
-    if status:
+    if status and not (rejects and status == REJECTED):
         raise subprocess.CalledProcessError(status, command)
     return {
         "build_s": round(spent_s, 3),

@@ -19,6 +19,7 @@ from pathlib import Path
 from benchmarks.peers.engine import TOP, Answer, Ask, QueryClass, Question, folder_bytes
 from indexer.publisher import publish
 from indexer.routing import ROUTING_VERSION, partition_of
+from partition.changes import Put
 from partition.counting import count_partition, merge_counts
 from partition.manifest import FileRecord, Layout, RootManifest, StatisticsRecord
 from partition.reader import PartitionReader
@@ -26,7 +27,7 @@ from partition.schema import SCHEMA_VERSION
 from partition.segment import Segment
 from partition.types import Article
 from partition.vocabulary import Vocabulary
-from partition.writer import Put, write_generation
+from partition.writer import write_generation
 from search.exhaustive import Executor, Matches
 from search.leaf import LeafQuery, Slice
 from search.parsing import parse_query
@@ -85,6 +86,8 @@ class Broadsheet:
                 since_seq=1,
                 history=(),
                 parked=(),
+                erased_seq=0,
+                purged_seq=0,
                 schema_version=SCHEMA_VERSION,
                 statistics=(StatisticsRecord(1, 1, frozen),),
                 partitions=tuple(records),

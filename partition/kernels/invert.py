@@ -1,9 +1,10 @@
 """From words in articles to posting lists of terms, by counting sort.
 
-Contract: three steps: `count_terms` counts; a prefix sum outside gives each term its place; `scatter` puts each
-occurrence there, in the order of articles and positions; `encode_terms` writes the lists into words, as many as fit.
-Memory is eight bytes an occurrence, known before. A
-field that consists of others gets its occurrences from theirs: `append_runs`, then `merging.merge_runs`.
+Contract: `number_terms` numbers the terms that occur, so that nothing depends on how many there are in the language;
+`count_terms` counts; a prefix sum outside gives each term its place; `scatter` puts each occurrence there, in the
+order of articles and positions; `encode_terms` writes the lists into words, as many as fit. Memory is eight bytes an
+occurrence, known before. A field that consists of others gets its occurrences from theirs: `append_runs`, then
+`merging.merge_runs`.
 
 Source: the inversion in memory of I. Witten, A. Moffat and T. Bell, "Managing Gigabytes", 1999, section 5.2.
 
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from partition.kernels.jit import boolean, f64s, i32s, i64, i64s, i64w, kernel, u64s, u64w, void
+from partition.kernels.jit import boolean, f64s, i32s, i32w, i64, i64s, i64w, kernel, u64s, u64w, void
 from partition.kernels.postings import encode, most_words
 
 if TYPE_CHECKING:
@@ -22,6 +23,31 @@ if TYPE_CHECKING:
 
 _LOW = np.uint64(0xFFFF_FFFF)
 _HIGH = np.uint64(32)
+
+
+@kernel(i64(i32w, i32w, i32w, i64))
+def number_terms(
+    tokens: "NDArray[np.int32]", numbers: "NDArray[np.int32]", used: "NDArray[np.int32]", count: int
+) -> int:
+    """Number terms in the order in which they first occur.
+
+    Args:
+        tokens: terms; become their numbers.
+        numbers: by term, its number if it has one, else -1.
+        used: by number, its term; receives those that are new.
+        count: how many have a number.
+
+    Returns:
+        How many have one then.
+    """
+    for at in range(len(tokens)):
+        term = tokens[at]
+        if numbers[term] < 0:
+            numbers[term] = count
+            used[count] = term
+            count += 1
+        tokens[at] = numbers[term]
+    return count
 
 
 @kernel(void(i32s, i64w))

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import rmtree
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from indexer.events import Log, LogFullError, Outcome, Submission
+from indexer.events import Log, LogFullError, Notice, NoticeKind, Outcome, Submission
 from indexer.routing import partition_of
 from partition.types import Article
 from tests.small_index import Clock, article
@@ -25,6 +25,8 @@ Open = Callable[[Path, int | None, int | None, Clock], Any]
 """A folder, the partitions of a new log, its bound and a clock to a log that can be closed."""
 
 IDS = [f"a/{number}" for number in range(8)]
+OF_NO_PARTITION = {"hold", "cancel"}
+"""Kinds of events that change nothing in the index."""
 MESSAGES = [bytes([number // 3, number]) for number in range(9)]
 
 
@@ -50,17 +52,27 @@ class Model:
     statistics: list[tuple[int, int]] = field(default_factory=list)
     articles: dict[str, Known] = field(default_factory=lambda: {one: Known() for one in IDS})
     messages: dict[bytes, tuple[str, Outcome]] = field(default_factory=dict)
+    told: dict[int, Notice] = field(default_factory=dict)
+    """What readers are told, by sequence."""
     seq: int = 0
+    now_ms: int = 0
+    reason: str = ""
+    """Of the submission that is logged."""
 
-    def _event(self, kind: str, article_id: str, version: int, content: Article | None) -> int:
+    def _event(
+        self, kind: str, article_id: str, version: int, content: Article | None, told: NoticeKind | None
+    ) -> int:
         self.seq += 1
         self.events.append((self.seq, kind, article_id, version, content))
+        if told:
+            self.told[self.seq] = Notice(self.seq, told, article_id, version, self.now_ms, self.reason)
         return self.seq
 
     def submit(self, one: Submission, now_ms: int) -> Outcome:
         """One submission."""
         if one.message_id and one.message_id in self.messages:
             return self.messages[one.message_id][1]
+        self.now_ms, self.reason = now_ms, one.reason
         outcome = self._submit(one, self.articles[one.article_id], now_ms)
         if one.message_id:
             self.messages[one.message_id] = one.article_id, outcome
@@ -82,35 +94,42 @@ class Model:
                 return Outcome("unchanged", None, known.held[0] if again and known.held else known.version)
             if waits:
                 known.held = new, one.article, one.embargoed_until_ms or 0
-                return Outcome("held", self._event("hold", one.article_id, new, one.article), new)
+                return Outcome("held", self._event("hold", one.article_id, new, one.article, None), new)
             known.version = new
+            status: Literal["corrected", "created"] = "corrected" if known.shown else "created"
             kind = "correct" if known.shown else "put"
             known.shown, known.last, known.held, known.given = (new, one.article), one.article, None, new
-            seq = self._event(kind, one.article_id, new, one.article)
-            return Outcome("corrected" if kind == "correct" else "created", seq, new)
+            return Outcome(status, self._event(kind, one.article_id, new, one.article, status), new)
         if one.action == "takedown":
             self.articles[one.article_id] = Known(new, down=True)
-            return Outcome("taken down", self._event("takedown", one.article_id, new, None), new)
+            seq = self._event("takedown", one.article_id, new, None, "taken_down" if known.last else None)
+            return Outcome("taken down", seq, new)
         if one.action == "retry":
             return self._retry(one.article_id, known)
         if one.action == "withdraw":
             if not known.shown and not known.held:
                 return Outcome("absent", None, known.version)
+            if not known.shown:
+                known.held = None
+                seq = self._event("cancel", one.article_id, known.version, None, None)
+                return Outcome("withdrawn", seq, known.version)
             known.version, known.shown, known.held = new, None, None
-            return Outcome("withdrawn", self._event("withdraw", one.article_id, new, None), new)
+            return Outcome("withdrawn", self._event("withdraw", one.article_id, new, None, "withdrawn"), new)
         if known.shown or known.last is None:
             return Outcome("absent", None, known.version)
         known.version, known.shown, known.held, known.given = new, (new, known.last), None, new
-        return Outcome("restored", self._event("restore", one.article_id, new, known.last), new)
+        return Outcome("restored", self._event("restore", one.article_id, new, known.last, "restored"), new)
 
     def _retry(self, article_id: str, known: Known) -> Outcome:
         if not known.shown and known.last is None:
             return Outcome("absent", None, known.version)
         content = known.shown[1] if known.shown else None
-        return Outcome("retried", self._event("retry", article_id, known.given, content), known.version)
+        seq = self._event("retry", article_id, known.given, content, "corrected" if content else None)
+        return Outcome("retried", seq, known.version)
 
     def lift(self, now_ms: int, at_most: int) -> int:
         """So much of what is due, in order of time."""
+        self.now_ms, self.reason = now_ms, ""
         due = [(one.held[2], one.held[0], name) for name, one in self.articles.items() if one.held]
         due = [entry for entry in due if entry[0] <= now_ms]
         holds = {(event[2], event[3]): event[0] for event in self.events if event[1] == "hold"}
@@ -118,10 +137,11 @@ class Model:
         for _until_ms, version, name in due[:at_most]:
             known = self.articles[name]
             assert known.held
+            told: NoticeKind = "corrected" if known.shown else "created"
             known.given, known.last, _until_ms = known.held
             known.version = version
             known.shown, known.held = known.held[:2], None
-            self._event("lift", name, version, known.last)
+            self._event("lift", name, version, known.last, told)
         return min(len(due), at_most)
 
     def live(self) -> int:
@@ -131,9 +151,9 @@ class Model:
 
 _titles = st.sampled_from(("One", "Two"))
 _submissions = st.builds(
-    lambda article_id, title, action, embargo_s, expected, message: (
+    lambda article_id, title, action, embargo_s, expected, message, reason: (
         *(article_id, title if action == "put" else None, action, embargo_s if action == "put" else None),
-        *(expected, message),
+        *(expected, message, reason),
     ),
     st.sampled_from(IDS),
     _titles,
@@ -141,6 +161,7 @@ _submissions = st.builds(
     st.none() | st.none() | st.integers(-5, 20),
     st.none() | st.none() | st.integers(0, 3),
     st.none() | st.sampled_from(MESSAGES),
+    st.sampled_from(("", "ends")),
 )
 
 
@@ -161,11 +182,11 @@ def log_machine(open_log: Open) -> Any:  # noqa: C901 - a class made for one ada
             self.applied = self.per_s = 0
 
         def _submission(self, drawn: tuple[Any, ...]) -> Submission:
-            article_id, title, action, embargo_s, expected, message = drawn
+            article_id, title, action, embargo_s, expected, message, reason = drawn
             content = article(article_id, title) if title else None
             until_ms = None if embargo_s is None else self.clock.now_ms + embargo_s * 1000
             digest = title.encode() if title else b""
-            return Submission(article_id, content, digest, action, until_ms, expected, message_id=message)
+            return Submission(article_id, content, digest, action, until_ms, expected, reason, message_id=message)
 
         @rule(batch=st.lists(_submissions, max_size=8))
         def append(self, batch: list[Any]) -> None:
@@ -220,13 +241,28 @@ def log_machine(open_log: Open) -> Any:  # noqa: C901 - a class made for one ada
             self.per_s += 1
             self.log.applied(self.applied, self.per_s)
 
+        @rule(after=st.integers(0, 60), count=st.integers(0, 60), limit=st.integers(1, 9))
+        def follow(self, after: int, count: int, limit: int) -> None:
+            """What readers are told in any range, and of an article before any sequence: as much as was asked for."""
+            told = [one for seq, one in self.model.told.items() if after < seq <= after + count]
+            assert self.log.changes(after, after + count, limit) == told[:limit]
+            for name in IDS:
+                mine = [one for one in self.model.told.values() if one.article_id == name and one.seq < after]
+                found = self.log.history(name, before=after, limit=limit, told=True)
+                notices = [(one.seq, one.notice, name, one.version, one.created_ms, one.reason) for one in found]
+                assert notices == mine[::-1][:limit]
+
         @rule(after=st.integers(0, 60), count=st.integers(0, 60))
         def read(self, after: int, count: int) -> None:
             """Any range of events."""
             self._read_equals_the_model(after, after + count)
 
         def _read_equals_the_model(self, after: int, through: int) -> None:
-            events = [event for event in self.model.events if after < event[0] <= through and event[1] != "hold"]
+            events = [
+                event
+                for event in self.model.events
+                if after < event[0] <= through and event[1] not in OF_NO_PARTITION
+            ]
             last = {event[2]: event for event in events}
             for partition in range(self.log.partitions):
                 found = [
@@ -244,9 +280,14 @@ def log_machine(open_log: Open) -> Any:  # noqa: C901 - a class made for one ada
             assert log.live_articles() == model.live()
             assert log.drain() == (model.seq - self.applied, self.per_s)
             assert log.statistics_events(0, model.seq) == model.statistics
-            shown = [event for event in model.events if event[1] != "hold"]
+            shown = [event for event in model.events if event[1] not in OF_NO_PARTITION]
             assert log.pending(0, model.seq) == Counter(partition_of(one[2], log.partitions) for one in shown)
             self._read_equals_the_model(0, model.seq)
+            assert log.changes(0, model.seq, model.seq + 1) == list(model.told.values())
+            live: set[str] = set()
+            for notice in model.told.values():
+                (live.discard if notice.kind in {"withdrawn", "taken_down"} else live.add)(notice.article_id)
+            assert live == {name for name, known in model.articles.items() if known.shown}
             waiting = [one.held[2] for one in model.articles.values() if one.held]
             assert log.next_lift_ms() == min(waiting, default=None)
             for name, known in model.articles.items():
@@ -254,9 +295,9 @@ def log_machine(open_log: Open) -> Any:  # noqa: C901 - a class made for one ada
                 assert standing.version == known.version
                 assert (standing.state == "down") == known.down
                 assert (standing.shown if standing.state == "live" else 0) == (known.shown or (0,))[0]
-                told = [(one.seq, one.kind, one.version, one.article) for one in log.history(name)]
+                found = [(one.seq, one.kind, one.version, one.article) for one in log.history(name)]
                 mine = [(seq, kind, version, body) for seq, kind, id_, version, body in model.events if id_ == name]
-                assert told == mine[::-1]
+                assert found == mine[::-1]
             for prefix in (b"", b"\0", b"\1", b"\2"):
                 sent = [(key, *value) for key, value in sorted(model.messages.items()) if key.startswith(prefix)]
                 assert log.outcomes(prefix, b"", 100) == sent

@@ -189,7 +189,7 @@ def test_an_embargo_may_end_in_a_withdrawal(filling: _Filling) -> None:
     """What was never shown is not shown."""
     filling.feed(_entry(embargoed="2030-01-01T00:00:00Z"))
     filling.feed(_entry(embargoed="2030-01-01T00:00:00Z", pubstatus="withheld"))
-    assert filling.kinds("a") == ["hold", "withdraw"]
+    assert filling.kinds("a") == ["hold", "cancel"]
     assert filling.log.next_lift_ms() is None
 
 

@@ -55,7 +55,8 @@ def test_an_article_comes_back_as_it_was_logged(log: EventLog) -> None:
     """Every field of an article survives the log."""
     assert seqs(log.append(put(WHOLE))) == [1]
     partition = partition_of(WHOLE.id, 2)
-    assert list(log.read(partition, 0, 1)) == [Event(1, "put", partition, WHOLE.id, 1, Clock().now_ms, WHOLE)]
+    whole = Event(1, "put", partition, WHOLE.id, 1, Clock().now_ms, WHOLE, notice="created")
+    assert list(log.read(partition, 0, 1)) == log.history(WHOLE.id) == [whole]
     assert list(log.read(1 - partition, 0, 1)) == []
 
 

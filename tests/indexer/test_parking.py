@@ -23,7 +23,7 @@ POISON = "a/77"
 
 def _damage(root: Path, article_id: str) -> None:
     with sqlite3.connect(log_path(root)) as log:
-        log.execute("UPDATE event SET body = x'00' WHERE article_id = ?", (article_id,))
+        log.execute("UPDATE event SET body = x'01' WHERE article_id = ?", (article_id,))
     log.close()
 
 
@@ -85,7 +85,8 @@ def test_what_an_article_sets_off_is_parked(tmp_path: Path) -> None:
         index.log.append([Submission(poison[1].id, None, b"", "retry")])
         index.publish()
         assert _parked(tmp_path).keys() == {one.id for one in poison[1:]}
-        assert newest(tmp_path).parked[-1].article_id == poison[1].id, "by its new sequence"
+        last = newest(tmp_path).parked[-1]
+        assert (last.article_id, last.after_seq) == (poison[1].id, len(ARTICLES)), "by its new sequence"
         assert poison[0].id not in contents(tmp_path)
 
 

@@ -134,6 +134,8 @@ def blank(published_ms: int) -> RootManifest:
         since_seq=0,
         history=(),
         parked=(),
+        erased_seq=0,
+        purged_seq=0,
         schema_version=1,
         statistics=(StatisticsRecord(0, 0, FileRecord("0.stat", 0, "0" * 64)),),
         partitions=(EMPTY_GENERATION,),

@@ -15,12 +15,13 @@ from typing import Any
 from hypothesis import strategies as st
 
 from partition.analysis import exact, terms
+from partition.changes import Put, Withdraw
 from partition.manifest import GenerationRecord
 from partition.reader import PartitionReader
 from partition.schema import COLUMNS, KEYWORD_FIELDS, NO_DATE_MS, POSITION_FIELDS, TEXT_FIELDS
 from partition.segment import Segment
 from partition.types import Article, hash64
-from partition.writer import Put, Withdraw, write_generation
+from partition.writer import write_generation
 from tests.small_index import article
 
 Change = Put | Withdraw

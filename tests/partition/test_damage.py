@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
+from partition.changes import Put, Withdraw
 from partition.counting import count_partition
 from partition.errors import CorruptFile, IndexFileError, MissingFile
 from partition.manifest import GenerationRecord
 from partition.reader import PartitionReader
 from partition.statistics import Statistics
-from partition.writer import Put, Withdraw
 from search.leaf import LeafAnswer, Slice
 from search.query import And, Choice, Every, Filters, Or, Phrase, Prefix, Query, Term
 from tests.leaf import answer_of

@@ -57,15 +57,21 @@ _sizes = st.one_of(
 )
 
 
-@given(size=_sizes, version=st.integers(3, 5), cuts=st.lists(st.integers(0, 2 * PAGE_BYTES + 1), max_size=4))
+@given(
+    size=_sizes,
+    version=st.integers(3, 5),
+    cuts=st.lists(st.integers(0, 2 * PAGE_BYTES + 1), max_size=4),
+    room_pages=st.integers(1, 3),
+)
 def test_any_payload_comes_back(
-    tmp_path_factory: pytest.TempPathFactory, size: int, version: int, cuts: list[int]
+    tmp_path_factory: pytest.TempPathFactory, size: int, version: int, cuts: list[int], room_pages: int
 ) -> None:
     """What was written is read, the empty payload included; the pieces it was written in leave no trace."""
     payload = (bytes(range(251)) * (size // 251 + 1))[:size]
     folder = tmp_path_factory.mktemp("envelope")
     seal = write_file(folder / "whole", KIND, version, payload)
-    with PagedWriter(folder / "pieces", KIND, version) as file:
+    with pytest.MonkeyPatch.context() as patched, PagedWriter(folder / "pieces", KIND, version) as file:
+        patched.setattr(envelope, "ROOM_BYTES", room_pages * PAGE_BYTES)
         at = 0
         for cut in (*sorted(cuts), size):
             file.write(payload[at:cut])

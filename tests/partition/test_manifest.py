@@ -43,7 +43,9 @@ _manifests = st.builds(
     archive=_names,
     since_seq=_numbers,
     history=st.lists(st.builds(Moment, _numbers, _numbers), max_size=3).map(tuple),
-    parked=st.lists(st.builds(ParkedEvent, _numbers, _names, _names), max_size=3).map(tuple),
+    parked=st.lists(st.builds(ParkedEvent, _numbers, _names, _names, _numbers), max_size=3).map(tuple),
+    erased_seq=_numbers,
+    purged_seq=_numbers,
     schema_version=_numbers,
     statistics=st.lists(st.builds(StatisticsRecord, _numbers, _numbers, _files), max_size=3).map(tuple),
     partitions=st.lists(_generations, max_size=4).map(tuple),
@@ -58,7 +60,9 @@ MANIFEST = RootManifest(
     archive="0123456789abcdef",
     since_seq=9,
     history=(Moment(1_600_000_000_000, 9),),
-    parked=(ParkedEvent(3, "é", "no reason"),),
+    parked=(ParkedEvent(3, "é", "no reason", 2),),
+    erased_seq=4,
+    purged_seq=3,
     schema_version=1,
     statistics=tuple(StatisticsRecord(n, n, FileRecord(f"{n}.stat", 1, "0" * 64)) for n in (2, 12)),
     partitions=(EMPTY_GENERATION, GenerationRecord(3, 10, 2, 1, (FileRecord("é.segment", 11, "1" * 64),))),
@@ -114,9 +118,9 @@ def test_other_json_is_no_manifest(tmp_path: Path, content: bytes) -> None:
 @pytest.mark.parametrize(
     ("version", "error", "cure"),
     [
-        (2, TooOldFile, "remove this file "),
-        (4, TooNewFile, "upgrade broadsheet"),
-        ("3", CorruptFile, "remove this file"),
+        (3, TooOldFile, "remove this file "),
+        (5, TooNewFile, "upgrade broadsheet"),
+        ("4", CorruptFile, "remove this file"),
     ],
 )
 def test_other_versions_are_errors_of_their_own(

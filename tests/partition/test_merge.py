@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from partition.build import SegmentBuilder
+from partition.changes import Put, Withdraw
 from partition.check import check_lists
 from partition.documents import DocumentCodec
 from partition.format import SegmentFile
@@ -18,7 +19,6 @@ from partition.merge import Source, merge_segments
 from partition.reader import PartitionReader
 from partition.segment import Segment
 from partition.vocabulary import Vocabulary
-from partition.writer import Put, Withdraw
 from tests.archive import made_up
 from tests.partition.generations import Chain, Change, expected, found, generations
 from tests.small_index import small_dictionaries

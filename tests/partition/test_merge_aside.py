@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from partition.changes import Put, Withdraw
 from partition.merge_aside import MergedSegments, merge_aside
 from partition.reader import OpenFiles, PartitionReader
-from partition.writer import Put, Withdraw
 from tests.partition.generations import Chain, Change, expected, found, generations
 from tests.small_index import article
 

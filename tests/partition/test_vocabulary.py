@@ -26,11 +26,16 @@ _pieces = st.one_of(
 _texts = st.lists(_pieces, max_size=20).map("".join)
 
 
+def _terms(vocabulary: Vocabulary) -> list[str]:
+    """All of them, by ordinal."""
+    return [key.decode() for key in vocabulary.keys(range(len(vocabulary)))]
+
+
 def _found(vocabulary: Vocabulary, texts: Sequence[str]) -> list[list[str]]:
     """The terms of each text."""
     tokens, counts = vocabulary.tokenize([text.encode() for text in texts])
     assert len(counts) == len(texts)
-    all_terms = vocabulary.terms()
+    all_terms = _terms(vocabulary)
     words = iter([all_terms[at] for at in tokens.tolist()])
     found = [[next(words) for _ in range(count)] for count in counts.tolist()]
     assert next(words, None) is None
@@ -47,7 +52,19 @@ def test_a_vocabulary_is_the_analyzer(batches: list[list[str]]) -> None:
         found = _found(vocabulary, texts)
         assert found == [terms(text) for text in texts]
         assert found == [[token.text for token in ANALYZER(text)] for text in texts]
-    assert len(set(vocabulary.terms())) == len(vocabulary)
+    assert len(set(_terms(vocabulary))) == len(vocabulary)
+
+
+@given(batches=st.lists(st.lists(_texts, max_size=4), min_size=1, max_size=3))
+def test_terms_that_occur_are_numbered(batches: list[list[str]]) -> None:
+    """Each once, from 0 on, over all parts together; the vocabulary remembers nothing of it."""
+    vocabulary = Vocabulary()
+    for texts in batches:
+        parts = [vocabulary.tokenize([text.encode()])[0] for text in texts]
+        before = [part.tolist() for part in parts]
+        distinct = vocabulary.distinct(parts).tolist()
+        assert [[distinct[at] for at in part.tolist()] for part in parts] == before
+        assert distinct == list(dict.fromkeys(term for part in before for term in part))
 
 
 def test_every_character_is_a_letter_or_none_as_in_the_definition() -> None:
@@ -87,8 +104,8 @@ def test_tables_grow(seed: int, sizes: list[int], slots: int) -> None:
             texts = [" ".join(_words(random, random.randint(0, size))) for _ in range(3)]
             texts.append(" ".join(random.sample(known, min(20, len(known)))))
             assert _found(vocabulary, texts) == [terms(text) for text in texts]
-            assert vocabulary.terms()[: len(known)] == known
-            known = vocabulary.terms()
+            assert _terms(vocabulary)[: len(known)] == known
+            known = _terms(vocabulary)
 
 
 def test_a_text_larger_than_the_tables(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,12 +21,12 @@ from whoosh.query import spans
 from whoosh.reading import TermNotFound
 
 from partition.analysis import exact
+from partition.changes import Put
 from partition.errors import CorruptFile
 from partition.reader import PartitionReader
 from partition.types import Article, hash64
 from partition.virtual_segment import NumberTerms
 from partition.whoosh_codec import WhooshIndex, open_whoosh_index
-from partition.writer import Put
 from tests.archive import made_up
 from tests.partition.generations import Chain, Change, generations, id_of, values_of, words_of
 from tests.reference.whoosh_matching import matching

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from partition.build import SegmentBuilder
+from partition.changes import Put, Withdraw
 from partition.check import check_lists
 from partition.counting import count_partition
 from partition.documents import DocumentCodec
@@ -22,7 +23,6 @@ from partition.schema import TEXT_FIELDS
 from partition.statistics import Statistics, TermCounts
 from partition.types import Article
 from partition.vocabulary import Vocabulary
-from partition.writer import Put, Withdraw
 from tests.archive import made_up
 from tests.partition.generations import Chain, Change, expected, found, generations, words_of
 from tests.small_index import article, small_dictionaries
@@ -254,6 +254,19 @@ def test_the_memory_of_terms_is_bounded(tmp_path: Path, monkeypatch: pytest.Monk
             assert (segment.term_list("body", key) is None) == key.startswith(b"no")
             assert len(segment._lists) <= 3
     assert segment.term_list("body", b"storm") == first
+
+
+def test_tombstones_that_were_replaced_are_forgotten(tmp_path: Path) -> None:
+    """However many generations are opened one after the other; each shows what it deleted."""
+    chain, opened = Chain(tmp_path), OpenFiles()
+    articles = made_up(40)
+    # Since the first generation nothing may be forgotten, and so nothing is merged away.
+    record = chain.write([Put(one, 1, 0, seq=1) for one in articles])
+    for one in articles[:30]:
+        record = chain.write([Withdraw(one.id, seq=1)], since_seq=1)
+        (segment,) = PartitionReader(tmp_path, record, opened=opened).segments
+        assert not segment.live[segment.versions(one.id)].any()
+        assert len(opened._tombstones) == 1
 
 
 def test_a_reader_serves_several_threads(tmp_path: Path) -> None:

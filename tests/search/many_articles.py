@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from partition.analysis import terms
+from partition.changes import Put, Withdraw
 from partition.counting import count_partition
 from partition.reader import PartitionReader
 from partition.schema import TEXT_FIELDS
 from partition.statistics import Statistics, TermCounts, write_statistics
 from partition.types import Article
-from partition.writer import Put, Withdraw, write_generation
+from partition.writer import write_generation
 from search.leaf import Leaf
 from search.query import And, Choice, Every, Filters, Node, Or, Phrase, Prefix, Query, Term
 

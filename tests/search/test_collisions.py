@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from partition.changes import Put
 from partition.reader import PartitionReader
 from partition.schema import TEXT_FIELDS
 from partition.statistics import Statistics, write_statistics
 from partition.types import Article
-from partition.writer import Put, write_generation
+from partition.writer import write_generation
 from search.leaf import Match, Slice
 from search.order import Position
 from search.query import Every, Filters, Query

@@ -57,10 +57,10 @@ def test_article_with_an_odd_id(server: ApiServer, article_id: str) -> None:
 
 
 def test_slash_in_an_id_must_be_encoded(server: ApiServer) -> None:
-    """So that `{id}/versions` can never be mistaken for an id."""
+    """So that `{id}/versions` is never mistaken for an id, nor an id for it."""
     assert raw(server, "/v1/articles/x%2Fversions").status == 200
-    for target in ("/v1/articles/x/versions", "/v1/articles/Akaka/10Apr2007akaka175"):
-        problem_of(server.client.get(target), 404, "not-found")
+    problem_of(server.client.get("/v1/articles/x/versions"), 404, "article-not-found")
+    problem_of(server.client.get("/v1/articles/Akaka/10Apr2007akaka175"), 404, "not-found")
 
 
 @pytest.mark.parametrize("segment", ["nobody", "%00", "n0011%20", "N0011", "n0011%2F", "x" * 513, "%F0%9F%97%9E"])
@@ -103,8 +103,12 @@ def test_method_that_is_not_allowed(server: ApiServer, method: str) -> None:
     """405 with the methods that are, on every kind of route."""
     methods = frozenset({"GET", "HEAD"})
     articles = dict.fromkeys(("/v1/articles/n0011", "/v1/articles/a%2Fb"), methods | {"PUT", "DELETE"})
-    read_only = dict.fromkeys(("/v1/search", "/v1/partitions", "/readyz", "/docs", "/"), methods)
-    for target, allowed in {**articles, **read_only}.items():
+    read_only = dict.fromkeys(
+        ("/v1/search", "/v1/partitions", "/readyz", "/docs", "/", "/v1/changes", "/v1/articles/n0011/versions"),
+        methods,
+    )
+    retry = {"/v1/articles/n0011/retry": {"POST"}}
+    for target, allowed in {**articles, **read_only, **retry}.items():
         if method not in allowed:
             response = server.client.request(method, target)
             problem_of(response, 405, "method-not-allowed")
@@ -138,6 +142,9 @@ def test_partitions(server: ApiServer, archive: Archive) -> None:
     assert sum(state.articles for state in answer.data) == answer.articles == len(archive.articles)
     assert answer.epoch == int(response.headers["Broadsheet-Epoch"]) == 1
     assert all(state.size_bytes > 0 and state.segments == 1 and state.tombstones == 0 for state in answer.data)
+    assert {(state.applied_seq, state.parked) for state in answer.data} == {(answer.applied_seq, 0)}
+    through = server.search().headers["Broadsheet-Indexed-Through"]
+    assert {f"{state.applied_seq}; {state.indexed_through}" for state in answer.data} == {through}
     assert response.headers["Cache-Control"] == "no-cache"
 
 
@@ -166,6 +173,10 @@ def test_openapi_document_names_every_route(server: ApiServer) -> None:
     assert set(document["paths"]) == {
         "/v1/search",
         "/v1/articles/{id}",
+        "/v1/articles/{id}/versions",
+        "/v1/articles/{id}/retry",
+        "/v1/changes",
+        "/v1/parked",
         "/v1/partitions",
         "/v1/articles:bulk",
         "/v1/jobs/{id}",

@@ -127,6 +127,7 @@ class Layout:
 
     def __init__(self, root: Path, partitions: int) -> None:
         self.root = root
+        self.partitions = partitions
         root.mkdir()
         self.log = EventLog(log_path(root), partitions=partitions)
         # Some forget earlier states at once, others keep them.
@@ -172,6 +173,7 @@ class Layouts(RuleBasedStateMachine):
         self.layouts = {count: Layout(self.folder / str(count), count) for count in LAYOUTS}
         self.naive = NaiveIndex(terms, exact, function_terms())
         self.seed, self.steps = seed, 0
+        self.down: set[str] = set()
         self.earlier: list[tuple[int, Query, list[Hit]]] = []
         """Log sequences, and what was found in the state after each."""
         self.put_some(seed, 60)
@@ -191,7 +193,8 @@ class Layouts(RuleBasedStateMachine):
         """Log them everywhere."""
         self._log([Submission(article.id, article, repr(article).encode()) for article in articles])
         for article in articles:
-            self.naive.put(msgspec.to_builtins(article))
+            if article.id not in self.down:
+                self.naive.put(msgspec.to_builtins(article))
 
     @rule(seed=_seeds, count=st.sampled_from((1, 10)))
     def withdraw(self, seed: int, count: int) -> None:
@@ -199,6 +202,33 @@ class Layouts(RuleBasedStateMachine):
         for article_id in random.Random(seed).sample(IDS, count):
             self._log([Submission(article_id, None, b"", "withdraw")])
             self.naive.withdraw(article_id)
+
+    @rule(seed=_seeds)
+    def take_down(self, seed: int) -> None:
+        """One article, out of all states; nothing under its id is taken any more."""
+        article_id = random.Random(seed).choice(IDS)
+        self._log([Submission(article_id, None, b"", "takedown")])
+        self.naive.withdraw(article_id)
+        self.down.add(article_id)
+        self.earlier = [
+            (seq, query, [hit for hit in found if hit.id != article_id]) for seq, query, found in self.earlier
+        ]
+
+    @rule()
+    def purge(self) -> None:
+        """What was taken down goes out of all files; it is a statistics epoch, too."""
+        for layout in self.layouts.values():
+            manifest = layout.projector.purge()
+            assert manifest.purged_seq == manifest.erased_seq
+        self.naive.freeze()
+
+    @rule(seed=_seeds)
+    def reshard(self, seed: int) -> None:
+        """Each layout gets another number of partitions; when it publishes that is another matter."""
+        for layout in self.layouts.values():
+            others = [count for count in (1, 2, 3, 5, 8, 13) if count != layout.partitions]
+            layout.partitions = random.Random(seed).choice(others)
+            assert layout.log.append_reshard(layout.partitions)
 
     @rule()
     def freeze(self) -> None:

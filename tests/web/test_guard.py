@@ -81,8 +81,13 @@ def test_every_route_is_guarded(keyed: ApiServer) -> None:
             assert path in OPEN_PATHS
             assert "401" not in operation["responses"]
             assert response.status_code == 200
-        for _key, text in MADE.values():
-            assert keyed.client.get(address, headers=bearer(text)).status_code in {200, 404}
+        needed = [role for one in operation["security"] for roles in one.values() for role in roles]
+        for role, (_key, text) in MADE.items():
+            answer = keyed.client.get(address, headers=bearer(text))
+            if needed and ROLES.index(role) < ROLES.index(needed[0]):
+                problem_of(answer, 403, "forbidden")
+            else:
+                assert answer.status_code in {200, 404}
     for address in PAGES:
         problem_of(keyed.client.get(address), 401, "unauthorized")
         assert keyed.client.get(address, headers=bearer(MADE["read"][1])).status_code in {200, 404}

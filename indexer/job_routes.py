@@ -1,0 +1,133 @@
+"""The routes of jobs: how a write, a takedown or an export stands, and what came of it.
+
+Contract: handlers ask the service in a thread, and hold no state. `Writes` is what all routes of this kind need.
+
+Not here: where jobs begin (`routes.py`, `saga_routes.py`), what is remembered of them (`jobs.py`, `sagas.py`).
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import msgspec
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+
+from indexer.exporting import KIND as EXPORT
+from indexer.exporting import Exporter
+from indexer.jobs import ID_BYTES
+from indexer.operations import NDJSON, JobAnswer, JobLinks, JobProgress, StepReceipt
+from indexer.writing import JobView, WriteService
+from web.parameters import parse, query_pairs
+from web.problems import Problem
+from web.times import iso
+
+WAIT_S = 10.0
+_JSON = "application/json"
+_RESULT = ("line", "id", "status", "version", "error")
+
+
+class Writes(NamedTuple):
+    """What the routes need of a running app."""
+
+    service: WriteService
+    bulk: ThreadPoolExecutor
+    """Of `routes.MAX_BULK` threads."""
+    receiving: asyncio.Semaphore
+    reach: Callable[[int, float], Awaitable[bool]]
+    """Wait until a sequence is searchable, or a moment of `time.monotonic` has come; whether it is."""
+    max_backlog: int
+    exporter: Exporter
+
+
+def job_routes() -> list[BaseRoute]:
+    """The routes; `request.state.writes` is what they need (`Writes`)."""
+    return [
+        Route("/v1/jobs/{id}", _job, methods=["GET"]),
+        Route("/v1/jobs/{id}/results", _results, methods=["GET"]),
+    ]
+
+
+async def _job(request: Request) -> Response:
+    parse((), query_pairs(request))
+    view = await _view(writes_of(request), _job_id(request))
+    return job_response(view, 200)
+
+
+async def _results(request: Request) -> Response:
+    parse((), query_pairs(request))
+    writes, job_id = writes_of(request), _job_id(request)
+    view = await _view(writes, job_id)
+    if view.kind == EXPORT:
+        return _parts(writes.exporter, job_id)
+    lines = (
+        orjson.dumps(dict(zip(_RESULT, one, strict=True)), option=orjson.OPT_APPEND_NEWLINE)
+        for one in writes.service.results(job_id)
+    )
+    return StreamingResponse(lines, media_type=NDJSON[0], headers={"Cache-Control": "no-store"})
+
+
+def _parts(exporter: Exporter, export_id: bytes) -> Response:
+    lines = (
+        orjson.dumps(
+            {**part, "href": f"/v1/exports/{export_id.hex()}?part={part['part']}"}, option=orjson.OPT_APPEND_NEWLINE
+        )
+        for part in exporter.parts(export_id)["parts"]
+    )
+    return Response(b"".join(lines), media_type=NDJSON[0], headers={"Cache-Control": "no-store"})
+
+
+def writes_of(request: Request) -> Writes:
+    """What the app of this request has."""
+    writes: Writes = request.state.writes
+    return writes
+
+
+def _job_id(request: Request) -> bytes:
+    text = request.path_params["id"]
+    try:
+        job_id = bytes.fromhex(text)
+    except ValueError:
+        job_id = b""
+    if len(job_id) != ID_BYTES:
+        raise Problem("job-not-found", f"{text[:64]!r} is the id of no job")
+    return job_id
+
+
+async def _view(writes: Writes, job_id: bytes) -> JobView:
+    view = await asyncio.to_thread(writes.service.job, job_id)
+    if view is None:
+        raise Problem("job-not-found", f"there is no job {job_id.hex()}")
+    return view
+
+
+def job_response(view: JobView, status: int) -> Response:
+    """How a job stands."""
+    address = f"/v1/jobs/{view.id.hex()}"
+    answer = JobAnswer(
+        id=view.id.hex(),
+        kind=view.kind,
+        status=view.status,
+        progress=JobProgress(view.accepted, view.lines, view.rejected),
+        created_at=iso(view.created_ms),
+        min_seq=view.seq,
+        links=JobLinks(address, f"{address}/results"),
+        reason=view.reason,
+        receipts=[StepReceipt(one.step, iso(one.at_ms), dict(one.told)) for one in view.receipts],
+    )
+    headers = {"Cache-Control": "no-store", "Location": address}
+    if view.status == "running":
+        headers["Retry-After"] = "1"
+    return Response(msgspec.json.encode(answer), status, headers, _JSON)
+
+
+async def answered(writes: Writes, job_id: bytes, seq: int, *, wait: bool) -> Response:
+    """The answer to a durable write: its job; if it is to `wait`, when `seq` is searchable or after `WAIT_S`."""
+    if wait:
+        await writes.reach(seq, time.monotonic() + WAIT_S)
+    view = await _view(writes, job_id)
+    return job_response(view, 200 if view.status == "succeeded" else 202)

@@ -1,0 +1,112 @@
+"""The routes that begin sagas, and hand out what exports made.
+
+Contract: a saga that was begun is durable when it is answered, with 202 and its job (`job_routes.py` tells how that
+stands). The same takedown again is the same saga.
+
+Not here: what sagas do (`takedown.py`, `exporting.py`).
+"""
+
+import asyncio
+import base64
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from indexer import exporting, takedown
+from indexer.events import MAX_REASON_CHARS
+from indexer.exporting import Exporter
+from indexer.job_routes import job_response
+from indexer.jobs import ID_BYTES
+from indexer.operations import NDJSON, PART
+from indexer.routes import read_body
+from indexer.saga_runner import SagaRunner
+from indexer.sagas import SagaStore, Told
+from indexer.writing import saga_view
+from partition.types import MAX_ARTICLE_ID_BYTES
+from web.parameters import parse, query_pairs, text_up_to
+from web.problems import Problem
+
+_MAX_BODY_BYTES = 16 << 10
+
+
+class Sagas(NamedTuple):
+    """What the routes need of a running app."""
+
+    store: SagaStore
+    runner: SagaRunner
+    exporter: Exporter
+    check_export: Callable[[Sequence[tuple[str, str]]], Awaitable[None]]
+    """Raises the `Problem` of a search that cannot be exported."""
+
+
+def saga_routes() -> list[BaseRoute]:
+    """The routes of sagas; `request.state.sagas` is what they need (`Sagas`)."""
+    return [
+        Route("/v1/takedowns", _take_down, methods=["POST"]),
+        Route("/v1/exports", _export, methods=["POST"]),
+        Route("/v1/exports/{id}", _part, methods=["GET"]),
+    ]
+
+
+async def _take_down(request: Request) -> Response:
+    client = str(request.state.access.require(request, "admin").client)
+    parse((), query_pairs(request))
+    article_id, reason = _takedown_of(await read_body(request, _MAX_BODY_BYTES))
+    subject = {"id": article_id, "reason": reason}
+    return await _begin(request, takedown.KIND, client, article_id, subject)
+
+
+def _takedown_of(body: bytes) -> tuple[str, str]:
+    try:
+        fields: Any = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Problem("body-invalid", f"broken JSON: {error.msg} at character {error.pos + 1}") from None
+    if type(fields) is not dict or not fields.keys() <= {"id", "reason"}:
+        raise Problem("body-invalid", 'the body is not a JSON object such as {"id": "..", "reason": ".."}')
+    article_id, reason = fields.get("id"), fields.get("reason", "")
+    if not isinstance(article_id, str) or not 0 < len(article_id.encode()) <= MAX_ARTICLE_ID_BYTES:
+        raise Problem("body-invalid", f"id is not a text of 1 to {MAX_ARTICLE_ID_BYTES} bytes")
+    try:
+        return article_id, text_up_to(MAX_REASON_CHARS)(reason if isinstance(reason, str) else "\0")
+    except ValueError as error:
+        raise Problem("body-invalid", f"reason {error}") from None
+
+
+async def _export(request: Request) -> Response:
+    client = str(request.state.access.require(request, "write").client)
+    pairs = query_pairs(request)
+    await _sagas(request).check_export(pairs)
+    return await _begin(request, exporting.KIND, client, None, {"parameters": pairs})
+
+
+async def _begin(request: Request, kind: str, client: str, key: str | None, subject: Told) -> Response:
+    sagas = _sagas(request)
+    saga, _new = await asyncio.to_thread(sagas.store.begin, kind, client, key, subject)
+    sagas.runner.wake(kind)
+    return job_response(saga_view(saga), 200 if saga.state == "succeeded" else 202)
+
+
+async def _part(request: Request) -> Response:
+    values = parse((PART,), query_pairs(request))
+    text, number = request.path_params["id"], values["part"]
+    exporter = _sagas(request).exporter
+    try:
+        export_id = bytes.fromhex(text)
+    except ValueError:
+        export_id = b""
+    told = await asyncio.to_thread(exporter.parts, export_id) if len(export_id) == ID_BYTES else {"parts": []}
+    for part in told["parts"]:
+        if part["part"] == number:
+            digest = base64.b64encode(bytes.fromhex(part["sha256"])).decode()
+            headers = {"Cache-Control": "private, no-cache", "Repr-Digest": f"sha-256=:{digest}:"}
+            return FileResponse(exporter.path(export_id, number), headers=headers, media_type=NDJSON[0])
+    raise Problem("job-not-found", f"there is no part {number} of an export {text[:64]!r}")
+
+
+def _sagas(request: Request) -> Sagas:
+    sagas: Sagas = request.state.sagas
+    return sagas

@@ -1,0 +1,171 @@
+"""Takedowns and exports over HTTP: the real server, its indexer, a real Redis."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from redis import Redis
+
+from indexer.log import EventLog
+from indexer.projection import log_path
+from tests.api_server import ApiServer, eventually, problem_of
+from tests.commands import run
+from tests.redis_server import RedisServer
+
+NDJSON = {"Content-Type": "application/x-ndjson"}
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    """A Redis of its own, whose every entry is looked at."""
+    server = RedisServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory, redis: RedisServer) -> Iterator[ApiServer]:
+    """A server that indexes, with 250 articles about a harvest."""
+    root = tmp_path_factory.mktemp("live")
+    with ApiServer(root, ready=False, indexer=True, builders=1, redis_url=redis.url) as server:
+        eventually(lambda: log_path(root).exists())
+        server.root = root  # type: ignore[attr-defined]
+        rows = ({"id": f"h/{number}", "title": f"Harvest {number}", "body": "hay"} for number in range(250))
+        body = b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows)
+        answer = server.client.post("/v1/articles:bulk?wait=searchable", content=body, headers=NDJSON)
+        assert answer.status_code == 200
+        yield server
+
+
+def _put(live: ApiServer, article_id: str, **fields: str) -> Any:
+    return live.client.put(f"/v1/articles/{article_id}?wait=searchable", content=orjson.dumps(fields))
+
+
+def _holding(client: Any, word: bytes) -> list[bytes]:
+    """Names of our entries that hold a word."""
+    return [name for name in client.scan_iter("broadsheet:*") if word in (client.get(name) or b"")]
+
+
+def _ended(live: ApiServer, address: str, step: str = "") -> dict[str, Any]:
+    """A job when it has ended, or has done a step."""
+
+    def look() -> dict[str, Any] | None:
+        job: dict[str, Any] = live.client.get(address).json()
+        steps = [one["step"] for one in job.get("receipts", [])]
+        return job if job["status"] != "running" or step in steps else None
+
+    return eventually(look, timeout_s=120)
+
+
+def test_a_takedown_is_out_of_sight_at_once(live: ApiServer, redis: RedisServer) -> None:
+    """410 for the article, nothing in searches, walks that were under way, caches; and nothing under its id again."""
+    _put(live, "gone", title="Harvest of quixzorps", body="quixzorp")
+    first = live.page({"q": "harvest", "sort": "oldest", "limit": 20})
+    assert live.page({"q": "quixzorp"})["total"]["value"] == 1
+    walked = [
+        item["id"] for page in live.walk(live.page({"q": "harvest", "sort": "oldest"})) for item in page["data"]
+    ]
+    assert "gone" in walked
+    with Redis.from_url(redis.url) as client:
+        eventually(lambda: _holding(client, b"quixzorp"))
+        client.set("somebody:else", b"quixzorp")
+        begun = live.client.post("/v1/takedowns", content=b'{"id": "gone", "reason": "a court"}')
+        assert begun.status_code == 202
+        job = _ended(live, begun.headers["Location"], "bodies")
+        assert job["kind"] == "takedown"
+        assert [one["step"] for one in job["receipts"]][:3] == ["log", "epoch", "caches"]
+        problem_of(live.client.get("/v1/articles/gone"), 410, "article-taken-down")
+        assert live.page({"q": "quixzorp"})["total"]["value"] == 0
+        rest = [item["id"] for page in (first, *live.walk(first)) for item in page["data"]]
+        assert sorted(rest) == sorted(f"h/{number}" for number in range(250))
+        assert not _holding(client, b"quixzorp")
+        assert client.get("somebody:else") == b"quixzorp", "what is not ours stays"
+    problem_of(_put(live, "gone", title="Again"), 410, "article-taken-down")
+    again = live.client.post("/v1/takedowns", content=b'{"id": "gone", "reason": "once more"}')
+    assert again.json()["id"] == job["id"], "the same takedown is the same job"
+    with EventLog(log_path(live.root)) as log:  # type: ignore[attr-defined]
+        assert not [event for event in log.history("gone") if event.article]
+    live.client.post("/v1/takedowns", content=b'{"id": "never/there"}')
+    eventually(lambda: live.client.get("/v1/articles/never%2Fthere").status_code == 410)
+
+
+def test_an_export_is_the_whole_answer(live: ApiServer) -> None:
+    """Its parts are the lines of all pages, in their order, with sums that are right; in ranges too."""
+    expected = live.ids({"q": "harvest", "sort": "oldest"})
+    begun = live.client.post("/v1/exports?q=harvest&sort=oldest")
+    job = _ended(live, begun.headers["Location"])
+    assert (job["status"], job["receipts"][-1]["told"]["articles"]) == ("succeeded", len(expected))
+    parts = [orjson.loads(line) for line in live.client.get(job["links"]["results"]).content.splitlines()]
+    content = b"".join(live.client.get(part["href"]).content for part in parts)
+    assert [orjson.loads(line)["id"] for line in content.splitlines()] == expected
+    line = orjson.loads(content.splitlines()[0])
+    assert line.items() <= live.client.get(f"/v1/articles/{line['id'].replace('/', '%2F')}").json().items()
+    assert parts[0]["sha256"] == hashlib.sha256(live.client.get(parts[0]["href"]).content).hexdigest()
+    ranged = live.client.get(parts[0]["href"], headers={"Range": "bytes=10-19"})
+    assert (ranged.status_code, ranged.content) == (206, content[10:20])
+
+
+def test_an_export_of_nothing_is_an_empty_part(live: ApiServer) -> None:
+    """It succeeds."""
+    job = _ended(live, live.client.post("/v1/exports?q=nowhere").headers["Location"])
+    assert (job["status"], job["receipts"][-1]["told"]) == ("succeeded", {"articles": 0})
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "body", "status", "slug"),
+    [
+        ("POST", "/v1/takedowns", b"{", 400, "body-invalid"),
+        ("POST", "/v1/takedowns", b"[]", 400, "body-invalid"),
+        ("POST", "/v1/takedowns", b'{"id": ""}', 400, "body-invalid"),
+        ("POST", "/v1/takedowns", b'{"id": 7}', 400, "body-invalid"),
+        ("POST", "/v1/takedowns", b'{"id": "x", "because": "y"}', 400, "body-invalid"),
+        ("POST", "/v1/takedowns", b'{"id": "x", "reason": 1}', 400, "body-invalid"),
+        ("POST", "/v1/takedowns", b'{"id": "%s"}' % (b"x" * 513), 400, "body-invalid"),
+        ("POST", "/v1/takedowns", b" " * 20_000, 413, "body-too-large"),
+        ("POST", "/v1/takedowns?id=x", b"{}", 400, "parameter-invalid"),
+        ("GET", "/v1/takedowns", b"", 405, "method-not-allowed"),
+        ("POST", "/v1/exports?limit=5", b"", 400, "parameter-invalid"),
+        ("POST", "/v1/exports?q=" + "x" * 600, b"", 400, "query-invalid"),
+        ("GET", "/v1/exports/xyz", b"", 404, "job-not-found"),
+        ("GET", f"/v1/exports/{32 * '0'}?part=1", b"", 404, "job-not-found"),
+        ("GET", f"/v1/exports/{32 * '0'}?part=0", b"", 400, "parameter-invalid"),
+    ],
+)
+def test_refusals(live: ApiServer, method: str, address: str, body: bytes, status: int, slug: str) -> None:
+    """Each says what is wrong; nothing of it is begun."""
+    problem_of(live.client.request(method, address, content=body), status, slug)
+
+
+def test_only_admins_take_down(tmp_path: Path) -> None:
+    """A key that may write may export, and no more; one that may read does neither."""
+    EventLog(log_path(tmp_path), partitions=1).close()
+    keys = {
+        role: run("keys", "add", role, "--role", role, "--data", tmp_path).stdout.split()[-1]
+        for role in ("read", "write", "admin")
+    }
+    with ApiServer(tmp_path, ready=False, indexer=True, builders=1) as server:
+        put = server.client.put(
+            "/v1/articles/x?wait=searchable",
+            content=b'{"title": "t"}',
+            headers={"Authorization": f"Bearer {keys['write']}"},
+        )
+        assert put.status_code == 200
+        statuses = {
+            (role, address): server.client.post(
+                address, content=b'{"id": "x"}', headers={"Authorization": f"Bearer {key}"}
+            ).status_code
+            for role, key in keys.items()
+            for address in ("/v1/exports", "/v1/takedowns")
+        }
+        assert statuses == {
+            ("read", "/v1/exports"): 403,
+            ("read", "/v1/takedowns"): 403,
+            ("write", "/v1/exports"): 202,
+            ("write", "/v1/takedowns"): 403,
+            ("admin", "/v1/exports"): 202,
+            ("admin", "/v1/takedowns"): 202,
+        }
+        problem_of(server.client.post("/v1/takedowns", content=b'{"id": "x"}'), 401, "unauthorized")
