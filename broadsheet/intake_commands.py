@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from indexer.rejects import RejectsFile
 
 CATCH_UP_EVERY_S = 60.0
-"""How often the index follows the log, if nothing is logged: embargoes end."""
+"""How often the index follows the log, if nothing is logged and no embargo ends."""
 
 
 def follow(
@@ -162,9 +162,10 @@ def _intake(settings: Settings, stop: threading.Event) -> "Iterator[tuple[Log, R
 
     root = settings.root
 
-    def index() -> None:
-        catch_up(root, settings)
+    def index() -> float | None:
+        again_s = catch_up(root, settings)
         ring(root, EPOCH)
+        return again_s
 
     root.mkdir(parents=True, exist_ok=True)
     partitions = None if log_path(root).exists() else DEFAULT_PARTITIONS
@@ -178,6 +179,7 @@ def _intake(settings: Settings, stop: threading.Event) -> "Iterator[tuple[Log, R
             ring(root, LOG)
             waker.wake()
 
+        waker.wake()  # embargoes may have ended meanwhile, or end soon
         yield log, rejects, logged
 
 

@@ -6,8 +6,8 @@ out trimmed, without NUL characters, encodable as UTF-8 and within the limits be
 article: an unreadable one is dropped, one in the future becomes the present, and both are flagged in
 `date_confidence`.
 
-Not here: recognising the names of fields (`fields.py`), the spellings of dates (`dates.py`), files
-(`readers/`).
+Not here: recognising the names of fields (`fields.py`), status and embargo (`submitting.py`), the spellings of
+dates (`dates.py`), files (`readers/`).
 """
 
 import re
@@ -64,7 +64,7 @@ def validate(fields: Mapping[str, Any], *, now_ms: int) -> Validated:
     Raises:
         ArticleInvalid: id or title is missing, or a value has the wrong type, size or characters.
     """
-    article_id = _article_id(fields.get("id"))
+    article_id = checked_id(fields.get("id"))
     try:
         title = _present(_text(fields, "title", MAX_TITLE_CHARS), "title")
         body = _text(fields, "body", MAX_BODY_CHARS)
@@ -106,7 +106,12 @@ def validate(fields: Mapping[str, Any], *, now_ms: int) -> Validated:
     return Validated(article, blake2b(orjson.dumps(submitted), digest_size=16).digest())
 
 
-def _article_id(value: Any) -> str:
+def checked_id(value: Any) -> str:
+    """The id in the field `id`.
+
+    Raises:
+        ArticleInvalid
+    """
     if isinstance(value, int) and not isinstance(value, bool):
         if not -(1 << 63) <= value < 1 << 64:
             raise ArticleInvalid("id is a number of more than 64 bits: send it as text")
@@ -136,7 +141,7 @@ def _entries(fields: Mapping[str, Any], name: str, *, separators: str) -> tuple[
     if value is None:
         return ()
     if not isinstance(value, (list, tuple)):
-        raise ArticleInvalid(f"{name} is {_kind(value)}, not a list of texts")
+        raise ArticleInvalid(f"{name} is {kind_of(value)}, not a list of texts")
     if len(value) > MAX_ENTRIES:
         raise ArticleInvalid(f"{name} has more than {MAX_ENTRIES} entries")
     entries = (_checked(entry, f"an entry of {name}", MAX_LABEL_CHARS) for entry in value)
@@ -148,7 +153,7 @@ def _checked(value: Any, name: str, max_chars: int) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise ArticleInvalid(f"{name} is {_kind(value)}, not text")
+        raise ArticleInvalid(f"{name} is {kind_of(value)}, not text")
     text = value.strip()
     if len(text) > max_chars:
         raise ArticleInvalid(f"{name} is {len(text):,} characters long: at most {max_chars:,} are allowed")
@@ -163,5 +168,6 @@ def _checked(value: Any, name: str, max_chars: int) -> str:
     return text
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
+    """What a value is, in the words of those who write JSON."""
     return _KINDS.get(type(value), f"a {type(value).__name__}")

@@ -15,15 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 
-from indexer.article import ArticleInvalid, validate
+from indexer.article import ArticleInvalid
 from indexer.builder_processes import ProcessBuilder
 from indexer.events import Log, LogFullError, Submission
 from indexer.fields import FieldMap, has_column_numbers
 from indexer.log import EventLog
-from indexer.projection import Projector, advance_statistics, log_path
+from indexer.projection import Projector, advance_statistics, lift_all_due, log_path
 from indexer.publisher import IndexerBusyError, IndexerLock, Retention
 from indexer.readers import Record, Records, open_records
 from indexer.rejects import Reject, RejectsFile
+from indexer.submitting import submission_of
 from partition.manifest import Layout, read_manifest
 
 DEFAULT_PARTITIONS = 8
@@ -161,6 +162,7 @@ class _Run:
                 for _round in intake.rounds(log, round_articles):
                     if projecting:
                         projecting.result()
+                    lift_all_due(log)
                     advance_statistics(log)
                     projecting = background.submit(self._project, log.last_seq(), builder)
                 if projecting:
@@ -190,6 +192,7 @@ class _Run:
             ProcessBuilder(self._builders, lock.handle) as builder,
             EventLog(log_path(self._root)) as log,
         ):
+            lift_all_due(log)
             advance_statistics(log)
             self._project(log.last_seq(), builder)
         return self._applied()
@@ -263,12 +266,12 @@ class _Intake:
         if self._records.records == _REPORT_AFTER:
             self._report_fields()
         try:
-            valid = validate(fields, now_ms=time.time_ns() // 1_000_000)
+            submission = submission_of(fields, now_ms=time.time_ns() // 1_000_000)
         except ArticleInvalid as error:
             self._reject(item.reject(str(error), error.article_id))
             return None
         self.accepted += 1
-        return Submission(valid.article.id, valid.article, valid.digest)
+        return submission
 
     def _reject(self, reject: Reject) -> None:
         self.rejected += 1

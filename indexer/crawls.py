@@ -16,15 +16,16 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from indexer.appending import Appender, Stopped
-from indexer.article import ArticleInvalid, validate
+from indexer.article import ArticleInvalid
 from indexer.crawl_positions import CrawlPositions, Seen, seen
 from indexer.events import Log, Submission
 from indexer.readers import UNREADABLE, Position, Record, WarcRecords, read_warc, warc_files
 from indexer.rejects import Reject, RejectsFile
+from indexer.submitting import submission_of
 
 CLIENT = "import"
 """As whose the log knows these events."""
@@ -135,15 +136,13 @@ class _Crawl:
         self._read += 1
         if isinstance(item, Record):
             try:
-                valid = validate(item.values, now_ms=time.time_ns() // 1_000_000)
+                submission = submission_of(item.values, now_ms=time.time_ns() // 1_000_000)
             except ArticleInvalid as invalid:
                 item = item.reject(str(invalid), invalid.article_id)
             else:
                 # Taken out first, so that the last capture also comes last.
-                self._batch.pop(valid.article.id, None)
-                self._batch[valid.article.id] = Submission(
-                    valid.article.id, valid.article, valid.digest, client=CLIENT
-                )
+                self._batch.pop(submission.article_id, None)
+                self._batch[submission.article_id] = replace(submission, client=CLIENT)
                 self.summary.accepted += 1
         if isinstance(item, Reject):
             if item.reason.startswith(UNREADABLE):

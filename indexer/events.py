@@ -4,11 +4,11 @@
     logged      put, correct, hold, cancel, lift, withdraw, restore, takedown, retry; of no article: statistics, and
                 reshard, from which on articles are routed over another number of partitions
 
-A version under embargo is a `hold`: it waits in the log and concerns no partition, until a `lift` brings it.
-Withdrawn before that it is a `cancel`, which concerns none either; readers are told of neither (`notice_of`). A
-takedown is for good: nothing under its id is taken any more. An event says all that is to be seen of its article from
-there on: so one that cannot be applied (it is *parked*) holds up nothing, and a later one of its article, or a
-`retry`, takes its place.
+A version under embargo is a `hold`: it waits in the log and concerns no partition, until a `lift` brings it. Its
+number is given out only then, so that nobody can tell from the numbers what waits. Withdrawn before that it is a
+`cancel`, which concerns none either; readers are told of neither (`notice_of`). A takedown is for good: nothing under
+its id is taken any more. An event says all that is to be seen of its article from there on: so one that cannot be
+applied (it is *parked*) holds up nothing, and a later one of its article, or a `retry`, takes its place.
 
 Contract: `decide` is a pure function, so that any log gives the same outcomes for the same submissions. `Log` is what
 every log must do; `tests/indexer/log_contract.py` holds an adapter to it.
@@ -36,6 +36,8 @@ State = Literal["absent", "live", "withdrawn", "down"]
 
 MAX_REASON_CHARS = 1000
 MAX_RETRY_AFTER_S = 300
+LIFTED_AT_MOST = 2000
+"""Versions that one transaction lifts: others who write wait no longer than that takes."""
 MAX_HISTORY = 10_000
 """Events of one article that are looked through."""
 
@@ -95,7 +97,7 @@ class Outcome(NamedTuple):
     seq: int | None
     """The sequence of its event; `None` where nothing changed."""
     version: int
-    """The article's version after it: that which waits, if it is held; 0 if there never was one."""
+    """The article's version after it: that which waits, if it is held; 0 if none was ever shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,8 @@ class Decision(NamedTuple):
     """`None` if there is no event."""
     standing: Standing
     """Afterwards."""
+    waiting: int | None = None
+    """The version that was submitted, if it waits."""
 
 
 def decide(now: Standing, submission: Submission, *, seq: int, now_ms: int) -> Decision:
@@ -207,9 +211,9 @@ def _put(now: Standing, submission: Submission, following: Standing, now_ms: int
         return Decision("unchanged", None, now)
     if until_ms is not None and until_ms > now_ms:
         if now.held and (now.held.digest, now.held.until_ms) == (digest, until_ms):
-            return Decision("unchanged", None, now)
+            return Decision("unchanged", None, now, now.held.version)
         held = Held(following.seq, following.version, until_ms, digest)
-        return Decision("held", "hold", replace(following, held=held))
+        return Decision("held", "hold", replace(now, seq=following.seq, held=held), held.version)
     shown = replace(
         following, state="live", shown=following.version, digest=digest, body_seq=following.seq, held=None
     )
@@ -220,7 +224,9 @@ def lifted(now: Standing, seq: int) -> Standing:
     """How it stands when the version that waits is shown, by an event with the sequence `seq`."""
     held = now.held
     assert held
-    return replace(now, state="live", shown=held.version, digest=held.digest, seq=seq, body_seq=held.seq, held=None)
+    version = held.version
+    shown = replace(now, state="live", version=version, shown=version, digest=held.digest, held=None)
+    return replace(shown, seq=seq, body_seq=held.seq)
 
 
 def notice_of(kind: Kind, now: Standing, following: Standing) -> NoticeKind | None:
@@ -271,8 +277,12 @@ class Log(Protocol):
     def reshards(self, after: int, through: int) -> list[tuple[int, int]]:
         """(sequence, partitions) of the reshards in the range, oldest first."""
 
-    def lift_due(self) -> int:
-        """Log a `lift` for each version whose time has come; returns how many."""
+    def lift_due(self, at_most: int = LIFTED_AT_MOST) -> int:
+        """Log a `lift` for each version whose time has come, the earliest first, so many in one transaction.
+
+        Returns:
+            How many were lifted; more may be due, unless it is 0.
+        """
 
     def next_lift_ms(self) -> int | None:
         """When the next version's time comes."""

@@ -1,15 +1,15 @@
 """Which field of a record is which field of an article.
 
 Contract: names in common use are recognised, whatever their case and their `_`, `-` and spaces; where a
-record has several names for one field, the one that stands first in `NAMES` is taken and the others are
-ignored. A mapping given by the user wins over any recognition: the named source is taken as it is spelled, or
+record has several names for one field, the first in the order of `NAMES` that holds something is taken and the others
+are ignored. A mapping given by the user wins over any recognition: the named source is taken as it is spelled, or
 nothing is. `FieldMap.report` says what was taken for what.
 
 Not here: what the values must look like (`article.py`).
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 NAMES: Mapping[str, tuple[str, ...]] = {
     "id": ("id", "_id", "guid", "uuid", "article_id", "uri", "slug"),
@@ -27,8 +27,11 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         *("first_created", "date", "created_at", "version_created", "timestamp"),
     ),
     "modified_at": ("modified_at", "modified", "date_modified", "updated_at", "updated", "version_created"),
+    "status": ("status", "pub_status"),
+    "embargoed_until": ("embargoed_until", "embargoed", "embargo_until", "embargo_date", "embargo"),
+    "editor_note": ("editor_note", "ed_note", "editors_note"),
 }
-"""The canonical fields, each with the names it goes by, the best first."""
+"""The canonical fields, each with the names it goes by, the best first. What the last three do: `submitting.py`."""
 
 _DROPPED = str.maketrans("", "", "_- ")
 _KNOWN = {field: [name.translate(_DROPPED) for name in names] for field, names in NAMES.items()}
@@ -69,12 +72,21 @@ def has_column_numbers(mapping: Mapping[str, str]) -> bool:
     return bool(names) and all(name.isdecimal() for name in names)
 
 
+class _Layout(NamedTuple):
+    """What records with certain names have."""
+
+    taken: list[tuple[str, str]]
+    """Field and name."""
+    spare: list[tuple[str, list[str]]]
+    """Fields that have other names too, for records in which the first one holds nothing."""
+
+
 class FieldMap:
     """Renames the fields of records, and remembers what it took for what."""
 
     def __init__(self, mapping: Mapping[str, str] | None = None) -> None:
         self._mapping = dict(mapping or {})
-        self._layouts: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+        self._layouts: dict[tuple[str, ...], _Layout] = {}
         # Insertion-ordered sets, bounded in number and size, since a file may have a new name in every line.
         self._taken: dict[str, dict[str, None]] = {field: {} for field in NAMES}
         self._ignored: dict[str, None] = {}
@@ -85,7 +97,12 @@ class FieldMap:
         layout = self._layouts.get(names)
         if layout is None:
             layout = self._resolve(names)
-        return {field: values[name] for field, name in layout}
+        renamed = {field: values[name] for field, name in layout.taken}
+        for field, names_left in layout.spare:
+            if _is_empty(renamed[field]):
+                held = (values[name] for name in names_left if not _is_empty(values[name]))
+                renamed[field] = next(held, renamed[field])
+        return renamed
 
     def report(self) -> list[str]:
         """Printable lines on the records so far: what was taken for what, what was not found or ignored."""
@@ -96,26 +113,34 @@ class FieldMap:
             lines.append(f"ignored: {_listed(self._ignored)}")
         return lines
 
-    def _resolve(self, names: tuple[str, ...]) -> list[tuple[str, str]]:
-        """(field, name) for each field that a record with these names has."""
-        folded = {name.lower().translate(_DROPPED): name for name in reversed(names)}
-        layout = []
+    def _resolve(self, names: tuple[str, ...]) -> "_Layout":
+        """For a record with these names."""
+        folded: dict[str, list[str]] = {}
+        for name in names:
+            folded.setdefault(name.lower().translate(_DROPPED), []).append(name)
+        layout = _Layout([], [])
         for field, known in _KNOWN.items():
-            name = self._mapping.get(field)
-            if name is None:
-                name = next((folded[alias] for alias in known if alias in folded), None)
-            elif not name or name not in names:
-                name = None
-            if name is not None:
-                layout.append((field, name))
-                _note(self._taken[field], name)
-        used = {name for _, name in layout}
+            mapped = self._mapping.get(field)
+            if mapped is None:
+                found = [name for alias in known for name in folded.get(alias, ())]
+            else:
+                found = [mapped] if mapped and mapped in names else []
+            if found:
+                layout.taken.append((field, found[0]))
+                _note(self._taken[field], found[0])
+            if len(found) > 1:
+                layout.spare.append((field, found[1:]))
+        used = {name for _, name in layout.taken}
         for name in names:
             if name not in used:
                 _note(self._ignored, name)
         if len(self._layouts) < _MAX_LAYOUTS and sum(map(len, names)) <= _MAX_LAYOUT_CHARS:
             self._layouts[names] = layout
         return layout
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value == [] or (isinstance(value, str) and not value.strip())
 
 
 def _note(names: dict[str, None], name: str) -> None:

@@ -26,6 +26,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from indexer.events import (
+    LIFTED_AT_MOST,
     MAX_HISTORY,
     Drain,
     Event,
@@ -56,7 +57,7 @@ CREATE TABLE article (
     article_id TEXT PRIMARY KEY, state TEXT NOT NULL, version INTEGER NOT NULL, shown INTEGER NOT NULL, digest BLOB,
     seq INTEGER NOT NULL, body_seq INTEGER NOT NULL,
     held_seq INTEGER, held_version INTEGER, held_until_ms INTEGER, held_digest BLOB) WITHOUT ROWID;
-CREATE INDEX article_held ON article (held_until_ms) WHERE held_until_ms IS NOT NULL;
+CREATE INDEX article_held ON article (held_until_ms, held_seq) WHERE held_until_ms IS NOT NULL;
 CREATE TABLE message (
     message_id BLOB PRIMARY KEY, article_id TEXT NOT NULL, status TEXT NOT NULL, seq INTEGER, version INTEGER NOT NULL
 ) WITHOUT ROWID;
@@ -210,14 +211,15 @@ class EventLog:
             outcome = known.get(one.message_id) if one.message_id else None
             if outcome is None:
                 now = standings[one.article_id]
-                status, kind, following = decide(now, one, seq=writing.seq + 1, now_ms=writing.created_ms)
+                status, kind, following, waiting = decide(now, one, seq=writing.seq + 1, now_ms=writing.created_ms)
                 if kind:
                     body = None if one.article is None else self._bodies.encode(one.article)
                     shown_again = kind == "restore" or (kind == "retry" and now.state == "live")
                     source = now.body_seq if shown_again else None
                     writing.event(kind, one.article_id, now, following, source=source, body=body, submission=one)
                     standings[one.article_id] = following
-                outcome = Outcome(status, writing.seq if kind else None, following.version)
+                version = following.version if waiting is None else waiting
+                outcome = Outcome(status, writing.seq if kind else None, version)
                 if one.message_id:
                     known[one.message_id] = outcome
                     writing.messages.append((one.message_id, one.article_id, *outcome))
@@ -260,13 +262,15 @@ class EventLog:
             yield from self._db.execute(f"{query} ({', '.join('?' * len(some))})", some)
 
     @_explained()
-    def lift_due(self) -> int:
+    def lift_due(self, at_most: int = LIFTED_AT_MOST) -> int:
         """As `events.Log` says."""
+        next_ms, now_ms = self.next_lift_ms(), self._now_ms()
+        if next_ms is None or next_ms > now_ms:
+            return 0  # without keeping anybody from writing
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            now_ms = self._now_ms()
             query = f"SELECT article_id, {STANDING} FROM article WHERE held_until_ms <= ?"  # noqa: S608 - our columns
-            rows = self._db.execute(f"{query} ORDER BY held_until_ms, held_seq", (now_ms,))
+            rows = self._db.execute(f"{query} ORDER BY held_until_ms, held_seq LIMIT ?", (now_ms, at_most))
             due = {row[0]: standing_of(row[1:]) for row in rows}
             writing = Writing(self.last_seq(), self.live_articles(), now_ms, self._routed_over())
             standings = {

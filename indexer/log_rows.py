@@ -48,6 +48,8 @@ class Writing:
         self._live += (following.state == "live") - (now.state == "live")
         partition = None if kind in {"hold", "cancel"} else partition_of(article_id, self._partitions)
         version = following.shown if kind in {"lift", "retry"} else following.version
+        if kind == "hold" and following.held:
+            version = following.held.version
         client, reason = (submission.client, submission.reason) if submission else ("", "")
         self.events.append(
             (

@@ -115,9 +115,9 @@ COMMANDS: Sequence[Operation] = (
         path="/v1/articles:bulk",
         method="post",
         summary="Index many articles",
-        description="NDJSON, one article a line, plain, gzip or zstd, of any length. Lines that are no articles stop "
-        "no others; `/v1/jobs/{id}/results` says what became of each. With an `Idempotency-Key` the body can be sent "
-        "again, whatever happened, and no line is logged twice.",
+        description="NDJSON, one article a line, plain, gzip or zstd, of any length; embargoes and withdrawals are "
+        "as for PUT. Lines that are no articles stop no others; `/v1/jobs/{id}/results` says what became of each. "
+        "With an `Idempotency-Key` the body can be sent again, whatever happened, and no line is logged twice.",
         parameters=(WAIT,),
         accepts=NDJSON[0],
         answer=JobAnswer,
@@ -129,7 +129,9 @@ COMMANDS: Sequence[Operation] = (
         path="/v1/articles/{id}",
         method="put",
         summary="Index one article, or correct it",
-        description='`If-Match: "3"` corrects version 3 and no other; `If-None-Match: *` makes a new article.',
+        description='`If-Match: "3"` corrects version 3 and no other; `If-None-Match: *` makes a new article. With '
+        "`embargoed_until` it waits until then, and what was shown before stays; with `status` `withheld` or "
+        "`canceled` it is withdrawn, for which nothing else is needed.",
         id_example="2024-0001",
         parameters=(WAIT,),
         accepts="application/json",

@@ -57,6 +57,12 @@ def advance_statistics(log: Log, *, now_ms: int = 0, every_s: int = 0) -> None:
         log.append_statistics()
 
 
+def lift_all_due(log: Log) -> None:
+    """Lift every embargo that has ended."""
+    while log.lift_due():
+        pass
+
+
 class Projector:
     """Brings the archive in `root` up to its log; needs the `IndexerLock`.
 

@@ -2,9 +2,9 @@
 
 Contract: what is logged is searchable after one round, which a round every `EPOCH_EVERY_S` at most and
 `ROUND_EVENTS` at most keep short; a backlog of more than `MANY_EVENTS` is brought in by several processes, in larger
-rounds. Embargoes are lifted when their time has come, statistics advance at most hourly. What was taken down is left
-out of the files soon after it is out of sight. It notes in the log how far it is and how fast it was. Whatever fails
-ends it: the next one begins where the newest epoch ends.
+rounds. Embargoes are lifted when their time has come, in as many rounds as that takes; statistics advance at most
+hourly. What was taken down is left out of the files soon after it is out of sight. It notes in the log how far it is
+and how fast it was. Whatever fails ends it: the next one begins where the newest epoch ends.
 
 Not here: how a round is built (`projection.py`), who starts it again (`broadsheet/`), single runs (`bulk.py`).
 """
@@ -132,7 +132,7 @@ class Worker:
     def turn(self) -> bool:
         """Make one round, if there is something to do; whether there is more."""
         started_s = time.monotonic()
-        self._log.lift_due()
+        self._lift()
         advance_statistics(self._log, now_ms=self._now_ms(), every_s=STATISTICS_EVERY_S)
         last = self._log.last_seq()
         waiting = last - self._applied
@@ -165,6 +165,11 @@ class Worker:
         self._projector.tidy()
         _WAITING.set(last - self._applied)
         return self._applied < last
+
+    def _lift(self) -> None:
+        """Lift what is due, as much as one round can bring in; many embargoes end at midnight."""
+        while self._log.last_seq() - self._applied <= MANY_EVENTS and self._log.lift_due():
+            pass
 
     def _build(self, jobs: Sequence[BuildJob], progress: Progress) -> list[Built]:
         # What was merged here is taken over here.

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from indexer.article import ArticleInvalid, validate
+from indexer.article import ArticleInvalid
 from indexer.bulk_body import BodyPipe, read_lines
 from indexer.events import LogError, LogFullError, Outcome, Standing, Submission
 from indexer.fields import FieldMap
@@ -28,6 +28,7 @@ from indexer.readers.unpack import StreamBroken
 from indexer.receiving import Receiving
 from indexer.rejects import Reject
 from indexer.sagas import Receipt, Saga, SagaStore
+from indexer.submitting import submission_of
 from partition.errors import IndexFileError
 from partition.manifest import Layout, ParkedEvent, read_manifest
 
@@ -114,16 +115,12 @@ class WriteService:
         self._now_ms = now_ms
 
     def parse(self, fields: Mapping[str, Any]) -> Submission:
-        """An article from its fields, under the names in common use.
+        """What is asked by the fields of an article, under the names in common use.
 
         Raises:
             ArticleInvalid
         """
-        return self._submission(FieldMap().rename(fields))
-
-    def _submission(self, fields: Mapping[str, Any]) -> Submission:
-        valid = validate(fields, now_ms=self._now_ms())
-        return Submission(valid.article.id, valid.article, valid.digest)
+        return submission_of(FieldMap().rename(fields), now_ms=self._now_ms())
 
     def write(
         self, submission: Submission, kind: str, client: str, key: str | None, digest: bytes
@@ -199,7 +196,7 @@ class WriteService:
                     receiving.reject(LineReject(item.line, item.id, item.reason))
                     continue
                 try:
-                    submission = self._submission(fields.rename(item.values))
+                    submission = submission_of(fields.rename(item.values), now_ms=self._now_ms())
                 except ArticleInvalid as error:
                     receiving.reject(LineReject(item.line, error.article_id, error.reason))
                 else:

@@ -65,7 +65,7 @@ def _entry(entry: Element, feed: Element | None, base_url: str) -> dict[str, Any
 def _tombstone(element: Element) -> dict[str, Any]:
     return {
         "id": element.get("ref", "").strip(),
-        "status": "deleted",
+        "status": "canceled",
         "modified_at": element.get("when", "").strip(),
         "editor_note": _construct(element.find(_COMMENT)).replace("\n", " "),
     }

@@ -16,17 +16,16 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urljoin
 
+from indexer.article import ArticleInvalid
 from indexer.dates import read_date
 from indexer.feeds.errors import FeedInvalidError
 from indexer.feeds.markup import folded
 from indexer.rejects import MAX_EXCERPT_CHARS, Reject
+from indexer.submitting import status_of
 
 Format = Literal["rss", "atom", "json_feed", "ninjs"]
 MAX_ENTRIES = 10_000
 """In one document, with those that are no articles."""
-USABLE = "usable"
-"""The status of an article that may be published; `withheld`, `canceled` (`pubstatus` of ninjs) and `deleted` (a
-tombstone of Atom) are withdrawals."""
 
 _TITLE_WORDS = 12
 _MAX_WORD_CHARS = 60
@@ -48,8 +47,8 @@ class Feed:
     """It says that it will never change again (`expired` of JSON Feed)."""
     entries: tuple[Mapping[str, Any], ...]
     """Fields by their canonical names (`indexer/fields.py`), as `validate` takes them. Beside them `number`, the
-    entry's place in the document, from 1, and where it is given `status` (`usable`, `withheld`, `canceled`,
-    `deleted`), `embargoed_until`, `editor_note` and, from ninjs, `version` and `evolved_from`."""
+    entry's place in the document, from 1, and from ninjs `version` and `evolved_from`. What `status` and
+    `embargoed_until` hold is as the feed has it (`indexer/submitting.py`)."""
     rejects: tuple[Reject, ...]
     """Entries that are no articles; `line` is the number of the entry, from 1, and `file` the feed."""
 
@@ -79,7 +78,7 @@ class Collector:
             entry["title"] = title
         if "id" not in entry:
             self._refuse("the entry has neither an id nor a link", excerpt=entry.get("title", ""))
-        elif "title" not in entry and entry.get("status", USABLE) == USABLE:
+        elif "title" not in entry and not withdraws(entry):
             self._refuse("the entry has neither a title nor a text", article_id=entry["id"])
         elif entry["id"] not in self._entries or _modified_ms(self._entries[entry["id"]]) < _modified_ms(entry):
             self._entries[entry["id"]] = entry
@@ -126,6 +125,14 @@ class Collector:
                 excerpt=excerpt[:MAX_EXCERPT_CHARS],
             )
         )
+
+
+def withdraws(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry takes its article back."""
+    try:
+        return status_of(entry.get("status")) != "usable"
+    except ArticleInvalid:  # whoever takes the entry says so
+        return False
 
 
 def web_address(base_url: str, link: str) -> str:

@@ -1,10 +1,10 @@
 """IPTC ninjs 1.x, 2.x and 3.0: from objects to a feed.
 
 Contract: names are taken whatever their case, since 3.0 spells `versionCreated` what was `versioncreated` before.
-Beside the fields of an article an entry has `status`, and where they are given `embargoed_until`, `editor_note`,
+Beside the fields of an article an entry has, where they are given, `status`, `embargoed_until`, `editor_note`,
 `version` and `evolved_from` (the `uri` of what it replaces). What could publish too early is refused rather than
-guessed: an unknown `pubstatus`, an embargo that is no instant with its offset from UTC. A withdrawal needs no
-headline. Source: the JSON schemas of IPTC ninjs 1.5, 2.1 and 3.0.
+guessed: an embargo that is no instant with its offset from UTC, though others may leave that out. A withdrawal needs
+no headline. Source: the JSON schemas of IPTC ninjs 1.5, 2.1 and 3.0.
 
 Not here: JSON itself (`formats.py`), what an entry must have (`entries.py`), waiting for the end of an embargo.
 """
@@ -14,10 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from indexer.dates import read_date
-from indexer.feeds.entries import USABLE, Collector, Feed, web_address
+from indexer.feeds.entries import Collector, Feed, web_address, withdraws
 from indexer.feeds.markup import folded, html_text
 
-_STATUSES = {"usable": USABLE, "withheld": "withheld", "canceled": "canceled", "cancelled": "canceled"}
 _MARKS = frozenset({"uri", "headline", "headlines", "versioncreated", "pubstatus"})
 _ZONED = re.compile(r"[0-9] ?(?:Z|[+-][0-9]{2}:?[0-9]{2})\s*$", re.IGNORECASE)
 _ROLES = ("main", "body", "full", "")
@@ -56,7 +55,7 @@ def _entry(values: Mapping[str, Any]) -> dict[str, Any]:
     summary = _best(values, "descriptions", "description")
     byline = folded(_text(values, "byline") or _text(values, "by")).replace("\n", " ")
     version = values.get("version")
-    return {
+    entry = {
         "id": _text(values, "uri"),
         "title": _headline(values),
         "body": body or summary,
@@ -68,23 +67,12 @@ def _entry(values: Mapping[str, Any]) -> dict[str, Any]:
         "url": _web_page(values),
         "published_at": created or versioned,
         "modified_at": versioned,
-        "status": _status(values),
-        "embargoed_until": _embargo(values),
+        "status": values.get("pubstatus"),
         "editor_note": folded(_text(values, "ednote")),
         "version": str(version) if isinstance(version, (int, str)) and not isinstance(version, bool) else "",
         "evolved_from": _text(values, "evolvedfrom"),
     }
-
-
-def _status(values: Mapping[str, Any]) -> str:
-    """`pubstatus`, which is `usable` unless it is said; also as a code of the IPTC's vocabulary (`stat:usable`)."""
-    if values.get("pubstatus") is None:
-        return USABLE
-    said = _text(values, "pubstatus")
-    status = _STATUSES.get(said.lower().rpartition(":")[2].rpartition("/")[2])
-    if status is None:
-        raise _Refused(f"pubstatus {said[:40]!r} is none of usable, withheld and canceled")
-    return status
+    return entry if withdraws(entry) else {**entry, "embargoed_until": _embargo(values)}
 
 
 def _embargo(values: Mapping[str, Any]) -> str:

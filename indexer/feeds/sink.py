@@ -1,10 +1,9 @@
 """From the entries of feeds to events in the log.
 
-Contract: an entry is a put; one that the publisher has withheld, canceled or deleted is a withdrawal with that as its
-reason; one under embargo is held until then. The same entry again logs nothing, with another text it is a correction.
-An entry that is no article is listed among the rejects, once for as long as this sink lives; of one document no more
-than `MAX_LISTED` are, and how many more there were, lest a feed fill the disk with them. After `flush` everything
-that was taken is durable; while the log is full it waits (`appending.py`).
+Contract: an entry is a submission like any other record (`submitting.py`). The same entry again logs nothing, with
+another text it is a correction. An entry that is no article is listed among the rejects, once for as long as this
+sink lives; of one document no more than `MAX_LISTED` are, and how many more there were, lest a feed fill the disk
+with them. After `flush` everything that was taken is durable; while the log is full it waits (`appending.py`).
 
 An article's id is `<space>:<entry id>`, where the space is the BLAKE2b-64 of the source's address, as it was given,
 in 16 hexadecimal digits: publishers number from 1 as they like, and none may correct or withdraw what another has
@@ -17,15 +16,15 @@ Not here: reading feeds (`formats.py`), when they are asked (`following.py`).
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
 from indexer.appending import Appender
-from indexer.article import ArticleInvalid, validate
-from indexer.dates import read_date
-from indexer.events import MAX_REASON_CHARS, Submission
-from indexer.feeds.entries import USABLE
+from indexer.article import ArticleInvalid
+from indexer.events import Submission
 from indexer.rejects import Reject, RejectsFile
+from indexer.submitting import submission_of
 from partition.types import MAX_ARTICLE_ID_BYTES
 
 CLIENT = "follow"
@@ -69,15 +68,8 @@ class LogSink:
     def take(self, fields: Mapping[str, Any], *, origin: str) -> bool:
         """As `Sink` says."""
         article_id = article_id_of(origin, fields["id"])
-        status = fields.get("status", USABLE)
-        if status != USABLE:
-            note = fields.get("editor_note", "")
-            reason = f"{status} by its publisher{': ' if note else ''}{note}"[:MAX_REASON_CHARS]
-            reason = reason.encode(errors="replace").decode()
-            self._taken.append(Submission(article_id, None, b"", "withdraw", reason=reason, client=CLIENT))
-            return True
         try:
-            valid = validate({**fields, "id": article_id}, now_ms=self._now_ms())
+            submission = submission_of({**fields, "id": article_id}, now_ms=self._now_ms())
         except ArticleInvalid as invalid:
             self.reject(
                 Reject(
@@ -89,16 +81,7 @@ class LogSink:
                 )
             )
             return False
-        embargoed_until_ms, _ = read_date(fields.get("embargoed_until"))
-        self._taken.append(
-            Submission(
-                article_id,
-                valid.article,
-                valid.digest,
-                embargoed_until_ms=embargoed_until_ms,
-                client=CLIENT,
-            )
-        )
+        self._taken.append(replace(submission, client=CLIENT))
         return True
 
     def reject(self, reject: Reject) -> None:

@@ -4,9 +4,12 @@ import fcntl
 import os
 import re
 import signal
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
+import orjson
 import pytest
 
 from indexer.log import EventLog
@@ -99,6 +102,23 @@ def test_following_goes_on_until_it_is_told(server: FeedServer, tmp_path: Path, 
     assert (process.returncode, errors) == (0, b"")
     assert b"1 corrected, 1 withdrawn, 0 rejected; due " in output
     assert b"the next is due " in output.splitlines()[-1]
+
+
+def test_following_ends_embargoes(server: FeedServer, tmp_path: Path) -> None:
+    """Also when nobody else indexes, soon after each has ended: its own, and one that was logged before."""
+    root = tmp_path / "archive"
+    for name, seconds in (("before", 8), ("own", 12)):
+        until = datetime.fromtimestamp(time.time() + seconds, UTC).isoformat()
+        server.answers[f"/{name}"] = answer(orjson.dumps([{"uri": name, "headline": name, "embargoed": until}]))
+    given = ("--data", root, "--allow-private")
+    assert commands.run("follow", f"{server.url}/before", "--once", *given, builders=1).returncode == 0
+    with commands.start("follow", f"{server.url}/own", *given, builders=1) as process:
+        try:
+            eventually(lambda: Layout(root).newest_epoch() and len(titles(root)) == 2, timeout_s=40)
+        finally:
+            os.killpg(process.pid, signal.SIGINT)
+            process.communicate(timeout=commands.TIMEOUT_S)
+    assert process.returncode == 0
 
 
 def test_who_indexes_already_is_not_disturbed(tmp_path: Path) -> None:

@@ -91,11 +91,11 @@ class Model:
             waits = one.embargoed_until_ms is not None and one.embargoed_until_ms > now_ms
             again = waits and known.held is not None and known.held[1:] == (one.article, one.embargoed_until_ms)
             if again or (same and (known.held is None or one.embargoed_until_ms)):
-                return Outcome("unchanged", None, known.version)
-            known.version = new
+                return Outcome("unchanged", None, known.held[0] if again and known.held else known.version)
             if waits:
                 known.held = new, one.article, one.embargoed_until_ms or 0
                 return Outcome("held", self._event("hold", one.article_id, new, one.article, None), new)
+            known.version = new
             status: Literal["corrected", "created"] = "corrected" if known.shown else "created"
             kind = "correct" if known.shown else "put"
             known.shown, known.last, known.held, known.given = (new, one.article), one.article, None, new
@@ -127,20 +127,22 @@ class Model:
         seq = self._event("retry", article_id, known.given, content, "corrected" if content else None)
         return Outcome("retried", seq, known.version)
 
-    def lift(self, now_ms: int) -> int:
-        """Everything that is due, in order of time."""
+    def lift(self, now_ms: int, at_most: int) -> int:
+        """So much of what is due, in order of time."""
         self.now_ms, self.reason = now_ms, ""
         due = [(one.held[2], one.held[0], name) for name, one in self.articles.items() if one.held]
         due = [entry for entry in due if entry[0] <= now_ms]
         holds = {(event[2], event[3]): event[0] for event in self.events if event[1] == "hold"}
-        for _until_ms, version, name in sorted(due, key=lambda entry: (entry[0], holds[entry[2], entry[1]])):
+        due.sort(key=lambda entry: (entry[0], holds[entry[2], entry[1]]))
+        for _until_ms, version, name in due[:at_most]:
             known = self.articles[name]
             assert known.held
             told: NoticeKind = "corrected" if known.shown else "created"
             known.given, known.last, _until_ms = known.held
+            known.version = version
             known.shown, known.held = known.held[:2], None
             self._event("lift", name, version, known.last, told)
-        return len(due)
+        return min(len(due), at_most)
 
     def live(self) -> int:
         """How many articles are there."""
@@ -204,11 +206,11 @@ def log_machine(open_log: Open) -> Any:  # noqa: C901 - a class made for one ada
             with pytest.raises(KeyboardInterrupt):
                 self.log.append(broken())
 
-        @rule(seconds=st.integers(0, 15))
-        def wait_and_lift(self, seconds: int) -> None:
-            """What is due is lifted, in order."""
+        @rule(seconds=st.integers(0, 15), at_most=st.integers(1, 5))
+        def wait_and_lift(self, seconds: int, at_most: int) -> None:
+            """What is due is lifted, in order, so many at a time."""
             self.clock.pass_s(seconds)
-            assert self.log.lift_due() == self.model.lift(self.clock.now_ms)
+            assert self.log.lift_due(at_most) == self.model.lift(self.clock.now_ms, at_most)
 
         @rule()
         def freeze(self) -> None:

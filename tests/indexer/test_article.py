@@ -163,7 +163,7 @@ def test_the_digest_does_not_depend_on_the_clock() -> None:
     assert len(today.digest) == 16
 
 
-@given(st.sampled_from(sorted(NAMES)))
+@given(st.sampled_from(sorted(NAMES.keys() - {"status", "embargoed_until", "editor_note"})))
 def test_the_digest_depends_on_every_field(field: str) -> None:
     """Any change that a reader could see is a new version."""
     before = {"id": "a", "title": "t"}

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import astuple
 from pathlib import Path
@@ -24,6 +25,8 @@ ROWS: Rows = [
     for number in range(40)
 ]
 BAD_LINES = (b"{", b"[]", b'{"id": "x"}', b'{"title": "no id"}', b'{"id": "nul", "title": "a\\u0000b"}', b"\xff\xfe")
+
+_NEVER_THERE = ", status, embargoed_until, editor_note"
 
 
 class Told:
@@ -188,6 +191,33 @@ def test_nothing_but_bad_lines(runs: Runs) -> None:
     assert Layout(runs.root).newest_epoch() == 0
 
 
+def test_status_and_embargo(runs: Runs) -> None:
+    """What waits is not there until the next run after its time has come; what is withdrawn needs an id only."""
+    rows = [
+        {"id": "shown", "headline": "Shown", "embargoed": "2001-01-01", "pubstatus": "usable"},
+        {"id": "waits", "headline": "Waits", "embargoed": "2100-01-01"},
+        {"id": "soon", "headline": "Soon", "embargoed": "soon"},
+        {"id": "draft", "headline": "Draft", "pubstatus": "draft"},
+        {"id": "unknown", "pubstatus": "canceled"},
+    ]
+    assert _counts(runs.index(runs.file(rows))) == Counts(
+        lines=5, accepted=3, rejected=2, changed=2, articles=1, epoch=1
+    )
+    assert contents(runs.root).keys() == {"shown"}
+    assert [reject["id"] for reject in runs.rejects()] == ["soon", "draft"]
+    soon = time.time() + 0.2
+    runs.index(runs.file([{"id": "waits", "headline": "Waits", "embargoed": soon}]))
+    assert contents(runs.root).keys() == {"shown"}
+    time.sleep(max(0.0, soon - time.time()))
+    kept = [{"id": "shown", "pubstatus": "Withheld"}]
+    assert _counts(runs.index(runs.file(kept))) == Counts(
+        lines=1, accepted=1, rejected=0, changed=1, articles=1, epoch=3
+    )
+    assert contents(runs.root).keys() == {"waits"}
+    runs.index(runs.file([{"id": "taken", "headline": "t", "pubstatus": "draft"}]), mapping={"status": ""})
+    assert contents(runs.root).keys() == {"waits", "taken"}, "what is no status here can be left alone"
+
+
 def test_a_mapping_names_the_fields(runs: Runs) -> None:
     """What is mapped is taken from there, the rest is recognised, and what was taken for what is told."""
     rows = [{"nr": number, "kop": f"Kop {number}", "title": "not this one", "tekst": "t"} for number in range(3)]
@@ -214,7 +244,8 @@ def test_fields_are_told_once(runs: Runs) -> None:
     assert runs.told.notes == [
         "id <- id",
         "title <- headline",
-        "not found: body, summary, authors, source, section, tags, language, url, published_at, modified_at",
+        "not found: body, summary, authors, source, section, tags, language, url, published_at, modified_at"
+        + _NEVER_THERE,
     ]
 
 

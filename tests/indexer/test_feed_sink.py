@@ -142,7 +142,7 @@ def test_withdrawals_carry_their_reason(filling: _Filling, status: str) -> None:
     for _ in range(2):
         filling.feed({"uri": "a", "pubstatus": status, "ednote": "see lawyers"})
     assert filling.kinds("a") == ["put", "withdraw"]
-    assert filling.events("a")[-1].reason == f"{status} by its publisher: see lawyers"
+    assert filling.events("a")[-1].reason == f"{status}: see lawyers"
     assert filling.log.live_articles() == 0
     filling.feed(_entry())
     assert filling.kinds("a") == ["put", "withdraw", "put"]
@@ -161,7 +161,7 @@ def test_a_tombstone_is_a_withdrawal(filling: _Filling) -> None:
             filling.sink.take(entry, origin=ORIGIN)
         filling.sink.flush()
     withdrawn = filling.events("a")[-1]
-    assert (withdrawn.kind, withdrawn.reason[:31]) == ("withdraw", "deleted by its publisher: no no")
+    assert (withdrawn.kind, withdrawn.reason[:15]) == ("withdraw", "canceled: no no")
     assert len(withdrawn.reason) == MAX_REASON_CHARS
 
 
@@ -195,9 +195,10 @@ def test_an_embargo_may_end_in_a_withdrawal(filling: _Filling) -> None:
 
 def test_what_is_no_article_is_listed_once(filling: _Filling) -> None:
     """With the feed, its place, its id and the reason, whoever found it; the others are taken."""
-    wrong = _entry("long", "x" * 5000)
+    wrong, unknown = _entry("long", "x" * 5000), _entry("d", "Drafted", pubstatus="draft")
     for _ in range(3):
-        assert filling.feed(_entry("a"), wrong, _entry("b", embargoed="soon"), _entry("c")) == [True, False, True]
+        taken = filling.feed(_entry("a"), wrong, _entry("b", embargoed="soon"), _entry("c"), unknown)
+        assert taken == [True, False, True, False]
     assert filling.listed() == [
         {
             "file": ORIGIN,
@@ -205,6 +206,13 @@ def test_what_is_no_article_is_listed_once(filling: _Filling) -> None:
             "id": article_id_of(ORIGIN, "long"),
             "reason": "title is 5,000 characters long: at most 4,096 are allowed",
             "excerpt": "x" * 200,
+        },
+        {
+            "file": ORIGIN,
+            "line": 5,
+            "id": article_id_of(ORIGIN, "d"),
+            "reason": "status is 'draft', not one of usable, withheld and canceled",
+            "excerpt": "Drafted",
         },
         {
             "file": ORIGIN,

@@ -1,6 +1,7 @@
 """Field names: what is recognised, what a mapping changes, and what is reported."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -25,6 +26,9 @@ from indexer.fields import NAMES, FieldMap, MappingError, has_column_numbers, pa
         *((name, "published_at") for name in ("published", "date", "created_at", "pub_date", "pubDate")),
         *((name, "published_at") for name in ("publish-date", "datePublished", "firstcreated", "timestamp")),
         *((name, "modified_at") for name in ("updated", "modified", "updated_at", "dateModified")),
+        *((name, "status") for name in ("pubstatus", "pubStatus", "pub_status")),
+        *((name, "embargoed_until") for name in ("embargoed", "embargo", "embargo-until", "EmbargoDate")),
+        *((name, "editor_note") for name in ("ednote", "edNote", "Editors Note")),
     ],
 )
 def test_a_name_in_common_use_is_recognised(name: str, field: str) -> None:
@@ -46,6 +50,18 @@ def test_the_best_of_several_names_is_taken() -> None:
     assert FieldMap().rename({"content": 1, "body": 2, "text": 3}) == {"body": 2}
     assert FieldMap().rename({"content": 1, "text": 3}) == {"body": 3}
     assert FieldMap().rename({"Text": 1, "text": 2}) == {"body": 1}
+
+
+def test_a_name_that_holds_nothing_gives_way() -> None:
+    """To the next best one, for this record: no embargo is lost because another field of it is empty."""
+    fields = FieldMap()
+    empty: tuple[Any, ...] = (None, "", " ", [])
+    for nothing in empty:
+        record = {"embargo": "2030-01-01", "embargoed_until": nothing, "Embargo": "2031-01-01"}
+        assert fields.rename(record) == {"embargoed_until": "2030-01-01"}
+    assert fields.rename({"embargo": "2030-01-01", "embargoed_until": 0, "Embargo": 5}) == {"embargoed_until": 0}
+    assert fields.rename({"embargo": "", "embargoed_until": None, "Embargo": ""}) == {"embargoed_until": None}
+    assert FieldMap({"embargoed_until": "x"}).rename({"x": None, "embargo": "2030"}) == {"embargoed_until": None}
 
 
 def test_a_mapping_wins() -> None:
@@ -90,12 +106,14 @@ def test_the_report_says_what_was_taken_for_what() -> None:
     """Each field with every name it came from, then what was not found, then what was ignored."""
     fields = FieldMap(parse_mapping("section=ressort"))
     fields.rename({"guid": 1, "Headline": 2, "ressort": 3, "colour": 4})
-    fields.rename({"guid": 1, "title": 2})
+    fields.rename({"guid": 1, "title": 2, "date": 3, "pubstatus": "usable"})
     assert fields.report() == [
         "id <- guid",
         "title <- Headline, title",
         "section <- ressort",
-        "not found: body, summary, authors, source, tags, language, url, published_at, modified_at",
+        "published_at <- date",
+        "status <- pubstatus",
+        "not found: body, summary, authors, source, tags, language, url, modified_at, embargoed_until, editor_note",
         "ignored: colour",
     ]
 

@@ -81,6 +81,70 @@ def test_an_article_from_put_to_delete(live: ApiServer) -> None:
         ]
 
 
+def test_an_embargo_is_kept_and_what_is_shown_counts(live: ApiServer) -> None:
+    """A correction under embargo leaves the version that is shown, to which `If-Match` refers."""
+    held = _put(live, "e/1", title="Emu", embargoed_until="2100-01-01")
+    assert (held.status_code, _results(live, held)) == (200, [("e/1", "held", 1)])
+    problem_of(live.client.get("/v1/articles/e%2F1"), 404, "article-not-found")
+    problem_of(_put(live, "e/1", title="Emu", headers={"If-Match": '"1"'}), 412, "version-conflict")
+    again = _put(live, "e/1", title="Emu", embargoed="2100-01-01T00:00:00Z")
+    assert _results(live, again) == [("e/1", "unchanged", 1)]
+    shown = _put(live, "e/1", title="Emu", headers={"If-None-Match": "*"})
+    assert _results(live, shown) == [("e/1", "created", 1)]
+    held = _put(live, "e/1", title="Echidna", embargo="2100-01-01", headers={"If-Match": '"1"'})
+    assert _results(live, held) == [("e/1", "held", 2)]
+    answer = live.client.get(f"/v1/articles/e%2F1?min_seq={held.json()['min_seq']}").json()
+    assert (answer["title"], answer["version"]) == ("Emu", 1)
+    problem_of(_put(live, "e/1", title="Eel", headers={"If-Match": '"2"'}), 412, "version-conflict")
+    ended = _put(live, "e/1", title="Echidna", embargoed_until="2001-01-01", headers={"If-Match": '"1"'})
+    assert _results(live, ended) == [("e/1", "corrected", 2)]
+    assert _total(live, "echidna", ended.json()["min_seq"]) == 1
+
+
+def test_what_is_canceled_is_withdrawn(live: ApiServer) -> None:
+    """With the editor's note; what was never there is as it should be; DELETE says that it is not."""
+    made = _put(live, "k/1", title="Kiwi")
+    assert _total(live, "kiwi", made.json()["min_seq"]) == 1
+    gone = live.client.put(
+        "/v1/articles/k%2F1?wait=searchable", content=b'{"pubstatus": "Canceled", "ednote": "kill: see lawyers"}'
+    )
+    assert _results(live, gone) == [("k/1", "withdrawn", 2)]
+    assert _total(live, "kiwi", gone.json()["min_seq"]) == 0
+    with EventLog(log_path(live.root)) as log:  # type: ignore[attr-defined]
+        assert log.history("k/1")[0].reason == "canceled: kill: see lawyers"
+    for article_id, version in (("k/1", 2), ("k/2", 0)):
+        absent = live.client.put(f"/v1/articles/{quote(article_id, safe='')}", content=b'{"status": "withheld"}')
+        assert (absent.status_code, absent.json()["min_seq"]) == (200, 0)
+        assert _results(live, absent) == [(article_id, "absent", version)]
+        problem_of(live.client.delete(f"/v1/articles/{quote(article_id, safe='')}"), 404, "article-not-found")
+
+
+def test_bulk_with_statuses_and_embargoes(live: ApiServer) -> None:
+    """Each line for itself; one whose status or embargo cannot be read publishes nothing."""
+    rows = (
+        {"id": "s/1", "title": "Serval one", "status": "usable"},
+        {"id": "s/2", "title": "Serval two", "embargoed_until": "2100-01-01T09:00:00+02:00"},
+        {"id": "s/3", "title": "Serval three", "embargoed_until": "next week"},
+        {"id": "s/4", "title": "Serval four", "status": "draft"},
+        {"id": "s/5", "status": "canceled"},
+        {"id": "s/1", "status": "withheld", "embargoed_until": "never"},
+        {"id": "s/6", "title": "Serval six", "embargoed": "2001-01-01", "embargo": ""},
+    )
+    job = _bulk(live, b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows))
+    assert job.json()["progress"] == {"done": 5, "total": 7, "failed": 2}
+    assert _results(live, job) == [
+        *(("s/1", "created", 1), ("s/2", "held", 1), ("s/3", "rejected", None), ("s/4", "rejected", None)),
+        *(("s/5", "absent", 0), ("s/1", "withdrawn", 2), ("s/6", "created", 1)),
+    ]
+    assert _total(live, "serval", job.json()["min_seq"]) == 1
+
+
+def _results(live: ApiServer, job: httpx2.Response) -> list[tuple[str, str, int | None]]:
+    """Id, status and version of each line of a job."""
+    lines = live.client.get(job.json()["links"]["results"]).content.splitlines()
+    return [(one["id"], one["status"], one["version"]) for one in map(orjson.loads, lines)]
+
+
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress])
 def test_bulk(live: ApiServer, pack: Any) -> None:
     """Good lines and bad ones, packed or not: every line has its result, in order."""
@@ -171,6 +235,9 @@ def test_a_body_that_breaks_off_can_be_sent_again(live: ApiServer) -> None:
         ("PUT", "/v1/articles/x", b"{}", {}, 422, "article-invalid"),
         ("PUT", "/v1/articles/x", b'{"id": "y", "title": "t"}', {}, 422, "article-invalid"),
         ("PUT", "/v1/articles/x", b"x" * (1 << 21), {}, 413, "body-too-large"),
+        ("PUT", "/v1/articles/x", b'{"title": "t", "status": "draft"}', {}, 422, "article-invalid"),
+        ("PUT", "/v1/articles/x", b'{"title": "t", "embargoed": "soon"}', {}, 422, "article-invalid"),
+        ("PUT", "/v1/articles/x", b'{"id": "y", "status": "canceled"}', {}, 422, "article-invalid"),
         ("PUT", "/v1/articles/x", b'{"title": "t"}', {"If-Match": "3"}, 400, "parameter-invalid"),
         ("PUT", "/v1/articles/x", b'{"title": "t"}', {"Idempotency-Key": "k" * 256}, 400, "parameter-invalid"),
         ("PUT", "/v1/articles/x?wait=long", b'{"title": "t"}', {}, 400, "parameter-invalid"),

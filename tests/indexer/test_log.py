@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import indexer.log
-from indexer.events import Event, LogError, Submission
+from indexer.events import LIFTED_AT_MOST, Event, LogError, Submission
 from indexer.log import EventLog
 from indexer.routing import partition_of
 from tests.commands import environment
@@ -226,6 +226,21 @@ def test_a_full_disk_is_an_error_and_loses_nothing(log: EventLog) -> None:
         log.append(put(article("c"), *large))
     assert [event.article_id for event in _events(log)] == ["a"]
     assert seqs(log.append(put(article("c")))) == [2]
+
+
+def test_lifts_hold_nobody_up(tmp_path: Path) -> None:
+    """A transaction lifts so many; where nothing is due, it is not even begun."""
+    clock = Clock()
+    with EventLog(tmp_path / "log.sqlite", partitions=1, now_ms=clock) as log:
+        late = [
+            Submission(f"a/{n}", article(f"a/{n}"), b"x", embargoed_until_ms=clock.now_ms + 1) for n in range(2500)
+        ]
+        log.append(late)
+        with EventLog(tmp_path / "log.sqlite", now_ms=clock) as other:
+            other._db.execute("BEGIN IMMEDIATE")
+            assert log.lift_due() == 0
+        clock.pass_s(1)
+        assert [log.lift_due() for _ in range(3)] == [LIFTED_AT_MOST, 500, 0]
 
 
 def test_what_was_lifted_can_be_withdrawn_and_restored(tmp_path: Path) -> None:

@@ -51,6 +51,30 @@ def test_it_is_done_now_and_then_anyway() -> None:
             assert enough.acquire(timeout=20)
 
 
+def test_it_is_done_again_when_it_says_so() -> None:
+    """Sooner than every so often, never later."""
+    done = threading.Semaphore(0)
+    answers = iter((0.001, -5.0, None))
+
+    def work() -> float | None:
+        done.release()
+        return next(answers)
+
+    with Waker(work, failed=_never, every_s=60) as waker:
+        waker.wake()
+        for _ in range(3):
+            assert done.acquire(timeout=20)
+        assert not done.acquire(timeout=0.2), "it did not know when"
+
+    def seldom() -> float:
+        done.release()
+        return 1e9
+
+    with Waker(seldom, failed=_never, every_s=0.001):
+        for _ in range(3):
+            assert done.acquire(timeout=20)
+
+
 def test_an_error_is_told_and_raised() -> None:
     """At once to whoever wants to stop, and at the end to everybody."""
     failed = threading.Event()

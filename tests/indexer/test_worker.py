@@ -131,6 +131,37 @@ def test_embargoes_are_lifted_when_their_time_has_come(live: Live) -> None:
     assert live.titles() == {"e": "A title"}
 
 
+def test_a_million_embargoes_that_end_at_midnight(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Are lifted so many at a time, as many as a round brings in, and others write in between."""
+    monkeypatch.setattr(worker_module, "ROUND_EVENTS", 40)
+    monkeypatch.setattr(worker_module, "MANY_EVENTS", 100)
+    until_ms = live.clock.now_ms + 1000
+    live.log.append([Submission(one.id, one, b"x", embargoed_until_ms=until_ms) for one in ARTICLES])
+    lifted = []
+
+    def counted(log: EventLog) -> int:
+        lifted.append(lift_due(log, 15))
+        live.log.append(put(article(f"between/{len(lifted)}")))  # nobody holds the log
+        return lifted[-1]
+
+    with live.start() as worker:
+        while worker.turn():
+            pass
+        assert live.titles() == {}
+        live.clock.pass_s(1)
+        lift_due = EventLog.lift_due
+        monkeypatch.setattr(EventLog, "lift_due", counted)
+        rounds = [sum(lifted)]
+        while worker.turn():
+            assert live.log.drain().waiting <= 100 + 2 * 15, "what is lifted is what can be brought in"
+            rounds.append(sum(lifted))
+    assert max(lifted) == 15
+    assert sum(lifted) == 300
+    assert len(set(rounds)) >= 3, "it went on in the next rounds"
+    titles = live.titles()
+    assert titles == _titles(ARTICLES) | {one: "A title" for one in titles if one.startswith("between/")}
+
+
 def test_segments_stay_few(live: Live) -> None:
     """Also when hundreds of rounds bring one article each; what is merged aside is taken over."""
     with live.start() as worker:
