@@ -1,8 +1,9 @@
 """Projection: the index is brought up to the log, and each new state published as an epoch.
 
 Contract: what an epoch holds is a function of the log up to its `applied_seq` and of nothing else; the manifest
-stores that sequence, so that every event is applied exactly once whatever happens in between. Statistics are frozen
-exactly where the log says so, whatever the moments of publishing: a projection stops at each statistics event.
+stores that sequence, so that every event is applied exactly once whatever happens in between. An epoch with fewer or
+more articles than the log says is not published. Statistics are frozen exactly where the log says so, whatever the
+moments of publishing: a projection stops at each statistics event.
 
 Not here: reading input (`bulk.py`), how one partition is built (`builder.py`).
 """
@@ -13,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from indexer.builder import Builder, BuildJob, Progress
+from indexer.builder_processes import BuildError
 from indexer.events import Log, LogError
 from indexer.merging import MERGE_AT_MOST, BackgroundMerger
 from indexer.publisher import Retention, prune, publish
@@ -30,8 +32,9 @@ from partition.manifest import (
     read_manifest,
 )
 from partition.merge_aside import MergedSegments
+from partition.reader import PartitionReader
 from partition.schema import SCHEMA_VERSION, TEXT_FIELDS
-from partition.statistics import write_statistics
+from partition.statistics import Statistics, write_statistics
 from partition.writer import DEFAULT_MEMORY_MB
 
 PRUNE_EVERY_S = 5
@@ -40,6 +43,10 @@ MERGE_EVERY = 4
 """Generations of a partition of which one merges small segments, while articles arrive one by one."""
 STATISTICS_GROWTH = 0.1
 """Statistics advance when the number of live articles has changed by this share since they were frozen."""
+
+
+class MiscountError(BuildError):
+    """What was built is not what the log says; it was not published, and the epoch before stays."""
 
 
 def statistics_due(live: int, frozen: int, *, early: bool = False) -> bool:
@@ -62,6 +69,7 @@ class Projector:
 
     Raises:
         LogError: the log is not the one that the archive was made from, or its rules were others.
+        IndexFileError: the newest epoch is damaged; no server could open what is built upon it.
     """
 
     def __init__(
@@ -93,6 +101,16 @@ class Projector:
                 f"the event log ends before epoch {current.epoch}, which was made from it; restore the log from a "
                 "copy, or index into a new folder"
             )
+        if current:
+            self._open(current)
+
+    def _open(self, manifest: RootManifest) -> None:
+        """Look at every file as a server does that opens the epoch."""
+        for frozen in manifest.statistics:
+            Statistics(self._layout.statistics / frozen.file.name, seal=frozen.file.seal)
+        for partition, record in enumerate(manifest.partitions):
+            if record.generation:
+                PartitionReader(self._layout.partition(partition), record)
 
     def current(self) -> RootManifest | None:
         """The newest epoch, `None` before the first.
@@ -117,6 +135,9 @@ class Projector:
             through: up to this sequence, `None` for everything.
             merge: also merge every partition into one segment.
             progress: told how many articles were indexed.
+
+        Raises:
+            MiscountError, BuildError, IndexFileError, LogError, OSError
         """
         through = self._log.last_seq() if through is None else through
         manifest = self.current() or self._genesis()
@@ -184,6 +205,7 @@ class Projector:
         earliest = advanced.statistics_at(since_seq)
         needed = tuple(one for one in advanced.statistics if one.number >= earliest.number)
         advanced = replace(advanced, statistics=needed)
+        self._compare(advanced)
         publish(self._layout, advanced)
         self._known[advanced.epoch] = advanced
         if self._merger:
@@ -192,6 +214,22 @@ class Projector:
             self._merger.start(advanced)
         self._prune()
         return advanced
+
+    def _compare(self, manifest: RootManifest) -> None:
+        """Refuse what differs from the log by more than is known.
+
+        Raises:
+            MiscountError
+        """
+        live = self._log.live_articles(manifest.applied_seq)
+        absent, parked = live - manifest.articles, len(manifest.parked)
+        if 0 <= absent <= parked or 0 <= absent <= parked + self._log.taken_down(manifest.applied_seq):
+            return
+        raise MiscountError(
+            f"epoch {manifest.epoch} would show {manifest.articles:,} articles, but after event "
+            f"{manifest.applied_seq:,} the log has {live:,}, of which {parked:,} are parked; it was not published, "
+            "and the epoch before stays. Should it happen again, build the index again from its articles"
+        )
 
     def _prune(self) -> None:
         now_ms = self._now_ms()

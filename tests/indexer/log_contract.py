@@ -50,6 +50,8 @@ class Model:
     statistics: list[tuple[int, int]] = field(default_factory=list)
     articles: dict[str, Known] = field(default_factory=lambda: {one: Known() for one in IDS})
     messages: dict[bytes, tuple[str, Outcome]] = field(default_factory=dict)
+    lives: dict[int, int] = field(default_factory=dict)
+    """How many articles were to be seen after some events."""
     seq: int = 0
 
     def _event(self, kind: str, article_id: str, version: int, content: Article | None) -> int:
@@ -240,6 +242,11 @@ def log_machine(open_log: Open) -> Any:  # noqa: C901 - a class made for one ada
             log, model = self.log, self.model
             assert log.last_seq() == model.seq
             assert log.live_articles() == model.live()
+            model.lives[model.seq] = model.live()
+            assert {seq: log.live_articles(seq) for seq in model.lives} == model.lives
+            downs = [event[0] for event in model.events if event[1] == "takedown"]
+            for seq in model.lives:
+                assert log.taken_down(seq) == sum(down > seq for down in downs)
             assert log.drain() == (model.seq - self.applied, self.per_s)
             assert log.statistics_events(0, model.seq) == model.statistics
             shown = [event for event in model.events if event[1] != "hold"]
