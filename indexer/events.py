@@ -296,8 +296,11 @@ class Log(Protocol):
     def last_seq(self) -> int:
         """The sequence of the newest event, 0 before the first."""
 
-    def live_articles(self) -> int:
-        """How many articles are to be seen after the newest event."""
+    def live_articles(self, through: int | None = None) -> int:
+        """How many articles are to be seen after an event, the newest by default."""
+
+    def taken_down(self, after: int) -> int:
+        """How many articles were taken down after an event: what was to be seen of them then may be destroyed."""
 
     def created_ms(self, seq: int) -> int:
         """When the event `seq` was logged; 0 for sequence 0."""

@@ -170,10 +170,18 @@ class EventLog:
         return row[0] or 0
 
     @_explained()
-    def live_articles(self) -> int:
-        """How many articles are neither withdrawn nor unknown, after the newest event."""
-        row = self._db.execute("SELECT live FROM event ORDER BY seq DESC LIMIT 1").fetchone()
+    def live_articles(self, through: int | None = None) -> int:
+        """As `events.Log` says."""
+        bound = self.last_seq() if through is None else through
+        query = "SELECT live FROM event WHERE seq <= ? ORDER BY seq DESC LIMIT 1"
+        row = self._db.execute(query, (bound,)).fetchone()
         return row[0] if row else 0
+
+    @_explained()
+    def taken_down(self, after: int) -> int:
+        """As `events.Log` says."""
+        query = "SELECT count(*) FROM article WHERE state = 'down' AND seq > ?"
+        return int(self._db.execute(query, (after,)).fetchone()[0])
 
     @_explained()
     def created_ms(self, seq: int) -> int:

@@ -1,9 +1,9 @@
 """Projection: the index is brought up to the log, and each new state published as an epoch.
 
 Contract: what an epoch holds is a function of the log up to its `applied_seq` and of nothing else; the manifest
-stores that sequence, so that every event is applied exactly once whatever happens in between. Statistics are frozen,
-and partitions change in number, exactly where the log says so, whatever the moments of publishing: a projection
-stops at each such event.
+stores that sequence, so that every event is applied exactly once whatever happens in between. An epoch with fewer or
+more articles than the log says is not published. Statistics are frozen, and partitions change in number, exactly
+where the log says so, whatever the moments of publishing: a projection stops at each such event.
 
 Not here: reading input (`bulk.py`), how one partition is built (`builder.py`).
 """
@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from indexer.builder import Builder, BuildJob, Progress
+from indexer.builder_processes import BuildError
 from indexer.events import Log, LogError
 from indexer.freezing import forget_words, freeze, no_statistics
 from indexer.merging import MERGE_AT_MOST, BackgroundMerger
@@ -30,8 +31,9 @@ from partition.manifest import (
     read_manifest,
 )
 from partition.merge_aside import MergedSegments
-from partition.reader import OpenFiles
+from partition.reader import OpenFiles, PartitionReader
 from partition.schema import SCHEMA_VERSION
+from partition.statistics import Statistics
 from partition.writer import DEFAULT_MEMORY_MB
 
 PRUNE_EVERY_S = 5
@@ -40,6 +42,10 @@ MERGE_EVERY = 4
 """Generations of a partition of which one merges small segments, while articles arrive one by one."""
 STATISTICS_GROWTH = 0.1
 """Statistics advance when the number of live articles has changed by this share since they were frozen."""
+
+
+class MiscountError(BuildError):
+    """What was built is not what the log says; it was not published, and the epoch before stays."""
 
 
 def statistics_due(live: int, frozen: int, *, early: bool = False) -> bool:
@@ -68,6 +74,7 @@ class Projector:
 
     Raises:
         LogError: the log is not the one that the archive was made from, or its rules were others.
+        IndexFileError: the newest epoch is damaged; no server could open what is built upon it.
     """
 
     def __init__(
@@ -101,6 +108,16 @@ class Projector:
                 f"the event log ends before epoch {current.epoch}, which was made from it; restore the log from a "
                 "copy, or index into a new folder"
             )
+        if current:
+            self._open(current)
+
+    def _open(self, manifest: RootManifest) -> None:
+        """Look at every file as a server does that opens the epoch."""
+        for frozen in manifest.statistics:
+            Statistics(self._layout.statistics / frozen.file.name, seal=frozen.file.seal)
+        for partition, record in enumerate(manifest.partitions):
+            if record.generation:
+                PartitionReader(self._layout.partition(partition), record)
 
     def current(self) -> RootManifest | None:
         """The newest epoch, `None` before the first.
@@ -131,6 +148,9 @@ class Projector:
             merge: also merge every partition into one segment.
             purge: also leave out of all files what was taken down; if the log freezes statistics at `through`.
             progress: told how many articles were indexed.
+
+        Raises:
+            MiscountError, BuildError, IndexFileError, LogError, OSError
         """
         through = self._log.last_seq() if through is None else through
         manifest = self.current() or self._genesis()
@@ -271,6 +291,7 @@ class Projector:
         )
 
     def _publish(self, manifest: RootManifest) -> None:
+        self._compare(manifest)
         publish(self._layout, manifest)
         self._known[manifest.epoch] = manifest
         if self._merger:
@@ -291,6 +312,22 @@ class Projector:
         """Partitions that hold something of articles that were taken down."""
         takedowns = self._log.takedowns(manifest.purged_seq, through)
         return {partition_of(article_id, len(manifest.partitions)) for _seq, article_id in takedowns}
+
+    def _compare(self, manifest: RootManifest) -> None:
+        """Refuse what differs from the log by more than is known.
+
+        Raises:
+            MiscountError
+        """
+        live = self._log.live_articles(manifest.applied_seq)
+        absent, parked = live - manifest.articles, len(manifest.parked)
+        if 0 <= absent <= parked or 0 <= absent <= parked + self._log.taken_down(manifest.applied_seq):
+            return
+        raise MiscountError(
+            f"epoch {manifest.epoch} would show {manifest.articles:,} articles, but after event "
+            f"{manifest.applied_seq:,} the log has {live:,}, of which {parked:,} are parked; it was not published, "
+            "and the epoch before stays. Should it happen again, build the index again from its articles"
+        )
 
     def _prune(self) -> None:
         now_ms = self._now_ms()

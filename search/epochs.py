@@ -1,8 +1,9 @@
 """Which epoch is current, and which older states can still be answered from.
 
 Contract: a newer epoch becomes current only after it was opened, so that no query waits for that; until then, and
-whenever it cannot be opened, the one before goes on answering. The data folder is looked at when a new epoch is
-announced, and every `POLL_S`, since announcements may be lost.
+whenever it cannot be opened, the one before goes on answering. It is tried again every `AGAIN_S`, since it may have
+been mended, or replaced by another of its number. The data folder is looked at when a new epoch is announced, and
+every `POLL_S`, since announcements may be lost.
 
 Not here: opening files (`snapshot.py`), publishing (`indexer/publisher.py`).
 """
@@ -22,6 +23,7 @@ from search.cursor import Cursor
 from search.snapshot import View
 
 POLL_S = 0.25
+AGAIN_S = 5.0
 
 _EPOCH = Gauge("broadsheet_epoch", "The epoch that new queries are answered from", multiprocess_mode="livemin")
 _ARTICLES = Gauge("broadsheet_articles", "Live articles of that epoch", multiprocess_mode="livemin")
@@ -50,7 +52,8 @@ class Epochs:
         self._erased = erased
         self._layout = Layout(root)
         self._broker = broker
-        self._refused: set[int] = set()
+        self._refused: dict[int, float] = {}
+        """Epochs that could not be opened, to the moment when that is tried again, by the monotonic clock."""
         self._waiting: set[asyncio.Event] = set()
         self.current: RootManifest | None = None
         """What new queries are answered from; `None` until the first epoch is open."""
@@ -90,7 +93,10 @@ class Epochs:
         """Make the newest epoch that can be opened current."""
         known = self.current.epoch if self.current else 0
         for epoch in reversed(self._layout.published_epochs()):
-            if epoch <= known or (epoch not in self._refused and await self._open(epoch)):
+            if epoch <= known:
+                return
+            if time.monotonic() >= self._refused.get(epoch, 0.0) and await self._open(epoch):
+                self._refused = {other: at_s for other, at_s in self._refused.items() if other > epoch}
                 return
 
     async def _open(self, epoch: int) -> bool:
@@ -100,9 +106,9 @@ class Epochs:
         except IndexFileError as error:
             if not self._layout.manifest(epoch).exists():  # replaced meanwhile by a newer one
                 return False
-            # Said once for each epoch; the next one gets its own chance.
-            _log.error("epoch cannot be opened", epoch=epoch, reason=str(error))
-            self._refused.add(epoch)
+            if epoch not in self._refused:  # said once
+                _log.error("epoch cannot be opened", epoch=epoch, reason=str(error))
+            self._refused[epoch] = time.monotonic() + AGAIN_S
             return False
         before, self.current = self.current, manifest
         if self._erased and before and before.erased_seq != manifest.erased_seq:

@@ -54,6 +54,8 @@ class Model:
     messages: dict[bytes, tuple[str, Outcome]] = field(default_factory=dict)
     told: dict[int, Notice] = field(default_factory=dict)
     """What readers are told, by sequence."""
+    lives: dict[int, int] = field(default_factory=dict)
+    """How many articles were to be seen after some events."""
     seq: int = 0
     now_ms: int = 0
     reason: str = ""
@@ -278,6 +280,11 @@ def log_machine(open_log: Open) -> Any:  # noqa: C901 - a class made for one ada
             log, model = self.log, self.model
             assert log.last_seq() == model.seq
             assert log.live_articles() == model.live()
+            model.lives[model.seq] = model.live()
+            assert {seq: log.live_articles(seq) for seq in model.lives} == model.lives
+            downs = [event[0] for event in model.events if event[1] == "takedown"]
+            for seq in model.lives:
+                assert log.taken_down(seq) == sum(down > seq for down in downs)
             assert log.drain() == (model.seq - self.applied, self.per_s)
             assert log.statistics_events(0, model.seq) == model.statistics
             shown = [event for event in model.events if event[1] not in OF_NO_PARTITION]

@@ -46,24 +46,22 @@ def test_a_damaged_generation_is_not_built_upon(
             before = newest(tmp_path).epoch
             aside = path.rename(tmp_path / "aside")
             shutil.copy(aside, path)
-            spoil(path)
-            if freeze:
-                index.log.append_statistics()
-            else:
-                index.put(*CORRECTED)
-            # Whoever has a file open goes on with what was sound when it was opened.
             with (
                 SmallIndex(tmp_path, partitions=1) as fresh,
-                pytest.raises(IndexFileError, match=re.escape(f"{path}: {problem}")),
-            ):
-                fresh.publish()
-            message = f"partition 0 could not be built: {path}: {problem}"
-            with (
                 ProcessBuilder(1, lock.handle) as builder,
                 SmallIndex(tmp_path, partitions=1, builder=builder) as other,
-                pytest.raises(BuildError, match=re.escape(message)),
             ):
-                other.publish()
+                spoil(path)
+                if freeze:
+                    index.log.append_statistics()
+                else:
+                    index.put(*CORRECTED)
+                # Whoever has a file open goes on with what was sound when it was opened.
+                with pytest.raises(IndexFileError, match=re.escape(f"{path}: {problem}")):
+                    fresh.publish()
+                message = f"partition 0 could not be built: {path}: {problem}"
+                with pytest.raises(BuildError, match=re.escape(message)):
+                    other.publish()
             assert newest(tmp_path).epoch == before
             aside.rename(path)
 
@@ -87,3 +85,19 @@ def test_damage_that_building_meets_is_named(tmp_path: Path, *, merge: bool) -> 
             assert index.publish().epoch == 2, "nothing of it had to be read"
             with pytest.raises(IndexFileError):
                 contents(tmp_path)
+
+
+@pytest.mark.parametrize("what", ["segment", "statistics"])
+def test_nothing_is_built_beside_what_is_damaged(tmp_path: Path, what: str) -> None:
+    """Not even in other partitions: no server could open that epoch. The error names the file."""
+    with SmallIndex(tmp_path, partitions=2) as index:
+        index.put(*ARTICLES)
+        index.log.append_statistics()
+        manifest = index.publish()
+        index.put(*CORRECTED)
+    files = files_of(tmp_path, manifest)
+    path = next(file for file in files if file.suffix == (".stat" if what == "statistics" else ".segment"))
+    _damage(path)
+    with pytest.raises(IndexFileError, match=re.escape(f"{path}: the checksum of its header does not match")):
+        SmallIndex(tmp_path, partitions=2)
+    assert newest(tmp_path).epoch == manifest.epoch

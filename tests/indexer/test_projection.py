@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from indexer.builder import BuildJob, Built, InlineBuilder, Progress
 from indexer.builder_processes import ProcessBuilder
-from indexer.events import LogError
-from indexer.projection import advance_statistics, log_path, statistics_due
+from indexer.events import LogError, Submission
+from indexer.projection import MiscountError, advance_statistics, log_path, statistics_due
 from indexer.publisher import IndexerLock, Retention
 from partition.manifest import (
     EMPTY_GENERATION,
@@ -218,6 +218,48 @@ def test_a_failed_build_publishes_nothing(tmp_path: Path) -> None:
         assert tree(tmp_path) - {"log.sqlite-wal", "log.sqlite-shm"} == named(tmp_path)
         assert index.publish().epoch == 2
     assert titles(tmp_path) == expected(*FIRST[3:], *CORRECTED, *LATER)
+
+
+@pytest.mark.parametrize("more", [-1, 1])
+def test_an_epoch_that_is_not_what_the_log_says_is_refused(tmp_path: Path, more: int) -> None:
+    """An article too few or too many: the epoch before stays, and nothing is left of what was built."""
+
+    def wrong(jobs: Sequence[BuildJob], progress: Progress) -> list[Built]:
+        first, *others = InlineBuilder()(jobs, progress)
+        return [first._replace(record=replace(first.record, articles=first.record.articles + more)), *others]
+
+    with SmallIndex(tmp_path) as index:
+        index.put(*FIRST)
+        index.publish()
+    with SmallIndex(tmp_path, builder=wrong) as index:
+        index.put(*CORRECTED, *LATER)
+        says = rf"epoch 2 would show {12 + more} articles, but after event 15 the log has 12, of which 0 are parked"
+        with pytest.raises(MiscountError, match=says):
+            index.publish()
+        assert titles(tmp_path) == expected(*FIRST)
+    with SmallIndex(tmp_path) as index:
+        assert tree(tmp_path) - {"log.sqlite-wal", "log.sqlite-shm"} == named(tmp_path)
+        assert index.publish().epoch == 2
+    assert titles(tmp_path) == expected(*FIRST[3:], *CORRECTED, *LATER)
+
+
+def test_what_was_taken_down_since_may_be_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a state of before, made anew, of which the text is gone; but no more than that."""
+    with SmallIndex(tmp_path) as index:
+        index.put(*FIRST)
+        index.log.append_statistics()
+        index.log.append([Submission(FIRST[0].id, None, b"", "takedown")])
+        index.log._db.execute("UPDATE event SET body = NULL WHERE article_id = ?", (FIRST[0].id,))
+        manifest = index.projector.project(9)
+        assert (manifest.applied_seq, manifest.articles) == (9, 7)
+        assert index.publish().articles == 7
+        monkeypatch.setattr(index.log, "taken_down", lambda _after: 5)
+        index.put(*LATER)
+        monkeypatch.setattr(index.log, "live_articles", lambda through: 17 if through == 14 else 0)
+        with pytest.raises(MiscountError, match="would show 11 articles, but after event 14 the log has 17"):
+            index.publish()
+        monkeypatch.setattr(index.log, "live_articles", lambda through: 16 if through == 14 else 0)
+        assert index.publish().articles == 11
 
 
 def test_builders_in_processes_are_the_same(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ Not here: files that a reader refuses, one by one (`tests/partition/`), processe
 """
 
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,31 @@ def test_damaged_newer_epoch_is_passed_over(own_archive: Path, tmp_path: Path, w
             sound = publish(own_archive, [Article(id=article_id, title="Sound")])
         eventually(lambda: server.epoch() == sound)
         assert server.ids({"q": "sound", "sort": "oldest"})
+
+
+@pytest.mark.parametrize("what", ["segment", "manifest", "statistics", "missing segment"])
+def test_a_server_starts_on_the_epoch_before(own_archive: Path, what: str) -> None:
+    """Within five seconds of its start, if the newest is damaged; once that is mended it is taken."""
+    publish(own_archive, [Article(id=f"late{number}", title="Budget budget") for number in range(60)])
+    layout = Layout(own_archive)
+    newest = layout.newest_epoch()
+    statistics = layout.statistics / read_manifest(layout, newest).statistics_file.name
+    segment = newest_segment(own_archive, 3)
+    path = {"statistics": statistics, "manifest": layout.manifest(newest)}.get(what, segment)
+    sound = path.read_bytes()
+    path.unlink() if what == "missing segment" else damage(path)
+    with ApiServer(own_archive, ready=False) as server:
+        began_s = time.monotonic()
+        eventually(lambda: server.client.get("/readyz").status_code == 200)
+        assert time.monotonic() - began_s < 5
+        assert server.epoch() == 1
+        assert f'"epoch": {newest}, "reason": "{path}' in server.log()
+        assert len(server.ids({"q": "*"})) == 400
+        path.with_name("mended").write_bytes(sound)
+        path.with_name("mended").replace(path)
+        eventually(lambda: server.epoch() == newest, timeout_s=30)
+        assert len(server.ids({"q": "*"})) == 460
+        assert server.log().count("epoch cannot be opened") == 1
 
 
 @pytest.fixture

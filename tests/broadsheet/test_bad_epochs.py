@@ -1,0 +1,54 @@
+"""A newest epoch that is damaged, under the whole service: it answers, takes writes, and says what to do.
+
+Not here: servers alone (`tests/search/test_damage.py`), building (`tests/indexer/test_damaged_generations.py`).
+"""
+
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from partition.manifest import Layout, read_manifest
+from tests.api_server import ApiServer, eventually
+from tests.search.faults import damage
+
+BACK_S = 20.0
+"""The indexer is started again every five seconds at most; starting takes some, on a busy machine."""
+
+
+def _serving(root: Path) -> ApiServer:
+    return ApiServer(root, ready=False, indexer=True, builders=1, whoosh_processes=1)
+
+
+def _put(server: ApiServer, article_id: str) -> httpx2.Response:
+    return server.client.put(f"/v1/articles/{article_id}?wait=searchable", content=b'{"title": "A title"}')
+
+
+@pytest.mark.parametrize("what", ["manifest", "segment"])
+def test_a_damaged_epoch_is_rolled_back_by_removing_one_file(tmp_path: Path, what: str) -> None:
+    """Until then the epoch before answers, and writes wait in the log; afterwards everything is there, by itself."""
+    with _serving(tmp_path) as server:
+        eventually(lambda: server.client.get("/livez").status_code == 200)
+        for article_id in ("first", "second"):
+            assert eventually(lambda: _put(server, article_id)).status_code == 200  # noqa: B023 - at once
+    layout = Layout(tmp_path)
+    newest = layout.newest_epoch()
+    manifest = layout.manifest(newest)
+    before, after = (read_manifest(layout, epoch) for epoch in (newest - 1, newest))
+    (changed,) = (
+        layout.partition(partition) / record.files[-1].name
+        for partition, record in enumerate(after.partitions)
+        if record != before.partitions[partition]
+    )
+    damage(manifest if what == "manifest" else changed)
+    with _serving(tmp_path) as server:
+        eventually(lambda: server.client.get("/readyz").status_code == 200)
+        assert server.epoch() == newest - 1
+        written = server.client.put("/v1/articles/third", content=b'{"title": "A title"}')
+        assert written.status_code == 202
+        eventually(lambda: '"event": "the indexer ends"' in server.log())
+        assert str(manifest if what == "manifest" else changed) in server.log()
+        assert len(server.ids({"q": "*"})) == 1
+        manifest.unlink()
+        eventually(lambda: server.client.get(written.headers["Location"]).json()["status"] == "succeeded")
+        assert sorted(server.ids({"q": "*", "min_seq": written.json()["min_seq"]})) == ["first", "second", "third"]
