@@ -22,7 +22,7 @@ _LOOK_S = 0.05
 def rebuild(data: Data = None, config: Config = None) -> None:
     """Build the index again from the event log alone.
 
-    It is built beside the one that there is, which answers meanwhile. The answers stay what they were; cursors that
+    It is built beside the one that there is, which answers meanwhile and may be damaged. The answers stay what they were; cursors that
     were given out before expire. A server that indexes the same archive must be stopped, or run with --no-indexer.
 
     \b
@@ -55,7 +55,7 @@ def rebuild(data: Data = None, config: Config = None) -> None:
                     told.indexing(done, total)
 
             retention = Retention(settings.retain_seconds)
-            projector = Projector(root, log, builder, retention=retention, memory_mb=settings.memory_mb)
+            projector = Projector(root, log, builder, retention=retention, memory_mb=settings.memory_mb, anew=True)
             manifest = projector.rebuild(progress)
             told.indexing(total, total)
             log.applied(manifest.applied_seq, 0)

@@ -87,7 +87,9 @@ class Projector:
         memory_mb: int = DEFAULT_MEMORY_MB,
         merger: BackgroundMerger | None = None,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        anew: bool = False,
     ) -> None:
+        """Args: its parts; and whether all is to be built `anew`, so that what there is may be damaged."""
         self._layout = Layout(root)
         self._log = log
         self._builder = builder
@@ -108,7 +110,7 @@ class Projector:
                 f"the event log ends before epoch {current.epoch}, which was made from it; restore the log from a "
                 "copy, or index into a new folder"
             )
-        if current:
+        if current and not anew:
             self._open(current)
 
     def _open(self, manifest: RootManifest) -> None:
@@ -326,7 +328,7 @@ class Projector:
         raise MiscountError(
             f"epoch {manifest.epoch} would show {manifest.articles:,} articles, but after event "
             f"{manifest.applied_seq:,} the log has {live:,}, of which {parked:,} are parked; it was not published, "
-            "and the epoch before stays. Should it happen again, build the index again from its articles"
+            "and the epoch before stays. Should it happen again: broadsheet rebuild"
         )
 
     def _prune(self) -> None:

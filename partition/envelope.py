@@ -39,7 +39,7 @@ PAGE_BYTES = 1 << 14
 HEADER_BYTES = 24
 ROOM_BYTES = 1 << 18
 """What a writer collects before it writes."""
-REBUILD = "build the index again from its articles"
+REBUILD = "build the index again from its log: broadsheet rebuild"
 _HEADER = struct.Struct("<4s4sIIQ")
 
 

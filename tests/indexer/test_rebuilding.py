@@ -9,7 +9,8 @@ from indexer.events import LogError
 from indexer.projection import advance_statistics
 from partition.manifest import RootManifest
 from partition.statistics import Statistics, TermCounts
-from tests.small_index import SmallIndex, article, contents, named, newest, tree
+from tests.commands import run
+from tests.small_index import SmallIndex, article, contents, files_of, named, newest, tree
 
 ARTICLES = [article(f"a/{number}", f"Title {number}", body=f"word{number % 7} said so") for number in range(120)]
 
@@ -89,6 +90,16 @@ def test_nothing_is_seen_of_one_that_fails(tmp_path: Path, monkeypatch: pytest.M
         assert newest(tmp_path) == before
         assert _answering(tmp_path) == answering
         assert index.projector.rebuild().epoch == before.epoch + 1
+    assert _answering(tmp_path) == answering
+
+
+def test_a_damaged_index_is_built_again(tmp_path: Path) -> None:
+    """Whichever of its files is damaged: the log is what it is made from."""
+    manifest = _full(tmp_path)
+    answering = _answering(tmp_path)
+    for path in files_of(tmp_path, manifest)[1:]:
+        path.write_bytes(b"?" * 100)
+    assert run("rebuild", "--data", tmp_path).returncode == 0
     assert _answering(tmp_path) == answering
 
 

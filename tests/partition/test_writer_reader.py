@@ -234,7 +234,7 @@ def test_a_generation_that_is_gone(tmp_path: Path, suffix: str) -> None:
         record = chain.write([Withdraw(made_up(40)[0].id, seq=2)])
     (path,) = chain.root.glob(f"*{suffix}")
     path.unlink()
-    with pytest.raises(MissingFile, match=f"{path}: the file is missing; build the index again from its articles"):
+    with pytest.raises(MissingFile, match=f"{path}: the file is missing; build the index again from its log"):
         chain.reader()
     with pytest.raises(MissingFile, match="nowhere"):
         PartitionReader(tmp_path / "nowhere", record)
