@@ -127,6 +127,8 @@ class Snapshots:
     def __init__(self, root: Path) -> None:
         self._layout = Layout(root)
         self._current: Snapshot | None = None
+        self._replaced: Snapshot | None = None
+        """The one that was current before: whoever began in it goes on with it."""
         self._open: OrderedDict[tuple[int, int], Snapshot] = OrderedDict()
         self._opening = threading.Lock()
         self._files = OpenFiles()
@@ -144,8 +146,9 @@ class Snapshots:
         """
         manifest = read_manifest(self._layout, epoch)
         with self._opening:
-            self._current = self._read(manifest, manifest.state)
-        return self._current
+            opened = self._read(manifest, manifest.state)
+            self._replaced, self._current = self._current, opened
+        return opened
 
     def open(self, view: View) -> Snapshot:
         """The snapshot of a state.
@@ -153,16 +156,16 @@ class Snapshots:
         Raises:
             IndexFileError: as of `open_current`.
         """
-        current = self._current
+        if newest := self._newest(view):
+            return newest
         key = view.files, view.state.applied_seq
-        if current and (current.state.epoch, current.state.applied_seq) == key:
-            return current
         found = self._open.get(key)
         if found is None:
             with self._opening:  # others go on with the states that are open
                 found = self._open.get(key)
                 if found is None:
-                    files = current.manifest if current and current.manifest.epoch == view.files else None
+                    known = (one.manifest for one in (self._current, self._replaced) if one)
+                    files = next((one for one in known if one.epoch == view.files), None)
                     found = self._read(files or read_manifest(self._layout, view.files), view.state)
                 self._open[key] = found
                 while len(self._open) > MAX_OPEN_STATES:
@@ -175,10 +178,13 @@ class Snapshots:
 
     def is_open(self, view: View) -> bool:
         """Whether opening it takes no time."""
-        current = self._current
-        return (view.files, view.state.applied_seq) in self._open or (
-            current is not None and current.state == view.state
-        )
+        return (view.files, view.state.applied_seq) in self._open or self._newest(view) is not None
+
+    def _newest(self, view: View) -> Snapshot | None:
+        for one in (self._current, self._replaced):
+            if one and (one.state.epoch, one.state.applied_seq) == (view.files, view.state.applied_seq):
+                return one
+        return None
 
     def condemn(self, snapshot: Snapshot, partition: int, error: IndexFileError) -> None:
         """A file of a partition was found damaged: no state that needs it searches the partition any more."""
@@ -189,7 +195,7 @@ class Snapshots:
             if files <= self._damaged.keys():  # somebody else said so already
                 return
             self._damaged |= dict.fromkeys(files, error)
-            for other in {snapshot, *self._open.values(), *([self._current] if self._current else [])}:
+            for other in {snapshot, *self._open.values(), *filter(None, (self._current, self._replaced))}:
                 records = other.manifest.partitions[partition : partition + 1]
                 if any(folder / file.name in files for record in records for file in record.files):
                     other.partitions = other.partitions.without(partition, error)

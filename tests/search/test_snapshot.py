@@ -5,6 +5,8 @@ Not here: whether states answer right (`test_layouts.py`, `test_http_cursors.py`
 
 from pathlib import Path
 
+import pytest
+
 from indexer.routing import partition_of
 from search.leaf import Leaf
 from search.snapshot import Snapshot, Snapshots, View
@@ -20,6 +22,22 @@ def _leaves(snapshot: Snapshot) -> dict[int, Leaf]:
 
 def _live(leaf: Leaf) -> int:
     return sum(int(segment.live.sum()) for segment in leaf.reader.segments)
+
+
+def test_whoever_began_in_a_state_goes_on_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When another became current meanwhile, nothing is opened again for them."""
+    with SmallIndex(tmp_path, partitions=PARTITIONS) as index:
+        index.put(*made_up(20))
+        snapshots = Snapshots(tmp_path)
+        first = snapshots.open_current(index.publish().epoch)
+        view = View(first.state.epoch, first.state)
+        index.put(*made_up(20, seed=2, prefix="m"))
+        second = snapshots.open_current(index.publish().epoch)
+    monkeypatch.setattr("search.snapshot.PartitionReader", None)
+    assert snapshots.is_open(view)
+    assert snapshots.open(view) is first
+    assert snapshots.open(View(second.state.epoch, second.state)) is second
+    assert not snapshots.is_open(View(second.state.epoch, first.state)), "an earlier state, from newer files"
 
 
 def test_partitions_that_did_not_change_are_not_opened_again(tmp_path: Path) -> None:
