@@ -17,7 +17,7 @@ from indexer.builder import Builder, BuildJob, Progress
 from indexer.builder_processes import BuildError
 from indexer.events import Log, LogError
 from indexer.merging import MERGE_AT_MOST, BackgroundMerger
-from indexer.publisher import Retention, prune, publish
+from indexer.publisher import Known, Retention, prune, publish
 from indexer.routing import ROUTING_VERSION, partition_of
 from partition.counting import merge_counts
 from partition.envelope import make_folder
@@ -59,7 +59,8 @@ def advance_statistics(log: Log, *, now_ms: int = 0, every_s: int = 0) -> None:
     """Log a statistics event if one is due: not within `every_s` of the last, unless articles have doubled since."""
     events = log.statistics_events(0, log.last_seq())
     seq, frozen = events[-1] if events else (0, 0)
-    early = every_s > 0 and now_ms - log.created_ms(seq) < every_s * 1000
+    # What lies ahead was logged before the clock was put back.
+    early = 0 <= now_ms - log.created_ms(seq) < every_s * 1000
     if statistics_due(log.live_articles(), frozen, early=early):
         log.append_statistics()
 
@@ -82,6 +83,7 @@ class Projector:
         memory_mb: int = DEFAULT_MEMORY_MB,
         merger: BackgroundMerger | None = None,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._layout = Layout(root)
         self._log = log
@@ -89,11 +91,11 @@ class Projector:
         self._retention = retention
         self._memory_mb = memory_mb
         self._merger = merger
-        self._now_ms = now_ms
+        self._now_ms, self._now_s = now_ms, now_s
         for folder in (self._layout.epochs, self._layout.statistics):
             make_folder(folder)
-        self._known: dict[int, RootManifest] = {}
-        self._pruned_ms = 0
+        self._known: dict[int, Known] = {}
+        self._prune_at_s = 0.0
         self._prune()
         current = self.current()
         if current and current.applied_seq > log.last_seq():
@@ -207,7 +209,7 @@ class Projector:
         advanced = replace(advanced, statistics=needed)
         self._compare(advanced)
         publish(self._layout, advanced)
-        self._known[advanced.epoch] = advanced
+        self._known[advanced.epoch] = Known.of(advanced, now_ms=now_ms, now_s=self._now_s())
         if self._merger:
             if merged:
                 self._merger.taken()
@@ -232,11 +234,11 @@ class Projector:
         )
 
     def _prune(self) -> None:
-        now_ms = self._now_ms()
-        if self._merger is None or now_ms - self._pruned_ms >= PRUNE_EVERY_S * 1000:
-            self._pruned_ms = now_ms
+        now_s = self._now_s()
+        if self._merger is None or now_s >= self._prune_at_s:
+            self._prune_at_s = now_s + PRUNE_EVERY_S
             writing = self._merger.writing if self._merger else None
-            prune(self._layout, self._known, now_ms=now_ms, keep=writing)
+            prune(self._layout, self._known, now_ms=self._now_ms(), now_s=now_s, keep=writing)
 
     def _freeze(self, manifest: RootManifest, jobs: list[BuildJob]) -> RootManifest:
         number = manifest.statistics_epoch + 1
