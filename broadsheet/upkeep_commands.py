@@ -22,8 +22,8 @@ _LOOK_S = 0.05
 def rebuild(data: Data = None, config: Config = None) -> None:
     """Build the index again from the event log alone.
 
-    It is built beside the one that there is, which answers meanwhile and may be damaged. The answers stay what they were; cursors that
-    were given out before expire. A server that indexes the same archive must be stopped, or run with --no-indexer.
+    It is built beside the one that there is, which answers meanwhile and may be damaged. The answers stay what they
+    were; cursors that were given out before expire. A server that indexes the same archive must be stopped, or run with --no-indexer.
 
     \b
     broadsheet rebuild --data archive

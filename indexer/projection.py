@@ -18,7 +18,7 @@ from indexer.builder_processes import BuildError
 from indexer.events import Log, LogError
 from indexer.freezing import forget_words, freeze, no_statistics
 from indexer.merging import MERGE_AT_MOST, BackgroundMerger
-from indexer.publisher import Retention, prune, publish
+from indexer.publisher import Known, Retention, prune, publish
 from indexer.resharding import spread
 from indexer.routing import ROUTING_VERSION, partition_of
 from partition.envelope import make_folder
@@ -58,7 +58,8 @@ def advance_statistics(log: Log, *, now_ms: int = 0, every_s: int = 0) -> None:
     """Log a statistics event if one is due: not within `every_s` of the last, unless articles have doubled since."""
     events = log.statistics_events(0, log.last_seq())
     seq, frozen = events[-1] if events else (0, 0)
-    early = every_s > 0 and now_ms - log.created_ms(seq) < every_s * 1000
+    # What lies ahead was logged before the clock was put back.
+    early = 0 <= now_ms - log.created_ms(seq) < every_s * 1000
     if statistics_due(log.live_articles(), frozen, early=early):
         log.append_statistics()
 
@@ -87,6 +88,7 @@ class Projector:
         memory_mb: int = DEFAULT_MEMORY_MB,
         merger: BackgroundMerger | None = None,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        now_s: Callable[[], float] = time.monotonic,
         anew: bool = False,
     ) -> None:
         """Args: its parts; and whether all is to be built `anew`, so that what there is may be damaged."""
@@ -96,11 +98,11 @@ class Projector:
         self._retention = retention
         self._memory_mb = memory_mb
         self._merger = merger
-        self._now_ms = now_ms
+        self._now_ms, self._now_s = now_ms, now_s
         for folder in (self._layout.epochs, self._layout.statistics):
             make_folder(folder)
-        self._known: dict[int, RootManifest] = {}
-        self._pruned_ms = 0
+        self._known: dict[int, Known] = {}
+        self._prune_at_s = 0.0
         self._taking = False
         """Whether the state in the making has taken over what was merged."""
         self._prune()
@@ -295,7 +297,7 @@ class Projector:
     def _publish(self, manifest: RootManifest) -> None:
         self._compare(manifest)
         publish(self._layout, manifest)
-        self._known[manifest.epoch] = manifest
+        self._known[manifest.epoch] = Known.of(manifest, now_ms=manifest.published_ms, now_s=self._now_s())
         if self._merger:
             if self._taking:
                 self._merger.taken()
@@ -332,11 +334,11 @@ class Projector:
         )
 
     def _prune(self) -> None:
-        now_ms = self._now_ms()
-        if self._merger is None or now_ms - self._pruned_ms >= PRUNE_EVERY_S * 1000:
-            self._pruned_ms = now_ms
+        now_s = self._now_s()
+        if self._merger is None or now_s >= self._prune_at_s:
+            self._prune_at_s = now_s + PRUNE_EVERY_S
             writing = self._merger.writing if self._merger else None
-            prune(self._layout, self._known, now_ms=now_ms, keep=writing)
+            prune(self._layout, self._known, now_ms=self._now_ms(), now_s=now_s, keep=writing)
 
     def _job(
         self,

@@ -2,7 +2,8 @@
 
 Contract: `publish` is durable when it returns and refuses a number that is taken; everything a manifest names is
 durable before. `Retention` says which states the files must still show. `prune` removes manifests that nobody can be
-opening any more, then every file that no remaining manifest names, and leftovers of builds that died. Both need
+opening any more, then every file that no remaining manifest names, and leftovers of builds that died. However the
+clock is put, manifests stay for as long as they must, and states at most for their time once more. Both need
 `IndexerLock`, which one process at a time holds; its builders inherit it, so that a new indexer waits until the
 orphans of a killed one are gone.
 
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from partition.envelope import fsync_folder, make_folder, write_durably
 from partition.manifest import Layout, Moment, RootManifest, encode_manifest, read_manifest
@@ -46,7 +47,9 @@ class Retention:
 
     def history(self, manifest: RootManifest, now_ms: int) -> tuple[Moment, ...]:
         """The states that the epoch after `manifest`, published at `now_ms`, must still show."""
-        moments = [*manifest.history, Moment(manifest.published_ms, manifest.applied_seq)]
+        published = [*manifest.history, Moment(manifest.published_ms, manifest.applied_seq)]
+        # What lies ahead was published before the clock was put back.
+        moments = [Moment(min(moment.published_ms, now_ms), moment.applied_seq) for moment in published]
         ended_ms = now_ms - self.seconds * 1000
         # A state counts from when it was replaced; the present one is replaced now.
         while moments and (moments[1].published_ms if len(moments) > 1 else now_ms) <= ended_ms:
@@ -106,25 +109,39 @@ def publish(layout: Layout, manifest: RootManifest) -> None:
     write_durably(layout.manifest(manifest.epoch), encode_manifest(manifest))
 
 
-def prune(layout: Layout, known: dict[int, RootManifest], *, now_ms: int, keep: Path | None = None) -> None:
+class Known(NamedTuple):
+    """An epoch that was read, or published."""
+
+    manifest: RootManifest
+    published_s: float
+    """When, by the monotonic clock: its date says how long ago that was, when it is first seen here."""
+
+    @classmethod
+    def of(cls, manifest: RootManifest, *, now_ms: int, now_s: float) -> "Known":
+        """First seen now, by both clocks."""
+        return cls(manifest, now_s - max(0, now_ms - manifest.published_ms) / 1000)
+
+
+def prune(layout: Layout, known: dict[int, Known], *, now_ms: int, now_s: float, keep: Path | None = None) -> None:
     """Remove manifests that were replaced `OPENING_S` ago, and every file that is named no more.
 
     Args:
         layout: where the archive lies.
         known: manifests that were read already, by epoch; kept up to date.
         now_ms: the time.
+        now_s: by the monotonic clock.
         keep: a file that will be named.
     """
     epochs = layout.published_epochs()
     for epoch in epochs:
         if epoch not in known:
-            known[epoch] = read_manifest(layout, epoch)
+            known[epoch] = Known.of(read_manifest(layout, epoch), now_ms=now_ms, now_s=now_s)
     for epoch, successor in pairwise(epochs):
-        if known[successor].published_ms <= now_ms - OPENING_S * 1000:
+        if known[successor].published_s <= now_s - OPENING_S:
             layout.manifest(epoch).unlink()
     for epoch in known.keys() - set(layout.published_epochs()):
         del known[epoch]
-    _remove_unnamed(layout, list(known.values()), keep)
+    _remove_unnamed(layout, [one.manifest for one in known.values()], keep)
 
 
 def _remove_unnamed(layout: Layout, manifests: list[RootManifest], keep: Path | None) -> None:

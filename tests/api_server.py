@@ -70,6 +70,7 @@ class ApiServer:
         ready: wait until it can answer searches, not only until it serves.
         command: what takes the place of `broadsheet`.
         port: a free one by default.
+        variables: of its environment, besides settings.
         settings: as `BROADSHEET_*`.
     """
 
@@ -80,6 +81,7 @@ class ApiServer:
         ready: bool = True,
         command: Sequence[str] = BROADSHEET,
         port: int = 0,
+        variables: Mapping[str, str] | None = None,
         **settings: object,
     ) -> None:
         self.port: int = port or free_port()
@@ -90,7 +92,7 @@ class ApiServer:
             [*command, "serve", "--data", str(root), "--port", str(self.port)],
             stdout=subprocess.DEVNULL,
             stderr=self._log,
-            env=environment(**settings),
+            env={**environment(**settings), **(variables or {})},
             cwd=tempfile.gettempdir(),
         )
         self.pid = self._process.pid

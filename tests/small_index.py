@@ -27,17 +27,27 @@ from partition.types import Article
 
 
 class Clock:
-    """A clock in milliseconds that moves when told to."""
+    """A clock in milliseconds that moves when told to, and one in seconds that nobody can put back."""
 
     def __init__(self) -> None:
         self.now_ms = 1_700_000_000_000
+        self._passed_s = 0.0
 
     def __call__(self) -> int:
         """The time."""
         return self.now_ms
 
+    def monotonic(self) -> float:
+        """Seconds that have passed."""
+        return self._passed_s
+
     def pass_s(self, seconds: float) -> None:
         """Let time pass."""
+        self.put_s(seconds)
+        self._passed_s += seconds
+
+    def put_s(self, seconds: float) -> None:
+        """Put the clock forward, or back."""
         self.now_ms += round(seconds * 1000)
 
 
@@ -80,7 +90,10 @@ class SmallIndex:
         self.log = EventLog(log_path(root), partitions=partitions, now_ms=self.clock)
         try:
             self.projector = Projector(
-                root, self.log, builder or InlineBuilder(), retention=retention or Retention(), now_ms=self.clock
+                *(root, self.log, builder or InlineBuilder()),
+                retention=retention or Retention(),
+                now_ms=self.clock,
+                now_s=self.clock.monotonic,
             )
         except BaseException:
             self.log.close()

@@ -2,8 +2,8 @@
 
 The clock starts when the last byte of the acknowledgement has arrived, and stops when the last byte of an answer
 that holds the article has. Most probes wait: one search with `min_seq`, which the server answers when it has indexed
-so far. One of `POLLING_EVERY` polls: an ordinary search every `POLL_S`, until one finds it. Neither can flatter, since
-only an answer that shows the article counts: waiting adds a round trip, polling up to `POLL_S` and their load.
+so far. One of `POLLING_EVERY` polls: an ordinary search every `POLL_S`, until one finds it. Neither can flatter,
+since only an answer that shows the article counts: waiting adds a round trip, polling up to `POLL_S` and their load.
 
 Contract: probes are told to the feed as any other article.
 

@@ -3,9 +3,9 @@
     python -m tests.broadsheet.changed_service CHANGE,... serve --data DIR --port PORT
 
 Contract: a change is the name of a function in `CHANGES`, which patches modules before anything runs. Supervisor, API
-processes and indexer take each of them; what they start in turn does not. `hurried`, `merging-aside` and
-`dies-when-told` alter no promise: they let a test do in seconds what else takes hours, or luck. All others are
-mutants (`MUTANTS`), each the name of a promise that is not kept, by which a harness shows that it would notice.
+processes and indexer take each of them; what they start in turn does not. `CONDITIONS` alter no promise: they let a
+test do in seconds what else takes hours, or luck. All others are mutants (`MUTANTS`), each the name of a promise that
+is not kept, by which a harness shows that it would notice.
 
 Not here: who runs it (`live_kill_harness.py`, `full_disk_harness.py`), the promises.
 """
@@ -18,13 +18,15 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from starlette.responses import Response
 
 from broadsheet import cli, roles, supervisor
-from indexer import merging, projection, publisher
+from broadsheet.process import Role
+from indexer import merging, projection, publisher, worker
 from indexer.events import Outcome
 from indexer.intake import Intake
 from indexer.log import EventLog
@@ -79,6 +81,30 @@ def merging_aside() -> None:
             said.unlink(missing_ok=True)
 
     _change(merging, merge_aside=slowly)
+
+
+def clocks_apart() -> None:
+    """The indexer has a fake clock of its own (`FAKETIME_TIMESTAMP_FILE`)."""
+    indexer_role = roles.indexer_role
+    variable = "FAKETIME_TIMESTAMP_FILE"
+
+    def apart(*given: Any) -> Role | None:
+        role = indexer_role(*given)
+        own = {variable: os.environ.get(variable, "") + ".indexer"}
+        return role and replace(role, environment={**role.environment, **own})
+
+    _change(roles, indexer_role=apart)
+
+
+def timed_by_the_clock() -> None:
+    """Deadlines are moments of a clock that can be put."""
+    began_s, ahead_s = time.monotonic(), -time.time()
+    _change(time, monotonic=lambda: began_s + time.time() + ahead_s)
+
+
+def pruned_by_the_clock() -> None:
+    """What was replaced goes when a clock that can be put says so."""
+    _change(worker, Projector=partial(projection.Projector, now_s=time.time))
 
 
 def dies_when_told() -> None:
@@ -205,6 +231,9 @@ CHANGES: dict[str, Callable[[], None]] = {
         hurried,
         merging_aside,
         dies_when_told,
+        clocks_apart,
+        timed_by_the_clock,
+        pruned_by_the_clock,
         acknowledged_early,
         messages_forgotten,
         position_beside,
@@ -214,7 +243,9 @@ CHANGES: dict[str, Callable[[], None]] = {
         succeeded_early,
     )
 }
-MUTANTS = tuple(name for name in CHANGES if name not in {"hurried", "merging-aside", "dies-when-told"})
+CONDITIONS = {"hurried", "merging-aside", "clocks-apart", "dies-when-told"}
+"""Under which every promise holds."""
+MUTANTS = tuple(name for name in CHANGES if name not in CONDITIONS)
 
 
 def command(changes: Iterable[str]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -32,10 +32,13 @@ _MERGE_WAIT_S = 3.0
 class Live:
     """A service that can be killed as a whole and started again at its address."""
 
-    def __init__(self, root: Path, changes: Sequence[str], **settings: object) -> None:
+    def __init__(
+        self, root: Path, changes: Sequence[str], *, variables: Mapping[str, str] | None = None, **settings: object
+    ) -> None:
+        """Args: the data folder; what is changed (`changed_service.py`); variables; settings."""
         self.root = root
         self.port = free_port()
-        self._changes, self._settings = changes, settings
+        self._changes, self._variables, self._settings = changes, variables, settings
         self.server = self.start()
 
     def start(self, *, ready: bool = False) -> ApiServer:
@@ -45,6 +48,7 @@ class Live:
             ready=ready,
             command=command(self._changes) if self._changes else BROADSHEET,
             port=self.port,
+            variables=self._variables,
             **{"indexer": True, "workers": 2, "builders": 1, "whoosh_processes": 1, **self._settings},
         )
         return self.server

@@ -71,6 +71,32 @@ def test_old_states_go_by_time(tmp_path: Path) -> None:
         contents(tmp_path, 1)
 
 
+@pytest.mark.parametrize("put_s", [-3600, -10 * 365 * 86_400, 3600, 10 * 365 * 86_400])
+def test_a_clock_may_be_put_forward_or_back(tmp_path: Path, put_s: int) -> None:
+    """A manifest goes when it was replaced for so long, and no sooner; states at most in their time from then."""
+    clock = Clock()
+    with SmallIndex(tmp_path, retention=Retention(seconds=600), clock=clock) as index:
+        for number, seconds in enumerate((10, OPENING_S, 5)):
+            index.put(replace(ARTICLES[0], title=f"Before {number}"))
+            index.publish()
+            clock.pass_s(seconds)
+        before = index.layout.published_epochs()
+        assert before == [2, 3]
+        clock.put_s(put_s)
+        index.put(replace(ARTICLES[0], title="After"))
+        manifest = index.publish()
+        assert index.layout.published_epochs() == [2, 3, 4]
+        assert manifest.since_seq == (3 if put_s > 600 else 1), "one that is replaced only now has all its time"
+        clock.pass_s(OPENING_S)
+        index.put(replace(ARTICLES[0], title="Later"))
+        index.publish()
+        assert index.layout.published_epochs() == [4, 5]
+        clock.pass_s(621)
+        index.put(replace(ARTICLES[0], title="At last"))
+        assert index.publish().since_seq >= 4
+    assert tree(tmp_path) == named(tmp_path)
+
+
 def test_no_retention_keeps_the_newest_state_only(tmp_path: Path) -> None:
     """With no time at all, what is deleted may be forgotten at once."""
     with SmallIndex(tmp_path, retention=Retention(seconds=0)) as index:

@@ -110,6 +110,30 @@ def test_statistics_advance_seldom(live: Live) -> None:
     assert newest(live.root).statistics_epoch == 3
 
 
+@pytest.mark.parametrize("put_s", [-3600, -10 * 365 * 86_400])
+def test_statistics_and_embargoes_of_a_clock_that_was_put_back(live: Live, put_s: int) -> None:
+    """Statistics advance again as articles come; what was lifted stays, what waits waits for its time."""
+    with live.start() as worker:
+        live.log.append(put(*ARTICLES[:100]))
+        until_ms = live.clock.now_ms + 500
+        live.log.append([Submission("e", article("e"), b"e", embargoed_until_ms=until_ms)])
+        live.clock.pass_s(1)
+        worker.turn()
+        assert "e" in live.titles()
+        live.clock.put_s(put_s)
+        live.log.append([Submission("f", article("f"), b"f", embargoed_until_ms=live.clock.now_ms + 2000)])
+        live.log.append(put(*ARTICLES[100:150]))
+        worker.turn()
+        assert newest(live.root).statistics_epoch == 2
+        live.log.append(put(*ARTICLES[150:170]))
+        worker.turn()
+        assert newest(live.root).statistics_epoch == 2
+        assert {"e", "f"} & live.titles().keys() == {"e"}
+        live.clock.pass_s(2)
+        worker.turn()
+        assert {"e", "f"} < live.titles().keys()
+
+
 def test_embargoes_are_lifted_when_their_time_has_come(live: Live) -> None:
     """Not before, and by a worker that waits no longer than until then."""
     until_ms = live.clock.now_ms + 500
