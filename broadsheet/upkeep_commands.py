@@ -23,7 +23,8 @@ def rebuild(data: Data = None, config: Config = None) -> None:
     """Build the index again from the event log alone.
 
     It is built beside the one that there is, which answers meanwhile and may be damaged. The answers stay what they
-    were; cursors that were given out before expire. A server that indexes the same archive must be stopped, or run with --no-indexer.
+    were; cursors that were given out before expire. A server that indexes the same archive must be stopped, or run
+    with --no-indexer.
 
     \b
     broadsheet rebuild --data archive
