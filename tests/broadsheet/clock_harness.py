@@ -8,7 +8,7 @@ at random moments, while clients are at work (`live_service.py`). After each tim
 clocks stand; and manifests do not stay for longer than they must. At the end the archive keeps to the ledger, whose
 order is that of sequences (`ledger.py`). The first thing that is not so raises `AssertionError`.
 
-Not here: retention and embargoes by the clock (`tests/indexer/test_publisher.py`, `tests/indexer/test_worker.py` there).
+Not here: retention and embargoes by the clock (`tests/indexer/test_publisher.py`, `tests/indexer/test_worker.py`).
 """
 
 import argparse
