@@ -5,7 +5,7 @@
                 reshard, from which on articles are routed over another number of partitions
 
 A version under embargo is a `hold`: it waits in the log and concerns no partition, until a `lift` brings it. Its
-number is given out only then, so that nobody can tell from the numbers what waits. Withdrawn before that it is a
+number is given out only then, so that nobody can tell from the numbers what waits. Taken back before that it is a
 `cancel`, which concerns none either; readers are told of neither (`notice_of`). A takedown is for good: nothing under
 its id is taken any more. An event says all that is to be seen of its article from there on: so one that cannot be
 applied (it is *parked*) holds up nothing, and a later one of its article, or a `retry`, takes its place.
@@ -95,7 +95,7 @@ class Outcome(NamedTuple):
 
     status: Status
     seq: int | None
-    """The sequence of its event; `None` where nothing changed."""
+    """The sequence of its event; `None` where nothing changed that anybody will see."""
     version: int
     """The article's version after it: that which waits, if it is held; 0 if none was ever shown."""
 
@@ -207,8 +207,11 @@ def _withdraw(now: Standing, following: Standing) -> Decision:
 
 def _put(now: Standing, submission: Submission, following: Standing, now_ms: int) -> Decision:
     until_ms, digest, live = submission.embargoed_until_ms, submission.digest, now.state == "live"
-    if live and digest == now.digest and (now.held is None or until_ms):
-        return Decision("unchanged", None, now)
+    if live and digest == now.digest:
+        if now.held is None or until_ms:
+            return Decision("unchanged", None, now)
+        # What waits is taken back, and what is shown stays as it is.
+        return Decision("unchanged", "cancel", replace(now, seq=following.seq, held=None))
     if until_ms is not None and until_ms > now_ms:
         if now.held and (now.held.digest, now.held.until_ms) == (digest, until_ms):
             return Decision("unchanged", None, now, now.held.version)
@@ -234,7 +237,7 @@ def notice_of(kind: Kind, now: Standing, following: Standing) -> NoticeKind | No
 
     Whoever follows what is told knows after each event which articles are to be seen.
     """
-    if kind == "hold":
+    if kind in {"hold", "cancel"}:
         return None
     if following.state == "live":
         new: NoticeKind = "restored" if kind == "restore" else "created"

@@ -221,13 +221,13 @@ class EventLog:
                 now = standings[one.article_id]
                 status, kind, following, waiting = decide(now, one, seq=writing.seq + 1, now_ms=writing.created_ms)
                 if kind:
-                    body = None if one.article is None else self._bodies.encode(one.article)
+                    body = self._bodies.encode(one.article) if one.article and kind != "cancel" else None
                     shown_again = kind == "restore" or (kind == "retry" and now.state == "live")
                     source = now.body_seq if shown_again else None
                     writing.event(kind, one.article_id, now, following, source=source, body=body, submission=one)
                     standings[one.article_id] = following
                 version = following.version if waiting is None else waiting
-                outcome = Outcome(status, writing.seq if kind else None, version)
+                outcome = Outcome(status, writing.seq if kind and status != "unchanged" else None, version)
                 if one.message_id:
                     known[one.message_id] = outcome
                     writing.messages.append((one.message_id, one.article_id, *outcome))

@@ -2,7 +2,8 @@
 
 Every field of an article under embargo holds words that begin with `MARK` and occur nowhere else, beside words that
 all others have. Articles come in by all intakes, open ones and secret ones mixed: tables and lines by `index`, a feed
-by `follow`, `PUT` and bulk by a server. Some of the secret ones are new, others correct an article that is shown.
+by `follow`, `PUT` and bulk by a server. Some of the secret ones are new, others correct an article that is shown, and
+a few are taken back again.
 
 Contract: deterministic. Both archives get the open records in the same order and transactions, and publish at the
 same moments, so that whatever differs comes from what waits.
@@ -67,6 +68,9 @@ def records() -> list[Record]:
         for fields in new:
             mixed.insert(random.randrange(len(mixed)), Record(intake, True, fields))
         made += [*mixed, *(Record(intake, True, fields) for fields in corrected)]
+        if intake in {"put", "bulk"}:
+            taken_back = {"id": new[0]["id"], "status": "canceled", "editor_note": f"{codes[0]}note"}
+            made.append(Record(intake, True, taken_back))
     return made
 
 

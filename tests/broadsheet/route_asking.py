@@ -12,6 +12,7 @@ answer but not in what was asked is an error, whatever the other server says.
 Not here: the archives (`embargo_corpus.py`).
 """
 
+import contextlib
 import re
 from base64 import urlsafe_b64decode
 from collections import Counter
@@ -31,7 +32,7 @@ from starlette.routing import Route
 
 from broadsheet.app import ALL_OPERATIONS
 from search.parameters import SEARCH
-from tests.api_server import AMPLE_MS, ApiServer
+from tests.api_server import AMPLE_MS, ApiServer, eventually
 from web.parameters import Parameter
 
 PAGES: Mapping[str, Sequence[Parameter]] = {
@@ -43,31 +44,31 @@ PAGES: Mapping[str, Sequence[Parameter]] = {
     "/openapi.json": (),
 }
 """Routes of the app that are no operations of the API, and what they take."""
-VOLATILE = frozenset({"applied_seq", "epoch", "min_seq", "request_id", "size_bytes"})
+VOLATILE = frozenset(
+    ("after", "applied_seq", "epoch", "indexed_through", "min_seq", "request_id", "seq", "sha256", "size_bytes")
+)
 """Members that are counted or drawn anew. Log sequences count what waits, too, and larger ones take more room."""
 VOLATILE_HEADERS = frozenset(
     (
-        "broadsheet-epoch",
-        "broadsheet-indexed-through",
-        "content-length",
-        "date",
-        "server-timing",
-        "x-request-id",
-        "age",
+        *("age", "broadsheet-epoch", "broadsheet-indexed-through", "content-length", "date", "last-modified"),
+        *("repr-digest", "server-timing", "x-request-id"),
     )
 )
 VOLATILE_METRICS = re.compile(
-    r"broadsheet_(epoch|scrubbed|http_request_duration|http_requests_total.*readyz|indexer_(applied|backlog|events|round))"
+    r"broadsheet_(epoch|scrubbed|http_request_duration|indexer_(applied|backlog|events|round)"
+    r"|http_requests_total.*(readyz|/v1/jobs/))"
 )
 COMBINATIONS = 60
 """Of all parameters of a route, beside each value by itself."""
 WALK = 4
 """Pages that are followed."""
+SILENCE_S = 0.5
+"""After which nothing more is expected of a stream."""
 
 _CURSOR = re.compile(r"cursor=([\w-]+)")
 _HEX = re.compile(r"\b[0-9a-f]{32}\b")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
-_COUNTED = re.compile(r"epoch \d+|ttl=\d+")
+_COUNTED = re.compile(r"epoch \d+|(ttl|after|before)=\d+")
 
 Pair = tuple[httpx2.Response, httpx2.Response]
 
@@ -102,6 +103,8 @@ class Twins:
     """By method, address of the route and status."""
     published: list[str] = field(default_factory=list)
     """What was secret when the test began."""
+    begun: list[Pair] = field(default_factory=list)
+    """Jobs that go on."""
 
     def ask(
         self,
@@ -128,15 +131,36 @@ class Twins:
             server.client.request(method, each, headers=headers, content=content)
             for server, each in zip(self.servers, addresses, strict=True)
         )
-        asked = " ".join(
-            (unquote_plus(addresses[0]), *(headers or {}).values(), content.decode(), known, *self.published)
-        )
-        self._tells_nothing(f"{method} {addresses[0]}", one, asked)
-        first, second = (pformat(self._comparable(answer), width=200).splitlines() for answer in (one, two))
-        differences = "\n".join(unified_diff(first, second, "first", "second", lineterm=""))
-        assert not differences, f"{method} {addresses[0]} {headers or ''}\n{differences}"
-        self.statuses[method, route, one.status_code] += 1
+        self._compare(method, route, (one, two), " ".join((*(headers or {}).values(), content.decode(), known)))
         return one, two
+
+    def listen(self, route: str, address: str) -> None:
+        """Ask for a stream, and take what comes of it at once."""
+        heard = []
+        for server in self.servers:
+            pieces: list[bytes] = []
+            stream = server.client.stream(
+                "GET", address, headers={"Accept": "text/event-stream"}, timeout=httpx2.Timeout(60, read=SILENCE_S)
+            )
+            with stream as answer, contextlib.suppress(httpx2.ReadTimeout):
+                pieces.extend(answer.iter_raw())
+            told = {name: text for name, text in answer.headers.items() if name != "transfer-encoding"}
+            heard.append(httpx2.Response(200, headers=told, content=b"".join(pieces), request=answer.request))
+        self._compare("GET", route, (heard[0], heard[1]), "")
+
+    def _compare(self, method: str, route: str, answers: Pair, asked: str) -> None:
+        one, what = answers[0], f"{method} {answers[0].request.url}"
+        self._tells_nothing(what, one, " ".join((unquote_plus(what), asked, *self.published)))
+        first, second = (pformat(self._comparable(answer), width=200).splitlines() for answer in answers)
+        differences = "\n".join(unified_diff(first, second, "first", "second", lineterm=""))
+        assert not differences, f"{what} {asked[:200]}\n{differences}"
+        self.statuses[method, route, one.status_code] += 1
+
+    def settled(self, jobs: Pair, done: Callable[[Any], bool]) -> None:
+        """Wait until both jobs are so far; nobody compares how often they were asked."""
+        for server, job in zip(self.servers, jobs, strict=True):
+            address = job.headers["Location"]
+            eventually(lambda server=server, address=address: done(server.client.get(address).json()))  # type: ignore[misc]
 
     def _tells_nothing(self, what: str, answer: httpx2.Response, asked: str) -> None:
         secret = re.compile(rf"{self.mark}\w*|2100-01-01", re.IGNORECASE)
@@ -154,6 +178,9 @@ class Twins:
         if "json" in kept.get("content-type", ""):
             lines = answer.text.splitlines() if "ndjson" in kept["content-type"] else [answer.text]
             body = [self._steady(orjson.loads(line)) for line in lines if line]
+        elif kept.get("content-type", "").startswith("text/event-stream"):
+            events = re.findall(r"^(event|data): (.*)$", answer.text, re.MULTILINE)
+            body = [self._steady(orjson.loads(text)) if name == "data" else text for name, text in events]
         elif answer.request.url.path == "/metrics":
             lines = [line for line in answer.text.splitlines() if not line.startswith("#")]
             body = sorted(line for line in lines if not VOLATILE_METRICS.match(line))
@@ -217,8 +244,11 @@ def ask_all(twins: Twins, app: Starlette, asked: Asked) -> None:
 
 def ask_reads(twins: Twins, app: Starlette, asked: Asked) -> None:
     """Ask everything of the routes of `app` that change nothing."""
+    streams = {one.path for one in ALL_OPERATIONS if one.stream}
     for path in sorted(path for method, path in routes_of(app) if method == "GET"):
         for address in _addresses(path, asked):
+            if path in streams:
+                twins.listen(path, address)
             for method in ("GET", "HEAD"):
                 twins.ask(method, path, address)
             for headers in ({"If-None-Match": "*"}, {"If-None-Match": '"1"'}, {"If-Match": '"2"'}):
@@ -232,11 +262,19 @@ def _walk(twins: Twins, path: str, answers: Pair) -> None:
     """Follow the links of a page, forwards and then back once."""
     for step in range(WALK):
         relation = "prev" if step == WALK - 1 else "next"
-        links = [answer.links.get(relation, {}).get("url") for answer in answers]
+        links = [_link(answer, relation) for answer in answers]
         assert bool(links[0]) == bool(links[1])
         if not links[0] or not links[1]:
             return
         answers = twins.ask("GET", path, (links[0], links[1]))
+
+
+def _link(answer: httpx2.Response, relation: str) -> str | None:
+    """Where an answer leads, by its header or its body."""
+    if url := answer.links.get(relation, {}).get("url"):
+        return str(url)
+    body = answer.json() if answer.headers.get("Content-Type") == "application/json" else {}
+    return body.get("links", {}).get(relation) if isinstance(body, dict) else None
 
 
 def _addresses(path: str, asked: Asked) -> Iterator[str]:

@@ -27,7 +27,7 @@ from partition.statistics import Statistics
 from search.parameters import FIELDS, SEARCH
 from tests import commands
 from tests.api_server import ApiServer, eventually
-from tests.archive import publish
+from tests.archive import copied, publish
 from tests.broadsheet.embargo_corpus import (
     EVERYWHERE,
     MARK,
@@ -54,6 +54,8 @@ class Archives(NamedTuple):
 
     held: Path
     twin: Path
+    late: Path
+    """A copy of the first, in which what waits comes to its end."""
     feed: Path
     began: datetime
 
@@ -62,9 +64,10 @@ class Archives(NamedTuple):
 def archives(tmp_path_factory: pytest.TempPathFactory) -> Archives:
     """One that got everything, and its twin that never got what waits."""
     folder = tmp_path_factory.mktemp("embargo")
-    made = Archives(folder / "held", folder / "twin", folder / "feed.json", datetime.now(UTC))
+    made = Archives(folder / "held", folder / "twin", folder / "late", folder / "feed.json", datetime.now(UTC))
     make(made.held, made.feed, secrets=True)
     make(made.twin, made.feed, secrets=False)
+    copied(made.held, made.late)
     return made
 
 
@@ -109,6 +112,7 @@ def _what_to_ask(archives: Archives) -> Asked:
             "/v1/articles/": (*secret_ids, *corrected, *opened[::9], "nobody"),
             "/articles/": (*secret_ids, *corrected, *opened[::9], "nobody"),
             # A job is known to whoever sent it: others would have to guess ten bytes, and no beginning will do.
+            "/v1/exports/": (32 * "0", 32 * "f"),
             "/v1/jobs/": (32 * "0", 32 * "f", f"{time.time_ns() // 1_000_000:012x}", "01", *secret_ids[:1]),
             "/docs/problems/": ("article-not-found", "nothing"),
         },
@@ -116,6 +120,9 @@ def _what_to_ask(archives: Archives) -> Asked:
             ("PUT", "/v1/articles/{id}"): lambda twins: _put(twins, secret_ids, corrected),
             ("DELETE", "/v1/articles/{id}"): lambda twins: _delete(twins, secret_ids, corrected, opened),
             ("POST", "/v1/articles:bulk"): lambda twins: _bulk(twins, corrected),
+            ("POST", "/v1/articles/{id}/retry"): lambda twins: _retry(twins, secret_ids, corrected),
+            ("POST", "/v1/exports"): _export,
+            ("POST", "/v1/takedowns"): lambda twins: _take_down(twins, secret_ids[1]),
         },
     )
 
@@ -138,6 +145,9 @@ def _put(twins: Twins, secret_ids: list[str], corrected: list[str]) -> None:
             twins.ask("PUT", _ARTICLE, _address(article_id), headers=headers, content=body)
         for refused in (b"{", b"{}", b'{"title": 5}', b'{"title": "t", "embargoed_until": "soon"}'):
             twins.ask("PUT", _ARTICLE, _address(article_id), content=refused)
+    # Whoever puts what is shown once more changes nothing, though what waits is taken back by that.
+    (shown,) = (one.fields for one in records() if not one.secret and one.fields["id"] == corrected[7])
+    _job(twins, twins.ask("PUT", _ARTICLE, _address(corrected[7]), content=orjson.dumps(shown)))
     # Whoever takes the id of what waits, or corrects what is to be corrected, has the next number.
     for article_id, headers in ((secret_ids[0], {"If-None-Match": "*"}), (corrected[0], {"If-Match": '"1"'})):
         done = twins.ask("PUT", _ARTICLE, _address(article_id), headers=headers, content=body)
@@ -156,6 +166,32 @@ def _delete(twins: Twins, secret_ids: list[str], corrected: list[str], opened: l
         twins.ask("DELETE", _ARTICLE, _address(article_id), headers={"If-Match": '"2"'})
     twins.ask("DELETE", _ARTICLE, _address("nobody"))
     _job(twins, twins.ask("DELETE", _ARTICLE, _address(opened[-1])))
+
+
+def _retry(twins: Twins, secret_ids: list[str], corrected: list[str]) -> None:
+    route = "/v1/articles/{id}/retry"
+    for article_id in (secret_ids[0], "nobody"):
+        twins.ask("POST", route, f"{_address(article_id)}/retry")
+    for headers in ({"If-Match": '"2"'}, {"If-Match": '"1"'}):
+        done = twins.ask("POST", route, f"{_address(corrected[2])}/retry", headers=headers)
+    _job(twins, done)
+
+
+def _export(twins: Twins) -> None:
+    for query in ("", f"?q=storm+OR+{EVERYWHERE}", f"?section={_SECRET}section"):
+        jobs = twins.ask("POST", "/v1/exports", f"/v1/exports{query}")
+        twins.settled(jobs, lambda job: job["status"] == "succeeded")
+        _job(twins, jobs, known=query)
+        addresses = [f"/v1/exports/{job.json()['id']}" for job in jobs]
+        twins.ask("GET", "/v1/exports/{id}", (addresses[0], addresses[1]))
+
+
+def _take_down(twins: Twins, secret_id: str) -> None:
+    """Nobody else may learn by it that there was something."""
+    for body in (b"{", b"{}", orjson.dumps({"id": ""})):
+        twins.ask("POST", "/v1/takedowns", "/v1/takedowns", content=body)
+    body = orjson.dumps({"id": secret_id, "reason": "court"})
+    twins.begun.append(twins.ask("POST", "/v1/takedowns", "/v1/takedowns", content=body))
 
 
 def _job(twins: Twins, answers: Any, known: str = "") -> None:
@@ -179,6 +215,8 @@ def test_no_route_tells_what_waits(archives: Archives) -> None:
         for root, server in ((archives.held, held), (archives.twin, twin)):
             epoch = publish(root, (), partitions=PARTITIONS)
             _until_ready(server, epoch)
+        for jobs in twins.begun:  # as far as they come while nobody indexes
+            twins.settled(jobs, lambda job: "bodies" in {one["step"] for one in job["receipts"]})
         twins.published.append(article_ids(archives.feed, secret=True)[0])
         assert twins.ask("GET", _ARTICLE, _address(twins.published[0]))[0].json()["version"] == 1
         ask_reads(twins, app, replace(asked, values={**asked.values, "q": ("storm", f"{MARK}*")}))
@@ -247,7 +285,7 @@ def test_a_route_that_nobody_asks_is_found_out(method: str, path: str) -> None:
     async def tell(_request: Request) -> Response:
         raise NotImplementedError
 
-    app, asked = _app(), _what_to_ask(Archives(Path(), Path(), Path(), datetime.now(UTC)))
+    app, asked = _app(), _what_to_ask(Archives(*4 * (Path(),), datetime.now(UTC)))
     check_known(app, asked)
     app.routes.append(Route(path, tell, methods=[method]))
     with pytest.raises(NotAskedError, match=re.escape(path)):
@@ -256,7 +294,7 @@ def test_a_route_that_nobody_asks_is_found_out(method: str, path: str) -> None:
 
 def test_a_parameter_that_nobody_knows_is_found_out() -> None:
     """Nobody forgets what a new one could tell; what its declaration allows need not be said."""
-    asked = _what_to_ask(Archives(Path(), Path(), Path(), datetime.now(UTC)))
+    asked = _what_to_ask(Archives(*4 * (Path(),), datetime.now(UTC)))
     check_known(_app(), asked)
     for name in asked.values:
         fewer = replace(asked, values={known: texts for known, texts in asked.values.items() if known != name})
@@ -273,10 +311,10 @@ def test_a_parameter_that_nobody_knows_is_found_out() -> None:
 def test_it_is_visible_within_a_second_after(archives: Archives) -> None:
     """All of it, on a running server with its indexer; and nothing of it a moment before."""
     everything = {"q": EVERYWHERE, "limit": 100, "fields": "id"}
-    with ApiServer(archives.held, indexer=True, builders=1) as server:
+    with ApiServer(archives.late, indexer=True, builders=1) as server:
         assert server.page(everything)["total"]["value"] == 0
         # Moved to a moment that is near: versions that wait are replaced by versions that wait.
-        until_s = time.time() + 3
+        until_s = time.time() + 4
         rows = [
             {**record.fields, "id": article_id, "embargoed_until": datetime.fromtimestamp(until_s, UTC).isoformat()}
             for record, article_id in _secret(archives.feed)
@@ -307,6 +345,6 @@ def test_it_is_visible_within_a_second_after(archives: Archives) -> None:
 def _secret(feed: Path) -> Iterator[tuple[Record, str]]:
     """What waits, with the ids under which the archive knows it."""
     for record in records():
-        if record.secret:
+        if "embargoed_until" in record.fields:
             name = record.fields["id"]
             yield record, article_id_of(str(feed), name) if record.intake == "feed" else name

@@ -94,6 +94,10 @@ class Model:
             again = waits and known.held is not None and known.held[1:] == (one.article, one.embargoed_until_ms)
             if again or (same and (known.held is None or one.embargoed_until_ms)):
                 return Outcome("unchanged", None, known.held[0] if again and known.held else known.version)
+            if same:
+                known.held = None
+                self._event("cancel", one.article_id, known.version, None, None)
+                return Outcome("unchanged", None, known.version)
             if waits:
                 known.held = new, one.article, one.embargoed_until_ms or 0
                 return Outcome("held", self._event("hold", one.article_id, new, one.article, None), new)

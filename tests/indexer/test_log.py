@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import indexer.log
-from indexer.events import LIFTED_AT_MOST, Event, LogError, Submission
+from indexer.events import LIFTED_AT_MOST, Event, LogError, Outcome, Submission
 from indexer.log import EventLog
 from indexer.routing import partition_of
 from tests.commands import environment
@@ -226,6 +226,27 @@ def test_a_full_disk_is_an_error_and_loses_nothing(log: EventLog) -> None:
         log.append(put(article("c"), *large))
     assert [event.article_id for event in _events(log)] == ["a"]
     assert seqs(log.append(put(article("c")))) == [2]
+
+
+def test_what_is_shown_takes_back_what_waits(tmp_path: Path) -> None:
+    """Put again without an embargo it stays the version that it is, and nobody is told of anything."""
+    clock, one, two = Clock(), article("a", "Shown"), article("a", "Waits")
+    with EventLog(tmp_path / "log.sqlite", partitions=1, now_ms=clock) as log:
+        log.append([Submission("a", one, b"1")])
+        log.append([Submission("a", two, b"2", embargoed_until_ms=clock.now_ms + 1)])
+        again = Submission("a", one, b"1", message_id=b"m")
+        assert log.append([again]) == [Outcome("unchanged", None, 1)]
+        assert log.append([again, Submission("a", one, b"1")]) == [Outcome("unchanged", None, 1)] * 2
+        clock.pass_s(1)
+        assert (log.next_lift_ms(), log.lift_due()) == (None, 0)
+        assert [(event.kind, event.version, event.article) for event in log.history("a")] == [
+            ("cancel", 1, None),
+            ("hold", 2, two),
+            ("put", 1, one),
+        ]
+        assert [notice.kind for notice in log.changes(0, 9, 9)] == ["created"]
+        assert log.pending(0, 9) == {0: 1}
+        assert [event.article for event in _events(log)] == [one]
 
 
 def test_lifts_hold_nobody_up(tmp_path: Path) -> None:
