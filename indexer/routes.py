@@ -103,7 +103,7 @@ async def _write(
         raise Problem("version-conflict", "the article is not at the version that If-Match names")
     if outcome.status == "blocked":
         raise Problem("article-taken-down", f"{submission.article_id!r} was taken down")
-    if outcome.status == "absent" and kind == "delete":  # what is put as canceled is as it should be
+    if outcome.status == "absent" and kind != "put":  # what is put as canceled is as it should be
         raise Problem("article-not-found", f"there is no article with the id {submission.article_id!r}")
     return await answered(writes, job_id, outcome.seq or 0, wait=wait)
 
