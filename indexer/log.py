@@ -393,28 +393,32 @@ class EventLog:
 
     @_explained()
     def append_statistics(self) -> int:
-        """Log that a statistics epoch is frozen here; returns its sequence."""
-        live = self.live_articles()
-        row = self._db.execute(
-            "INSERT INTO event (kind, created_ms, live) VALUES ('statistics', ?, ?)", (self._now_ms(), live)
-        )
-        return row.lastrowid or 0
+        """As `events.Log` says."""
+        with self._transaction():
+            return self._append_of_no_article("statistics", None)
 
     @_explained()
     def append_reshard(self, partitions: int) -> int | None:
         """As `events.Log` says."""
+        with self._transaction():
+            return None if partitions == self._routed_over() else self._append_of_no_article("reshard", partitions)
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """What is read in it is so until it ends: nobody else appends."""
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            if partitions == self._routed_over():
-                return None
-            row = self._db.execute(
-                "INSERT INTO event (kind, created_ms, live, version) VALUES ('reshard', ?, ?, ?)",
-                (self._now_ms(), self.live_articles(), partitions),
-            )
+            yield
             self._db.execute("COMMIT")
         finally:
-            self._db.rollback()
-        return row.lastrowid
+            self._db.rollback()  # does nothing after a commit
+
+    def _append_of_no_article(self, kind: str, number: int | None) -> int:
+        row = self._db.execute(
+            "INSERT INTO event (kind, created_ms, live, version) VALUES (?, ?, ?, ?)",
+            (kind, self._now_ms(), self.live_articles(), number),
+        )
+        return row.lastrowid or 0
 
     @_explained()
     def reshards(self, after: int, through: int) -> list[tuple[int, int]]:

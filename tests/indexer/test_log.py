@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -284,3 +285,24 @@ def test_what_was_lifted_can_be_withdrawn_and_restored(tmp_path: Path) -> None:
             ("hold", 1, one),
         ]
         assert [event.article for event in _events(log)] == [one]
+
+
+def test_counts_are_right_whoever_appends_meanwhile(tmp_path: Path) -> None:
+    """Each statistics event says how many articles were to be seen just before it, while others are being logged."""
+    path = tmp_path / "log.sqlite"
+    EventLog(path, partitions=2).close()
+
+    def put_all() -> None:
+        with EventLog(path) as writer:
+            for number in range(300):
+                writer.append(put(article(str(number))))
+
+    with EventLog(path) as log, ThreadPoolExecutor(1) as beside:
+        putting = beside.submit(put_all)
+        while not putting.done():
+            log.append_statistics()
+        putting.result()
+        frozen = log.statistics_events(0, log.last_seq())
+        before = {seq: seq - 1 - at for at, (seq, _live) in enumerate(frozen)}
+        assert [(seq, live) for seq, live in frozen] == list(before.items())
+        assert log.live_articles() == 300
