@@ -1,8 +1,8 @@
 """Several segments into one, without those of their articles that nothing shows any more; nothing is analysed again.
 
 Contract: the merged segment is, but for compressed articles, byte for byte the one that `SegmentBuilder` would have
-made from the articles that are left. Memory is bounded by `CHUNK_OCCURRENCES`, and besides by some hundred bytes for
-each article (its columns and its id) and for each term.
+made from the articles that are left. Every byte of the sources is verified. Memory is bounded by
+`CHUNK_OCCURRENCES`, and besides by some hundred bytes for each article (its columns and its id) and for each term.
 
 Not here: which segments (`merge_policy.py`), the loops (`kernels/merging.py`).
 """
@@ -94,6 +94,9 @@ def merge_segments(
     Returns:
         Its record, and for each source the new docnum of each of its articles, -1 for those that were left out.
     """
+    for source in sources:
+        # What is copied gets sums of its own: what became damaged since it was opened would be believed for ever.
+        source.segment.file.verify_all()
     origin = np.repeat(np.arange(len(sources)), [len(source.live) for source in sources])
     docnums = np.concatenate([source.live for source in sources])
     columns = {
