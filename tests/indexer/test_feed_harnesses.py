@@ -25,7 +25,7 @@ def test_a_guard_that_is_left_out_is_found_out(mutant: str) -> None:
 
 
 def test_no_bomb_costs_anything() -> None:
-    """Each is refused, in little time and 32 MiB (64 MiB, if vast), and leads nowhere; the harness measures closer."""
+    """Each is refused, in little time and 32 MiB (64 MiB, if vast), and leads nowhere; the harness is stricter."""
     assert len(list(bomb_harness.explosions(count=BOMBS, seed=7, patience=10))) == BOMBS
 
 
