@@ -19,6 +19,8 @@ from indexer.readers.lines import Lines, Record
 from indexer.readers.unpack import Meter, StreamBroken, unpacked
 from indexer.rejects import Reject
 
+MAX_WINDOW_BYTES = 8 << 20
+"""Of a body that is packed with zstd, as for every content over HTTP (RFC 9659)."""
 _PIECES = 4
 """That wait to be read, at most."""
 _LOOK_S = 0.01
@@ -85,4 +87,5 @@ def read_lines(pipe: BodyPipe) -> Iterator[Record | Reject]:
     Raises:
         StreamBroken: the rest cannot be read.
     """
-    return read_jsonl(Lines("body", unpacked(cast("BinaryIO", pipe), Meter())))
+    pieces = unpacked(cast("BinaryIO", pipe), Meter(), window_bytes=MAX_WINDOW_BYTES)
+    return read_jsonl(Lines("body", pieces))

@@ -21,12 +21,13 @@ MAX_RATIO = 100
 RATIO_FREE_BYTES = 1 << 26
 """So much text of a file is given out whatever the ratio, since short, repetitive files pack very well."""
 
+ZSTD_WINDOW_BYTES = 1 << 27
+"""`zstd --long` asks for a window of this size; a frame that asks for more is refused."""
+
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
-# `zstd --long` asks for a window of this size; a frame that asks for more is refused.
-_ZSTD_WINDOW_BYTES = 1 << 27
-# zstandard unpacks a slice at once, and 4 bytes can hold a block of 128 KiB: this much gives at most 16 MiB.
-_ZSTD_SLICE_BYTES = 512
+# zstandard unpacks a slice at once, and 4 bytes can hold a block of 128 KiB: this much gives at most 4 MiB.
+_ZSTD_SLICE_BYTES = 128
 
 
 class StreamBroken(Exception):  # noqa: N818 - an end that data can come to, not an error of ours
@@ -43,8 +44,8 @@ class Meter:
     """After unpacking."""
 
 
-def unpacked(raw: BinaryIO, meter: Meter) -> Iterator[bytes]:
-    """The content of an open file in pieces, counted by the meter.
+def unpacked(raw: BinaryIO, meter: Meter, *, window_bytes: int = ZSTD_WINDOW_BYTES) -> Iterator[bytes]:
+    """The content of an open file in pieces, counted by the meter; of zstd, with windows of so many bytes at most.
 
     Raises:
         StreamBroken: see above.
@@ -55,7 +56,7 @@ def unpacked(raw: BinaryIO, meter: Meter) -> Iterator[bytes]:
     if head.startswith(_GZIP_MAGIC):
         pieces = _bounded(_gunzip(pieces), meter)
     elif head == _ZSTD_MAGIC:
-        pieces = _bounded(_unzstd(pieces), meter)
+        pieces = _bounded(_unzstd(pieces, window_bytes), meter)
     for piece in pieces:
         meter.text_bytes += len(piece)
         yield piece
@@ -100,9 +101,9 @@ def _gunzip(packed: Iterator[bytes]) -> Iterator[bytes]:
         raise StreamBroken("gzip file ends early: it was cut short")
 
 
-def _unzstd(packed: Iterator[bytes]) -> Iterator[bytes]:
+def _unzstd(packed: Iterator[bytes], window_bytes: int) -> Iterator[bytes]:
     """The frames of a zstd file (RFC 8878)."""
-    unpacker = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES)
+    unpacker = zstandard.ZstdDecompressor(max_window_size=window_bytes)
     frame = unpacker.decompressobj()
     try:
         for piece in packed:

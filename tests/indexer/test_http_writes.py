@@ -20,6 +20,7 @@ import zstandard
 from indexer.log import EventLog
 from indexer.projection import log_path
 from tests.api_server import ApiServer, eventually, problem_of
+from tests.indexer.malformed import BAD_LINES, bomb
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
 BULK = "/v1/articles:bulk"
@@ -257,6 +258,35 @@ def test_refusals(
     problem_of(live.client.request(method, address, content=body, headers=headers), status, slug)
     with EventLog(log_path(live.root)) as log:  # type: ignore[attr-defined]
         assert not log.standing("x").seq
+
+
+def test_malformed_lines_cost_themselves_alone(live: ApiServer) -> None:
+    """Each line that is no article is named with number and reason; all others are in, and again change nothing."""
+    lines = [
+        line
+        for number, (bad, _reason) in enumerate(BAD_LINES)
+        for line in (b'{"id":"mal/%d","title":"malformed"}' % number, bad)
+    ]
+    body = b"\n".join(lines)
+    for status in ("created", "unchanged"):
+        job = _bulk(live, body).json()
+        assert (job["status"], job["progress"]["failed"]) == ("succeeded", len(BAD_LINES))
+        results = [orjson.loads(line) for line in live.client.get(job["links"]["results"]).content.splitlines()]
+        assert [one["line"] for one in results] == list(range(1, 2 * len(BAD_LINES) + 1))
+        assert {one["status"] for one in results[::2]} == {status}
+        for one, (_bad, reason) in zip(results[1::2], BAD_LINES, strict=True):
+            assert one["status"] == "rejected"
+            assert one["error"].startswith(reason)
+    assert _total(live, "malformed", job["min_seq"]) == len(BAD_LINES)
+
+
+@pytest.mark.parametrize("kind", ["gzip", "zstd"])
+def test_a_bomb_is_left_where_it_becomes_one(live: ApiServer, kind: str) -> None:
+    """What came before counts, and the job says why it failed."""
+    job = _bulk(live, bomb(kind)).json()
+    assert job["status"] == "failed"
+    assert "100 times its size" in job["reason"]
+    assert job["progress"]["done"] > 60
 
 
 def test_a_full_log_refuses_at_once_and_says_when_to_come_back(tmp_path: Path) -> None:

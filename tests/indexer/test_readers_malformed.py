@@ -20,8 +20,8 @@ from indexer.fields import FieldMap
 from indexer.readers import Record, open_records
 from indexer.readers.lines import MAX_LINE_BYTES
 from indexer.rejects import Reject, RejectsFile
+from tests.indexer.malformed import BAD_LINES, GOOD, ODD_LINES, bomb
 
-GOOD = b'{"id":"good","title":"t"}'
 Outcome = tuple[int, str]
 """A line, and its article's id or its reject's reason."""
 
@@ -42,45 +42,7 @@ def _outcomes(content: bytes | io.RawIOBase) -> list[Outcome]:
     return outcomes
 
 
-@pytest.mark.parametrize(
-    ("line", "reason"),
-    [
-        (b'{"id":"a"', "broken JSON: "),
-        (b'{"id":"a","title":"t"} x', "broken JSON: "),
-        (b'{"id":"a","title":"\xff"}', "not UTF-8: byte 0xff at byte 20"),
-        (b'{"id":"a","title":"\xed\xa0\x80"}', "not UTF-8: byte 0xed at byte 20"),
-        (b'{"id":"a","title":"\0"}', "NUL byte at byte 20"),
-        (b'{"id":"a","title":"\\u0000"}', "title holds a NUL character (U+0000)"),
-        (b'{"id":"a","title":"\\ud800"}', "broken JSON: "),
-        (
-            b'{"id":"a","title":"t","x":NaN}',
-            "broken JSON: ",
-        ),
-        (
-            b'{"id":"a","title":"t","x":1e400}',
-            "broken JSON: ",
-        ),
-        (b'{"id":' + b"9" * 5000 + b',"title":"t"}', "broken JSON: "),
-        (b'{"id":' + b"9" * 30 + b',"title":"t"}', "id is a decimal number, not text"),
-        (b"[" * 10**6, "broken JSON: "),
-        (b'{"a":' * 150_000, "broken JSON: "),
-        (
-            b'[{"id":"a","title":"t"}]',
-            "a JSON array: write each of its objects on a line of its own (jq -c '.[]')",
-        ),
-        (b'"text"', "not a JSON object"),
-        (b"null", "not a JSON object"),
-        (b"12", "not a JSON object"),
-        (b"{}", "id is missing or empty"),
-        (b'{"id":"","title":"t"}', "id is missing or empty"),
-        (b'{"id":"a"}', "title is missing or empty"),
-        (b'{"id":"a","title":"' + b"t" * 10_000 + b'"}', "title is 10,000 characters long"),
-        (b'{"id":"a","title":"' + b"t" * 10**7 + b'"}', "line longer than 1,048,576 bytes"),
-        (b'{"id":"a","title":"t","body":{}}', "body is an object, not text"),
-        (b"\xef\xbb\xbf" + GOOD, "broken JSON: "),
-    ],
-    ids=count(),
-)
+@pytest.mark.parametrize(("line", "reason"), BAD_LINES, ids=count())
 def test_a_bad_line_of_json_costs_itself_alone(line: bytes, reason: str) -> None:
     """Its neighbours are accepted, and it is refused with its number and the reason."""
     (first, bad, last) = _outcomes(b"\n".join([GOOD, line, GOOD]))
@@ -89,17 +51,7 @@ def test_a_bad_line_of_json_costs_itself_alone(line: bytes, reason: str) -> None
     assert bad[1].startswith(reason)
 
 
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        (b'{"id":"a","title":"s","title":"t"}', "t"),
-        (b'{"id":"a","title":"t","published":"0000-01-01"}', "t"),
-        (b'{"id":"a","title":"t","published":"2019-02-30"}', "t"),
-        (b'{"id":"a","title":"t","x":' + b"[" * 1000 + b"]" * 1000 + b"}", "t"),
-        (b'{"id":"a","title":"' + b"\\u00e9" * 4096 + b'"}', "é" * 4096),
-    ],
-    ids=count(),
-)
+@pytest.mark.parametrize(("line", "expected"), ODD_LINES, ids=count())
 def test_an_odd_line_of_json_is_accepted(line: bytes, expected: str) -> None:
     """The last of two equal names counts, impossible dates are dropped, unknown fields may hold anything."""
     (record,) = open_records([Path("-")], stdin=io.BytesIO(line))
@@ -204,11 +156,7 @@ def test_what_came_before_a_break_counts(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["gzip", "zstd"])
 def test_a_compression_bomb_is_left(kind: str) -> None:
     """Beyond 64 MiB, text may be a hundred times as long as what it came from; what came before counts."""
-    line = b'{"id":"good","title":"t","body":"' + b" " * 1_000_000 + b'"}\n'
-    text = GOOD + b"\n" + line * 80
-    packed = gzip.compress(text, 9) if kind == "gzip" else zstandard.ZstdCompressor().compress(text)
-    assert len(packed) * 100 < len(text)
-    *accepted, broken = _outcomes(packed)
+    *accepted, broken = _outcomes(bomb(kind))
     assert 60 < len(accepted) < 70
     assert broken[1].startswith("unpacks to more than 100 times its size")
 
