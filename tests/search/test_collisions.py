@@ -24,7 +24,7 @@ from tests.leaf import answer_of
 @pytest.mark.parametrize("size", [1, 2, 3, 50])
 def test_ids_decide_between_equal_hashes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     """Nothing is repeated or skipped, although the position of every page is shared by ten articles."""
-    for module in ("build", "segment", "writer"):
+    for module in ("build", "generation", "segment"):
         monkeypatch.setattr(f"partition.{module}.hash64", lambda article_id: len(article_id) % 2)
     ids = sorted(f"{'a' * (n % 2)}{n:02}" for n in range(20))
     puts = [Put(Article(id=article_id, title="same"), version=1, indexed_ms=0, seq=1) for article_id in reversed(ids)]
