@@ -28,6 +28,8 @@ Progress = Callable[[int], None]
 """Told, now and then, how many more articles were indexed since it was told last."""
 
 _PROGRESS_EVERY = 50
+_VERSIONS = 10
+"""Of an article whose last event cannot be applied, that are looked at together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def build(job: BuildJob, log: EventLog, progress: Progress, vocabulary: Vocabula
         except NOBODYS_FAULT:
             raise
         except Exception:
-            changes.park(unfit(change for change in changes.read() if isinstance(change, Put)))
+            changes.leave_out(unfit(change for change in changes.read() if isinstance(change, Put)))
             if not changes.unfit:
                 raise
             record = _write(job, changes.read(), Vocabulary(), opened)
@@ -125,37 +127,58 @@ def _write(
 
 
 class _Changes:
-    """The events of a job as changes, without those that cannot be applied."""
+    """The events of a job as changes, without those that cannot be applied.
+
+    Where the last event of an article cannot be, the one before it is: as if each had been applied by itself.
+    """
 
     def __init__(self, job: BuildJob, log: EventLog) -> None:
         self._job = job
         self._log = log
         self._earlier = {one.article_id: one for one in job.parked}
         self._since = {one.article_id: one.after_seq for one in job.parked}
+        self._instead: dict[int, Put | Withdraw | None] = {}
         self.unfit: dict[int, ParkedEvent] = {}
         """By log sequence."""
 
-    def park(self, unfit: list[Unfit]) -> None:
-        """Leave these out from now on."""
-        for one in unfit:
-            # With it go those before it of this job, which it was to replace.
-            after_seq = self._since.get(one.article_id, self._job.after_seq)
+    def leave_out(self, found: list[Unfit]) -> None:
+        """Apply what was before these, from now on."""
+        for one in found:
+            before = self._before(one)
+            # If there is none, it shows what it did when this job began.
+            after_seq = before.seq if before else self._since.get(one.article_id, self._job.after_seq)
             self.unfit[one.seq] = ParkedEvent(*one, after_seq)
+            self._instead[one.seq] = before
+
+    def _before(self, one: Unfit) -> Put | Withdraw | None:
+        """The newest of the article's events in this job, before that one, that can be applied."""
+        seq = one.seq
+        while events := self._log.history(one.article_id, before=seq, limit=_VERSIONS):
+            for event in events:
+                if event.seq <= self._job.after_seq:
+                    return None
+                if event.partition is not None and not event.fault:
+                    change = _change(event)
+                    if isinstance(change, Withdraw) or not unfit([change]):
+                        return change
+            seq = events[-1].seq
+        return None
 
     def parked(self) -> tuple[ParkedEvent, ...]:
         """What is parked after all of them were read."""
         return tuple(sorted((*self._earlier.values(), *self.unfit.values()), key=lambda one: one.seq))
 
     def read(self, progress: Progress = lambda _articles: None) -> Iterator[Put | Withdraw]:
-        """All that can be applied, in order."""
+        """All that can be applied, one for each article."""
         done = 0
         events = self._log.read(self._job.partition, self._job.after_seq, self._job.through_seq)
         for done, event in enumerate(events, start=1):
             self._earlier.pop(event.article_id, None)
-            if event.fault:
-                self.park([Unfit(event.seq, event.article_id, event.fault)])
-            if event.seq not in self.unfit:
-                yield _change(event)
+            if event.fault and event.seq not in self.unfit:
+                self.leave_out([Unfit(event.seq, event.article_id, event.fault)])
+            change = self._instead[event.seq] if event.seq in self.unfit else _change(event)
+            if change:
+                yield change
             if done % _PROGRESS_EVERY == 0:
                 progress(_PROGRESS_EVERY)
         progress(done % _PROGRESS_EVERY)

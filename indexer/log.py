@@ -39,38 +39,10 @@ from indexer.events import (
     decide,
     lifted,
 )
-from indexer.log_rows import EVENT, STANDING, Bodies, Writing, columns_of, standing_of
+from indexer.log_rows import CHAIN, EVENT, SCHEMA, STANDING, Bodies, Writing, columns_of, standing_of
 from partition.envelope import fsync_file, fsync_folder
+from partition.types import Article
 
-_SCHEMA = """
-CREATE TABLE setting (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE event (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, partition INTEGER, article_id TEXT,
-    version INTEGER, created_ms INTEGER NOT NULL, live INTEGER NOT NULL, previous INTEGER, source INTEGER,
-    client TEXT, reason TEXT, notice TEXT, body BLOB);
-CREATE INDEX event_by_partition ON event (partition, seq, article_id);
-CREATE INDEX event_statistics ON event (seq) WHERE kind = 'statistics';
-CREATE INDEX event_notice ON event (seq) WHERE notice IS NOT NULL;
-CREATE INDEX event_reshard ON event (seq) WHERE kind = 'reshard';
-CREATE INDEX event_takedown ON event (seq) WHERE kind = 'takedown';
-CREATE TABLE article (
-    article_id TEXT PRIMARY KEY, state TEXT NOT NULL, version INTEGER NOT NULL, shown INTEGER NOT NULL, digest BLOB,
-    seq INTEGER NOT NULL, body_seq INTEGER NOT NULL,
-    held_seq INTEGER, held_version INTEGER, held_until_ms INTEGER, held_digest BLOB) WITHOUT ROWID;
-CREATE INDEX article_held ON article (held_until_ms, held_seq) WHERE held_until_ms IS NOT NULL;
-CREATE TABLE message (
-    message_id BLOB PRIMARY KEY, article_id TEXT NOT NULL, status TEXT NOT NULL, seq INTEGER, version INTEGER NOT NULL
-) WITHOUT ROWID;
-"""
-
-_CHAIN = """
-WITH RECURSIVE mine (seq, previous, notice, nth) AS (
-    SELECT seq, previous, notice, 1 FROM event WHERE seq = ?
-    UNION ALL SELECT event.seq, event.previous, event.notice, nth + 1
-    FROM mine JOIN event ON event.seq = mine.previous WHERE nth < ?)
-SELECT seq FROM mine WHERE seq < ? AND (notice IS NOT NULL OR NOT ?) LIMIT ?
-"""
-"""The events of an article, one after the other, as far as they are asked for: no body is read for this."""
 _NO_LOG = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 """Primary codes of errors that say what the file is; all others are of the disk, or of somebody who holds it."""
 _VARIABLES = 500
@@ -331,7 +303,7 @@ class EventLog:
     ) -> list[Event]:
         """As `events.Log` says."""
         newest = self.standing(article_id).seq
-        rows = self._db.execute(_CHAIN, (newest, MAX_HISTORY, newest + 1 if before is None else before, told, limit))
+        rows = self._db.execute(CHAIN, (newest, MAX_HISTORY, newest + 1 if before is None else before, told, limit))
         events = []
         for (seq,) in rows.fetchall():
             kind, partition, version, created_ms, source, reason, notice, body = self._db.execute(
@@ -340,7 +312,7 @@ class EventLog:
             ).fetchone()
             if source:
                 (body,) = self._db.execute("SELECT body FROM event WHERE seq = ?", (source,)).fetchone()
-            article, fault = self._bodies.decode(body)
+            article, fault = self._decode(self._bodies, article_id, body)
             about = (seq, kind, partition, article_id, version, created_ms)
             events.append(Event(*about, article, reason or "", fault, notice))
         return events
@@ -462,16 +434,22 @@ class EventLog:
                     continue
                 if source:
                     (body,) = self._db.execute("SELECT body FROM event WHERE seq = ?", (source,)).fetchone()
-                article, fault = bodies.decode(body)
+                article, fault = self._decode(bodies, article_id, body)
                 about = (seq, kind, partition, article_id, version, created_ms)
                 yield Event(*about, article, reason or "", fault, notice)
+
+    def _decode(self, bodies: Bodies, article_id: str, body: bytes | None) -> tuple[Article | None, str]:
+        """The article, none of one that was destroyed; and why it cannot be read, if that is so."""
+        if body is not None and not any(body) and self._standings([article_id])[article_id].state == "down":
+            return None, ""
+        return bodies.decode(body)
 
 
 def _make(path: Path, partitions: int) -> None:
     """Make an empty log that is complete when it gets its name: nobody ever sees half of one, or two."""
     aside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
     with contextlib.closing(sqlite3.connect(aside)) as db:
-        db.executescript("PRAGMA journal_mode = OFF;" + _SCHEMA)
+        db.executescript("PRAGMA journal_mode = OFF;" + SCHEMA)
         archive = secrets.randbits(63)
         db.executemany("INSERT INTO setting VALUES (?, ?)", (("partitions", partitions), ("archive", archive)))
         db.commit()

@@ -15,6 +15,35 @@ from indexer.events import Held, Kind, Standing, Submission, notice_of
 from indexer.routing import partition_of
 from partition.types import Article
 
+SCHEMA = """
+CREATE TABLE setting (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE event (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, partition INTEGER, article_id TEXT,
+    version INTEGER, created_ms INTEGER NOT NULL, live INTEGER NOT NULL, previous INTEGER, source INTEGER,
+    client TEXT, reason TEXT, notice TEXT, body BLOB);
+CREATE INDEX event_by_partition ON event (partition, seq, article_id);
+CREATE INDEX event_statistics ON event (seq) WHERE kind = 'statistics';
+CREATE INDEX event_notice ON event (seq) WHERE notice IS NOT NULL;
+CREATE INDEX event_reshard ON event (seq) WHERE kind = 'reshard';
+CREATE INDEX event_takedown ON event (seq) WHERE kind = 'takedown';
+CREATE TABLE article (
+    article_id TEXT PRIMARY KEY, state TEXT NOT NULL, version INTEGER NOT NULL, shown INTEGER NOT NULL, digest BLOB,
+    seq INTEGER NOT NULL, body_seq INTEGER NOT NULL,
+    held_seq INTEGER, held_version INTEGER, held_until_ms INTEGER, held_digest BLOB) WITHOUT ROWID;
+CREATE INDEX article_held ON article (held_until_ms, held_seq) WHERE held_until_ms IS NOT NULL;
+CREATE TABLE message (
+    message_id BLOB PRIMARY KEY, article_id TEXT NOT NULL, status TEXT NOT NULL, seq INTEGER, version INTEGER NOT NULL
+) WITHOUT ROWID;
+"""
+
+CHAIN = """
+WITH RECURSIVE mine (seq, previous, notice, nth) AS (
+    SELECT seq, previous, notice, 1 FROM event WHERE seq = ?
+    UNION ALL SELECT event.seq, event.previous, event.notice, nth + 1
+    FROM mine JOIN event ON event.seq = mine.previous WHERE nth < ?)
+SELECT seq FROM mine WHERE seq < ? AND (notice IS NOT NULL OR NOT ?) LIMIT ?
+"""
+"""The events of an article, one after the other, as far as they are asked for: no body is read for this."""
 STANDING = "state, version, shown, digest, seq, body_seq, held_seq, held_version, held_until_ms, held_digest"
 """Columns of the table `article`, beside the id."""
 EVENT = "seq, kind, partition, article_id, version, created_ms, live, previous, source, client, reason, notice, body"
@@ -86,8 +115,8 @@ class Bodies:
         return self._compressor.compress(orjson.dumps(article))
 
     def decode(self, body: bytes | None) -> tuple[Article | None, str]:
-        """The article in a body, and why it cannot be read, if that is so; none of one that was destroyed."""
-        if body is None or not any(body):
+        """The article in a body, and why it cannot be read, if that is so."""
+        if body is None:
             return None, ""
         try:
             fields = orjson.loads(self._decompressor.decompress(body))

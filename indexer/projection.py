@@ -9,7 +9,7 @@ Not here: reading input (`bulk.py`), how one partition is built (`builder.py`).
 """
 
 import time
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from partition.manifest import (
     EMPTY_GENERATION,
     GenerationRecord,
     Layout,
+    ParkedEvent,
     RootManifest,
     read_manifest,
 )
@@ -248,9 +249,11 @@ class Projector:
         ready = self._merger.ready() if self._merger else None
         merged = {ready[0]: ready[1]} if ready and ready[0] < len(manifest.partitions) else {}
         purged = self._taken_down(manifest, through) if purge else set()
+        waiting = _by_partition(manifest)
         jobs = [
             self._job(
                 *(manifest, advanced, partition, base, pending, merged),
+                parked=waiting.get(partition, ()),
                 count=count,
                 merge=merge,
                 purge=partition in purged,
@@ -349,6 +352,7 @@ class Projector:
         pending: Container[int],
         merged: Mapping[int, MergedSegments],
         *,
+        parked: Sequence[ParkedEvent],
         count: bool,
         merge: bool,
         purge: bool,
@@ -368,9 +372,7 @@ class Projector:
             purge=purge,
             merge_at_most=self._merge_at_most(partition, base.generation + 1),
             merged=(merged[partition],) if partition in merged else (),
-            parked=tuple(
-                one for one in manifest.parked if partition_of(one.article_id, len(manifest.partitions)) == partition
-            ),
+            parked=tuple(parked),
             memory_mb=self._memory_mb,
         )
 
@@ -380,6 +382,14 @@ class Projector:
         # Partitions that take in the same number of articles have something to merge at the same time: one after the
         # other, they hold up no epoch for long.
         return MERGE_AT_MOST if (generation + partition) % MERGE_EVERY == 0 else 0
+
+
+def _by_partition(manifest: RootManifest) -> dict[int, list[ParkedEvent]]:
+    """What is parked of each partition."""
+    parked: dict[int, list[ParkedEvent]] = {}
+    for one in manifest.parked:
+        parked.setdefault(partition_of(one.article_id, len(manifest.partitions)), []).append(one)
+    return parked
 
 
 def log_path(root: Path) -> Path:

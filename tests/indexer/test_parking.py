@@ -4,10 +4,13 @@ Bodies are damaged in the log itself; what an article sets off while it is index
 """
 
 import sqlite3
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from indexer import parking
 from indexer.builder_processes import ProcessBuilder
@@ -15,15 +18,16 @@ from indexer.events import Submission
 from indexer.projection import log_path
 from indexer.publisher import IndexerLock
 from partition.build import SegmentBuilder
-from tests.small_index import SmallIndex, article, contents, newest
+from partition.types import Article
+from tests.small_index import SmallIndex, article, contents, expected, newest, titles
 
 ARTICLES = [article(f"a/{number}", f"Title {number}") for number in range(200)]
 POISON = "a/77"
 
 
-def _damage(root: Path, article_id: str) -> None:
+def _damage(root: Path, article_id: str, body: str = "x'01'") -> None:
     with sqlite3.connect(log_path(root)) as log:
-        log.execute("UPDATE event SET body = x'01' WHERE article_id = ?", (article_id,))
+        log.execute(f"UPDATE event SET body = {body} WHERE article_id = ?", (article_id,))  # noqa: S608 - as above
     log.close()
 
 
@@ -102,6 +106,60 @@ def test_a_retry_applies_what_could_not_be(tmp_path: Path, monkeypatch: pytest.M
         index.publish()
     assert not _parked(tmp_path)
     assert contents(tmp_path)["a/1"]["body"] == "poison"
+
+
+def test_zeros_are_damage(tmp_path: Path) -> None:
+    """Only where an article was taken down do they say that its text was destroyed."""
+    with SmallIndex(tmp_path) as index:
+        index.put(*ARTICLES[:3])
+        index.publish()
+        index.put(*(replace(one, title="Corrected") for one in ARTICLES[:3]))
+        index.take_down("a/1")
+        _damage(tmp_path, "a/0", "zeroblob(length(body))")
+        index.log.destroy("a/1")
+        index.publish()
+        assert titles(tmp_path) == expected(ARTICLES[0], replace(ARTICLES[2], title="Corrected"))
+        assert list(_parked(tmp_path)) == ["a/0"]
+        (newest_version, _first) = index.log.history("a/0")
+        assert "damaged" in newest_version.fault
+        assert not any(one.fault or one.article for one in index.log.history("a/1"))
+
+
+_STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(ARTICLES[:2]),
+        st.sampled_from(["put", "poison", "put damaged", "withdraw", "restore", "retry"]),
+    ),
+    max_size=12,
+)
+
+
+@pytest.mark.usefixtures("_poisonous")
+@settings(max_examples=60, deadline=None)
+@given(steps=_STEPS)
+def test_rounds_make_no_difference(steps: list[tuple[Article, str]]) -> None:
+    """Applied all at once, a log shows what it shows event after event, however many of them cannot be applied."""
+    with tempfile.TemporaryDirectory() as folder:
+        one_by_one, at_once = Path(folder) / "one by one", Path(folder) / "at once"
+        with SmallIndex(one_by_one) as patient, SmallIndex(at_once) as hasty:
+            for number, (one, step) in enumerate([(ARTICLES[9], "put"), *steps]):
+                for index in (patient, hasty):
+                    _take(index, one, step, number)
+                patient.publish()
+            hasty.publish()
+        assert contents(at_once) == contents(one_by_one)
+        assert {one.seq for one in newest(at_once).parked} == {one.seq for one in newest(one_by_one).parked}
+
+
+def _take(index: SmallIndex, one: Article, step: str, number: int) -> None:
+    if not step.startswith(("put", "poison")):
+        index.log.append([Submission(one.id, None, b"", step)])  # type: ignore[arg-type]
+        return
+    (seq,) = index.put(replace(one, title=f"Version {number}", body="poison" if step == "poison" else ""))
+    if step == "put damaged":
+        with sqlite3.connect(log_path(index.root)) as log:
+            log.execute("UPDATE event SET body = x'01' WHERE seq = ?", (seq,))
+        log.close()
 
 
 def test_nobodys_fault_parks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
