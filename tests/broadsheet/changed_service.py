@@ -7,7 +7,7 @@ processes and indexer take each of them; what they start in turn does not. `COND
 test do in seconds what else takes hours, or luck. All others are mutants (`MUTANTS`), each the name of a promise that
 is not kept, by which a harness shows that it would notice.
 
-Not here: who runs it (`live_kill_harness.py`, `full_disk_harness.py`), the promises.
+Not here: who runs it (`live_kill_harness.py`, `malformed_harness.py`, ...), the promises.
 """
 
 import os
@@ -15,7 +15,7 @@ import runpy
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
@@ -26,10 +26,12 @@ from starlette.responses import Response
 
 from broadsheet import cli, roles, supervisor
 from broadsheet.process import Role
-from indexer import merging, projection, publisher, worker
+from indexer import bulk_body, merging, projection, publisher, worker
 from indexer.events import Outcome
 from indexer.intake import Intake
 from indexer.log import EventLog
+from indexer.readers import jsonl, lines, unpack
+from indexer.rejects import Reject
 from indexer.writing import JobView, WriteService
 from partition import envelope
 from partition.manifest import Layout, RootManifest
@@ -225,6 +227,39 @@ def succeeded_early() -> None:
     _change(WriteService, job=early)
 
 
+def bombs_unpacked() -> None:
+    """What is packed may become as long as it likes."""
+    _change(unpack, MAX_RATIO=10**9)
+
+
+def bodies_held_whole() -> None:
+    """A body is read when all of it is there."""
+    _change(lines, _split=lambda pieces: iter(b"".join(pieces).split(b"\n")))
+
+
+def bad_lines_end_it() -> None:
+    """What comes after a line that is no article is not read."""
+    read_jsonl = jsonl.read_jsonl
+
+    def until_the_first(given: lines.Lines) -> Iterator[lines.Record | Reject]:
+        for item in read_jsonl(given):
+            yield item
+            if isinstance(item, Reject):
+                return
+
+    _change(bulk_body, read_jsonl=until_the_first)
+
+
+def lines_counted_wrong() -> None:
+    """Blank lines have no number."""
+    numbered = lines.Lines._numbered
+
+    def without_blank(self: lines.Lines, given: Iterator[bytes]) -> Iterator[bytes]:
+        return numbered(self, (line for line in given if line.strip()))
+
+    _change(lines.Lines, _numbered=without_blank)
+
+
 CHANGES: dict[str, Callable[[], None]] = {
     change.__name__.replace("_", "-"): change
     for change in (
@@ -241,6 +276,10 @@ CHANGES: dict[str, Callable[[], None]] = {
         leftovers_stay,
         told_no_moment,
         succeeded_early,
+        bombs_unpacked,
+        bodies_held_whole,
+        bad_lines_end_it,
+        lines_counted_wrong,
     )
 }
 CONDITIONS = {"hurried", "merging-aside", "clocks-apart", "dies-when-told"}
