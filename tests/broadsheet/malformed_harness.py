@@ -9,7 +9,7 @@ every good line before the place where a body breaks was logged once and can be 
 number and its reason, what is sent again changes nothing, and no process has grown by more than `MAX_GROWTH_BYTES`.
 The first thing that is not so raises `AssertionError`. With a mutant it must.
 
-Not here: single cases (`test_readers_malformed.py`, `test_http_writes.py`), deaths half way (`kill_harness.py`).
+Not here: single cases (`tests/indexer/test_readers_malformed.py`), deaths half way (`tests/indexer/kill_harness.py`).
 """
 
 import argparse

@@ -1,13 +1,14 @@
 """Cuts the power under indexing and proves that nothing acknowledged is lost.
 
-    sudo python -m tests.indexer.power_cut --cuts 20 --seed 1
+    sudo python -m tests.indexer.power_cut --cuts 20 --seed 1 [--mutant index-not-synced]
 
 Contract: each cut makes an ext4 file system in a file in memory, on which a process logs articles one batch after the
 other and publishes now and then, saying so elsewhere. At a random moment the file system is shut down as a power cut
 would leave it (`FS_IOC_SHUTDOWN`, without flushing its journal), the process is killed, and the file system mounted
 again. Then every batch that was acknowledged is in the log, every epoch that was announced is there and sound, and
 indexing goes on to an archive that holds every article of the log once. The first thing that is not so raises
-`AssertionError`. Needs root, loop devices and mkfs.ext4.
+`AssertionError`. With one of the `MUTANTS`, which leave out what makes something durable, something must. Needs root,
+loop devices and mkfs.ext4.
 
 Not here: deaths of processes (`death.py`, `kill_harness.py`), disks that lie about what they have written.
 """
@@ -120,17 +121,37 @@ def work(root: Path) -> None:
                 _say(f"published {epoch}")
 
 
+def _index_not_synced() -> None:
+    """Files of the index and the folders that name them are left to the system."""
+    os.fsync = lambda _handle: None  # type: ignore[assignment]
+
+
+def _log_not_synced() -> None:
+    """So is the log."""
+    opens = EventLog._open
+
+    def carelessly(self: EventLog, partitions: int | None) -> None:
+        opens(self, partitions)
+        self._db.execute("PRAGMA synchronous = OFF")
+
+    EventLog._open = carelessly  # type: ignore[method-assign]
+
+
+MUTANTS = {"index-not-synced": _index_not_synced, "log-not-synced": _log_not_synced}
+
+
 def _article(number: int) -> Article:
     return Article(id=f"a/{number}", title=f"Storm {number}", body=f"Wind and rain {number} " * (number % 40))
 
 
-def cut_once(after_s: float) -> tuple[int, int]:
+def cut_once(after_s: float, mutant: str = "") -> tuple[int, int]:
     """One cut; returns how many articles were acknowledged, and the newest epoch announced."""
     with _file_system() as system, tempfile.TemporaryFile("w+") as said:
         root = system.folder / "archive"
         root.mkdir()
         os.sync()
         command = [sys.executable, "-P", "-m", "tests.indexer.power_cut", "--work", str(root)]
+        command += ["--mutant", mutant] if mutant else []
         with subprocess.Popen(command, stdout=said, stderr=subprocess.DEVNULL, env=environment()) as worker:
             while worker.poll() is None and not os.fstat(said.fileno()).st_size:
                 time.sleep(0.005)
@@ -146,6 +167,13 @@ def cut_once(after_s: float) -> tuple[int, int]:
         epoch = max((int(number) for what, number in lines if what == "published"), default=0)
         _verify(root, logged, epoch)
         return logged, epoch
+
+
+def cuts(count: int, seed: int, mutant: str = "") -> Iterator[tuple[int, int]]:
+    """So many cuts, each at a moment of its own."""
+    random = Random(seed)
+    for _cut in range(count):
+        yield cut_once(random.uniform(0, _LONGEST_S), mutant)
 
 
 def _verify(root: Path, logged: int, epoch: int) -> None:
@@ -165,18 +193,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="tests.indexer.power_cut", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--cuts", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--mutant", choices=MUTANTS, default="")
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.work:
+        MUTANTS.get(arguments.mutant, lambda: None)()
         work(arguments.work)
     if why := missing():
         sys.exit(why)
-    random = Random(arguments.seed)
     articles = 0
-    for number in range(arguments.cuts):
-        logged, epoch = cut_once(random.uniform(0, _LONGEST_S))
+    for number, (logged, epoch) in enumerate(cuts(arguments.cuts, arguments.seed, arguments.mutant), start=1):
         articles += logged
-        _say(f"cut {number + 1}: {logged} articles acknowledged, epoch {epoch}: all there")
+        _say(f"cut {number}: {logged} articles acknowledged, epoch {epoch}: all there")
     _say(f"{arguments.cuts} cuts, {articles} articles acknowledged, none lost")
 
 

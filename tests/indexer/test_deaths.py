@@ -76,6 +76,14 @@ def test_readers_beside_dying_publishers_see_whole_epochs(tmp_path: Path) -> Non
         look(root)
 
 
+def test_a_publisher_that_names_what_is_not_whole_is_found_out(tmp_path: Path) -> None:
+    """By the readers."""
+    mutant = "named-too-soon"
+    with pytest.raises(AssertionError, match="a reader found something wrong"):
+        for _progress in deaths_beside_readers(tmp_path / "archive", readers=2, reads=20_000, mutant=mutant):
+            pass
+
+
 def test_the_dead_are_found_out(tmp_path: Path) -> None:
     """The step counter does kill, before the change."""
     assert dies_at(1, (tmp_path / "never").mkdir)

@@ -1,11 +1,12 @@
 """Readers beside a publisher that dies again and again, at every step: each answer is that of exactly one epoch.
 
-    python -m tests.indexer.torn_harness --readers 4 --reads 1000000
+    python -m tests.indexer.torn_harness --readers 4 --reads 1000000 [--mutant named-too-soon]
 
 Contract: what the archive holds after event n of its log is known for every n (`state`). A publisher goes through the
 events a few at a time and is killed before each change that it makes to the file system (`death.py`), until it
 survives. Meanwhile readers open the newest epoch, again and again, and compare all that it holds with what its
-manifest says was applied. The first read that fails, or is not so, raises `AssertionError`.
+manifest says was applied. The first read that fails, or is not so, raises `AssertionError`. With a mutant it
+must.
 
 Not here: what is left behind by the dead (`test_deaths.py`), random moments (`kill_harness.py`).
 """
@@ -15,11 +16,13 @@ import contextlib
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from threading import Thread
 
+from indexer import publisher
 from indexer.publisher import Retention
 from partition.manifest import Layout, read_manifest
 from partition.reader import PartitionReader
@@ -66,7 +69,25 @@ def _log_more(root: Path, first: int) -> None:
         assert index.log.append_statistics() == first + EVENTS
 
 
-def _publish(root: Path) -> None:
+def _named_too_soon() -> None:
+    """A manifest has its name before it is whole."""
+
+    def write(path: Path, content: bytes) -> None:
+        with path.open("wb") as file:
+            file.write(content[: len(content) // 2])
+            file.flush()
+            time.sleep(0.1)
+            file.write(content[len(content) // 2 :])
+
+    publisher.write_durably = write  # type: ignore[attr-defined]
+
+
+MUTANTS: dict[str, Callable[[], None]] = {"named-too-soon": _named_too_soon}
+
+
+def _publish(root: Path, mutant: str = "") -> None:
+    if mutant:
+        MUTANTS[mutant]()  # in a process that ends soon
     with SmallIndex(root, partitions=PARTITIONS, retention=_RETENTION) as index:
         index.publish()
 
@@ -123,7 +144,9 @@ def _reading(root: Path, readers: int) -> "Iterator[tuple[list[int], list[subpro
                 thread.join()
 
 
-def deaths_beside_readers(root: Path, *, readers: int, reads: int) -> Iterator[tuple[int, int, int]]:
+def deaths_beside_readers(
+    root: Path, *, readers: int, reads: int, mutant: str = ""
+) -> Iterator[tuple[int, int, int]]:
     """Publish, and die, until there were so many reads; (reads, deaths, epochs) after each publication.
 
     Raises:
@@ -137,7 +160,7 @@ def deaths_beside_readers(root: Path, *, readers: int, reads: int) -> Iterator[t
             _log_more(root, seq + 1)
             seq += EVENTS + 1
             step = 1
-            while dies_at(step, partial(_publish, root)):
+            while dies_at(step, partial(_publish, root, mutant)):
                 deaths += 1
                 step += 1
                 assert look(root) in {seq, seq - EVENTS - 1}
@@ -152,6 +175,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Read while publishers die.")
     parser.add_argument("--readers", type=int, default=4)
     parser.add_argument("--reads", type=int, default=20_000)
+    parser.add_argument("--mutant", choices=MUTANTS, default="")
     parser.add_argument("--look-at", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.look_at:
@@ -159,7 +183,9 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(prefix="torn-") as folder:
         root = Path(folder) / "archive"
-        for reads, deaths, epochs in deaths_beside_readers(root, readers=given.readers, reads=given.reads):
+        for reads, deaths, epochs in deaths_beside_readers(
+            root, readers=given.readers, reads=given.reads, mutant=given.mutant
+        ):
             sys.stdout.write(f"{reads:>10,} reads, {deaths:>6,} deaths, {epochs:>5,} epochs\n")
             sys.stdout.flush()
     sys.stdout.write("every read was of one whole epoch\n")
