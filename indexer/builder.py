@@ -17,6 +17,7 @@ from indexer.parking import NOBODYS_FAULT, Unfit, unfit
 from partition.changes import Put, Withdraw
 from partition.counting import count_partition
 from partition.durability import together
+from partition.envelope import make_folder
 from partition.format import MAX_ARTICLES
 from partition.manifest import GenerationRecord, Layout, ParkedEvent
 from partition.merge_aside import MergedSegments
@@ -98,6 +99,7 @@ def build(job: BuildJob, log: EventLog, progress: Progress, vocabulary: Vocabula
     if job.count and built.record.generation:
         job.counts_path.unlink(missing_ok=True)  # of an attempt that failed
         reader = PartitionReader(folder, built.record, opened=opened)
+        make_folder(folder)  # of a partition that never had an article, built anew
         count_partition(reader, job.counts_path, through_seq=job.through_seq)
     return built
 

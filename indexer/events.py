@@ -152,7 +152,7 @@ class Standing:
     shown: int = 0
     """The version that is, or was, to be seen."""
     digest: bytes | None = None
-    """Of the version that is shown."""
+    """Of the version that is, or was, to be seen."""
     seq: int = 0
     """Of its last event."""
     body_seq: int = 0
@@ -199,7 +199,7 @@ def decide(now: Standing, submission: Submission, *, seq: int, now_ms: int) -> D
 
 def _withdraw(now: Standing, following: Standing) -> Decision:
     if now.state == "live":
-        return Decision("withdrawn", "withdraw", replace(following, state="withdrawn", digest=None))
+        return Decision("withdrawn", "withdraw", replace(following, state="withdrawn"))
     if now.held:
         return Decision("withdrawn", "cancel", replace(now, seq=following.seq, held=None))
     return Decision("absent", None, now)

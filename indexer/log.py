@@ -47,6 +47,9 @@ _NO_LOG = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 """Primary codes of errors that say what the file is; all others are of the disk, or of somebody who holds it."""
 _VARIABLES = 500
 """Of one statement; SQLite allows 999 at least."""
+_BUSY_S = 10.0
+"""How long others may be writing."""
+_LOOK_S = 0.001
 _CACHE_KB = 64 << 10
 """Of the tree of articles, which is looked into for every submission."""
 
@@ -96,7 +99,7 @@ class EventLog:
             if partitions is not None and not path.exists():
                 _make(path, partitions)
             with contextlib.ExitStack() as undo:
-                self._db = sqlite3.connect(path, isolation_level=None, timeout=10.0)
+                self._db = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_S)
                 undo.callback(self._db.close)
                 self._open(partitions)
                 undo.pop_all()
@@ -165,15 +168,11 @@ class EventLog:
         """As `events.Log` says."""
         submitted = list(submissions)
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            outcomes = self._append(submitted)
-            self._db.execute("COMMIT")
+            with self._transaction():
+                outcomes = self._append(submitted)
             self._name()
         except (sqlite3.Error, OSError) as error:
             raise LogError(f"the event log cannot be written ({error}); put that right and run again") from None
-        finally:
-            with contextlib.suppress(sqlite3.Error):  # what failed was said already
-                self._db.rollback()  # does nothing after a commit
         return outcomes
 
     def _refuse_when_full(self, more: int) -> None:
@@ -247,8 +246,7 @@ class EventLog:
         next_ms, now_ms = self.next_lift_ms(), self._now_ms()
         if next_ms is None or next_ms > now_ms:
             return 0  # without keeping anybody from writing
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
+        with self._transaction():
             query = f"SELECT article_id, {STANDING} FROM article WHERE held_until_ms <= ?"  # noqa: S608 - our columns
             rows = self._db.execute(f"{query} ORDER BY held_until_ms, held_seq LIMIT ?", (now_ms, at_most))
             due = {row[0]: standing_of(row[1:]) for row in rows}
@@ -260,9 +258,6 @@ class EventLog:
                 source = now.held.seq if now.held else None
                 writing.event("lift", article_id, now, standings[article_id], source=source)
             self._write(writing, standings)
-            self._db.execute("COMMIT")
-        finally:
-            self._db.rollback()
         return len(due)
 
     @_explained()
@@ -344,8 +339,7 @@ class EventLog:
         standing = self.standing(article_id)
         if standing.state != "down":
             raise LogError(f"{article_id!r} was not taken down")
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with self._transaction():
             seqs, seq = [], standing.seq
             while seq:
                 seqs.append((seq,))
@@ -355,9 +349,6 @@ class EventLog:
                 " body = zeroblob(length(body)) WHERE seq = ? AND kind != 'takedown'",
                 seqs,
             )
-            self._db.execute("COMMIT")
-        finally:
-            self._db.rollback()
         (busy, _pages, _moved) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
             raise LogError("the event log is being read; what was overwritten stands in its WAL still: try again")
@@ -379,11 +370,33 @@ class EventLog:
     def _transaction(self) -> Iterator[None]:
         """What is read in it is so until it ends: nobody else appends."""
         try:
-            self._db.execute("BEGIN IMMEDIATE")
+            self._begin()
             yield
             self._db.execute("COMMIT")
         finally:
-            self._db.rollback()  # does nothing after a commit
+            with contextlib.suppress(sqlite3.Error):  # what failed was said already
+                self._db.rollback()  # does nothing after a commit
+
+    def _begin(self) -> None:
+        give_up = time.monotonic() + _BUSY_S
+        # SQLite itself looks ten times a second at last, and so may never meet a pause of whoever writes on and on.
+        self._db.execute("PRAGMA busy_timeout = 0")
+        try:
+            while not self._begun():
+                if time.monotonic() >= give_up:
+                    raise LogError(f"others have been writing the event log for {_BUSY_S:g} s; run again")
+                time.sleep(_LOOK_S)
+        finally:
+            self._db.execute(f"PRAGMA busy_timeout = {_BUSY_S * 1000:.0f}")
+
+    def _begun(self) -> bool:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+                return False
+            raise
+        return True
 
     def _append_of_no_article(self, kind: str, number: int | None) -> int:
         row = self._db.execute(

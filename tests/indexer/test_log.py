@@ -88,6 +88,14 @@ def test_withdrawing_and_restoring(log: EventLog) -> None:
     ]
 
 
+def test_a_restored_article_sent_again_is_no_event(log: EventLog) -> None:
+    """What was brought back is what was sent before it was withdrawn."""
+    one = article("a")
+    log.append(put(one))
+    log.append([*withdraw("a"), Submission("a", None, b"", "restore")])
+    assert [outcome.status for outcome in log.append(put(one))] == ["unchanged"]
+
+
 def test_only_the_last_event_of_an_article_is_read(log: EventLog) -> None:
     """What a later event of the range undoes is passed over; what lies beyond the range undoes nothing."""
     one, other = article("a"), article("b")

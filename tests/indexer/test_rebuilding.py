@@ -63,6 +63,16 @@ def test_the_same_is_built_again(tmp_path: Path) -> None:
     assert {path for path in tree(tmp_path) if "." in path} == {path for path in named(tmp_path) if "." in path}
 
 
+def test_a_partition_without_articles_is_built_again(tmp_path: Path) -> None:
+    """Even where statistics are counted."""
+    with SmallIndex(tmp_path, partitions=5) as index:
+        index.put(ARTICLES[0])
+        index.log.append_statistics()
+        index.publish()
+        index.projector.rebuild()
+    assert contents(tmp_path).keys() == {"a/0"}
+
+
 def test_without_an_index_there_is_one_from_the_log(tmp_path: Path) -> None:
     """Whatever became of epochs, statistics and partitions."""
     _full(tmp_path)
