@@ -2,16 +2,18 @@
 
 Contract: a newer epoch becomes current only after it was opened, so that no query waits for that; until then, and
 whenever it cannot be opened, the one before goes on answering. It is tried again every `AGAIN_S`, since it may have
-been mended, or replaced by another of its number. The data folder is looked at when a new epoch is announced, and
-every `POLL_S`, since announcements may be lost.
+been mended, and as soon as its number was given to another. The data folder is looked at when a new epoch is
+announced, and every `POLL_S`, since announcements may be lost.
 
 Not here: opening files (`snapshot.py`), publishing (`indexer/publisher.py`).
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 from prometheus_client import Gauge
@@ -28,6 +30,15 @@ AGAIN_S = 5.0
 _EPOCH = Gauge("broadsheet_epoch", "The epoch that new queries are answered from", multiprocess_mode="livemin")
 _ARTICLES = Gauge("broadsheet_articles", "Live articles of that epoch", multiprocess_mode="livemin")
 _log = structlog.get_logger()
+
+
+class _Refused(NamedTuple):
+    """An epoch that could not be opened."""
+
+    until_s: float
+    """When that is tried again, by the monotonic clock."""
+    file: tuple[int, int]
+    """Which manifest it was."""
 
 
 class Epochs:
@@ -52,8 +63,8 @@ class Epochs:
         self._erased = erased
         self._layout = Layout(root)
         self._broker = broker
-        self._refused: dict[int, float] = {}
-        """Epochs that could not be opened, to the moment when that is tried again, by the monotonic clock."""
+        self._refused: dict[int, _Refused] = {}
+        """Epochs that could not be opened."""
         self._waiting: set[asyncio.Event] = set()
         self.current: RootManifest | None = None
         """What new queries are answered from; `None` until the first epoch is open."""
@@ -95,20 +106,33 @@ class Epochs:
         for epoch in reversed(self._layout.published_epochs()):
             if epoch <= known:
                 return
-            if time.monotonic() >= self._refused.get(epoch, 0.0) and await self._open(epoch):
-                self._refused = {other: at_s for other, at_s in self._refused.items() if other > epoch}
+            if self._is_due(epoch) and await self._open(epoch):
+                self._refused = {other: refused for other, refused in self._refused.items() if other > epoch}
                 return
+
+    def _is_due(self, epoch: int) -> bool:
+        """Whether it is tried, or tried again: when some time has passed, or its number was given to another."""
+        refused = self._refused.get(epoch)
+        return refused is None or time.monotonic() >= refused.until_s or self._file(epoch) != refused.file
+
+    def _file(self, epoch: int) -> tuple[int, int]:
+        """What tells its manifest from another under the same name."""
+        with contextlib.suppress(OSError):
+            status = self._layout.manifest(epoch).stat()
+            return status.st_ino, status.st_mtime_ns
+        return 0, 0
 
     async def _open(self, epoch: int) -> bool:
         """Make an epoch current; whether that could be done."""
+        file = self._file(epoch)
         try:
             manifest = (await self._broker.open_current(epoch)).manifest
         except IndexFileError as error:
             if not self._layout.manifest(epoch).exists():  # replaced meanwhile by a newer one
                 return False
-            if epoch not in self._refused:  # said once
+            if epoch not in self._refused or self._refused[epoch].file != file:  # said once
                 _log.error("epoch cannot be opened", epoch=epoch, reason=str(error))
-            self._refused[epoch] = time.monotonic() + AGAIN_S
+            self._refused[epoch] = _Refused(time.monotonic() + AGAIN_S, file)
             return False
         before, self.current = self.current, manifest
         if self._erased and before and before.erased_seq != manifest.erased_seq:

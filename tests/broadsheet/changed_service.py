@@ -36,6 +36,7 @@ from indexer.writing import JobView, WriteService
 from partition import envelope
 from partition.manifest import Layout, RootManifest
 from partition.merge_aside import MergedSegments, merge_aside
+from search.epochs import Epochs
 from search.pool import WhooshPool
 from web.problems import Problem
 
@@ -260,6 +261,22 @@ def lines_counted_wrong() -> None:
     _change(lines.Lines, _numbered=without_blank)
 
 
+def damage_unseen() -> None:
+    """Files are opened whatever their checksums say."""
+    _change(envelope.PagedFile, refuse=lambda *_given: None)
+
+
+def newest_or_none() -> None:
+    """Where the newest epoch cannot be opened there is none."""
+
+    async def refresh(self: Epochs) -> None:
+        newest = self._layout.newest_epoch()
+        if newest > (self.current.epoch if self.current else 0) and not await self._open(newest):
+            self.current = None
+
+    _change(Epochs, refresh=refresh)
+
+
 CHANGES: dict[str, Callable[[], None]] = {
     change.__name__.replace("_", "-"): change
     for change in (
@@ -280,6 +297,8 @@ CHANGES: dict[str, Callable[[], None]] = {
         bodies_held_whole,
         bad_lines_end_it,
         lines_counted_wrong,
+        damage_unseen,
+        newest_or_none,
     )
 }
 CONDITIONS = {"hurried", "merging-aside", "clocks-apart", "dies-when-told"}

@@ -1,6 +1,7 @@
 """A newest epoch that is damaged, under the whole service: it answers, takes writes, and says what to do.
 
-Not here: servers alone (`tests/search/test_damage.py`), building (`tests/indexer/test_damaged_generations.py`).
+Not here: how they are made bad at random (`bad_epoch_harness.py`), servers alone (`tests/search/test_damage.py`),
+building (`tests/indexer/test_damaged_generations.py`).
 """
 
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from partition.manifest import Layout, read_manifest
 from tests.api_server import ApiServer, eventually
+from tests.broadsheet.bad_epoch_harness import epochs
 from tests.search.faults import damage
 
 BACK_S = 20.0
@@ -52,3 +54,17 @@ def test_a_damaged_epoch_is_rolled_back_by_removing_one_file(tmp_path: Path, wha
         manifest.unlink()
         eventually(lambda: server.client.get(written.headers["Location"]).json()["status"] == "succeeded")
         assert sorted(server.ids({"q": "*", "min_seq": written.json()["min_seq"]})) == ["first", "second", "third"]
+
+
+def test_bad_epochs_are_never_answered_from(tmp_path: Path) -> None:
+    """Damaged at random, or not what the log says; `python -m tests.broadsheet.bad_epoch_harness` makes more."""
+    *_, figures = epochs(tmp_path / "archive", count=8, seed=2)
+    assert figures.epochs.total() == 8
+    assert len(figures.epochs) > 2
+
+
+@pytest.mark.parametrize("mutant", ["damage-unseen", "miscounts-published"])
+def test_a_service_that_takes_bad_epochs_is_found_out(tmp_path: Path, mutant: str) -> None:
+    """Within a few of them."""
+    with pytest.raises(AssertionError):
+        list(epochs(tmp_path / "archive", count=8, seed=2, mutant=mutant))
