@@ -57,8 +57,8 @@ lint: $(READY) ## Check format and style
 type: $(READY) ## Check types
 	$(BIN)/mypy
 
-test: $(READY) ## Run the tests
-	$(BIN)/pytest
+test: $(READY) ## Run the tests, side by side
+	$(BIN)/pytest -n auto --dist loadfile
 
 bench: $(READY) ## Measure Broadsheet beside its peers on CORPUS with QUERIES
 	$(BIN)/python -m benchmarks.peers $(if $(CORPUS),--corpus $(CORPUS)) $(if $(QUERIES),--queries $(QUERIES)) --json build/bench.json --plot build/bench.png

@@ -4,6 +4,7 @@ Not here: fixtures of one room, which stand in its folder.
 """
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,18 @@ from tests.api_server import ApiServer
 from tests.archive import Archive, make_archive
 from tests.commands import environment
 from tests.redis_server import RedisServer
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Test processes for `-n auto`: one more than there are cores, since many tests wait for others."""
+    return (os.cpu_count() or 1) + 1
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interrupts_are_heard() -> None:
+    """By the processes of tests, too, where a shell has started them in the background, which ignores SIGINT."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

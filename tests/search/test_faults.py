@@ -31,7 +31,7 @@ WILD = {"q": "bud*et OR tar?ff", "fields": "id", "limit": 100}
 @pytest.fixture
 def faulty(archive: Archive) -> Iterator[ApiServer]:
     """A server of two Whoosh processes, for one test to mistreat; it has seen `QUERY` and `WILD` before."""
-    with ApiServer(archive.root) as server:
+    with ApiServer(archive.root, whoosh_processes=2) as server:
         server.page(QUERY)
         server.page(WILD)
         yield server
