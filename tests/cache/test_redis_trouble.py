@@ -170,6 +170,7 @@ UNPICKLED = b"cbuiltins\nprint\n(S'unpickled'\ntR."
         ("expired", encode(Entry(b"wrong", time.time() - 100, 1.0), Key.of(KEY).digest)),
         ("version", SOUND[:5] + b"\x09" + SOUND[6:]),
     ],
+    ids=["JSON", "a pickle", "nothing", "changed", "cut", "another key", "old", "later version"],
 )
 async def test_what_is_no_entry_of_ours_is_a_miss(
     cache: ReadThrough, redis_server: RedisServer, capsys: pytest.CaptureFixture[str], fault: str, value: bytes
