@@ -36,8 +36,10 @@ from indexer.writing import JobView, WriteService
 from partition import envelope
 from partition.manifest import Layout, RootManifest
 from partition.merge_aside import MergedSegments, merge_aside
+from search.cursor import Cursor
 from search.epochs import Epochs
 from search.pool import WhooshPool
+from search.snapshot import View
 from web.problems import Problem
 
 _LINGER_S = 0.15
@@ -277,6 +279,17 @@ def newest_or_none() -> None:
     _change(Epochs, refresh=refresh)
 
 
+def cursors_follow() -> None:
+    """A walk goes on in the newest state."""
+    view = Epochs.view
+
+    def newest(self: Epochs, cursor: Cursor | None = None) -> View:
+        view(self, cursor)
+        return view(self)
+
+    _change(Epochs, view=newest)
+
+
 CHANGES: dict[str, Callable[[], None]] = {
     change.__name__.replace("_", "-"): change
     for change in (
@@ -299,6 +312,7 @@ CHANGES: dict[str, Callable[[], None]] = {
         lines_counted_wrong,
         damage_unseen,
         newest_or_none,
+        cursors_follow,
     )
 }
 CONDITIONS = {"hurried", "merging-aside", "clocks-apart", "dies-when-told"}
