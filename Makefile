@@ -58,7 +58,7 @@ type: $(READY) ## Check types
 	$(BIN)/mypy
 
 test: $(READY) ## Run the tests, side by side
-	$(BIN)/pytest -n auto --dist loadfile
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 bench: $(READY) ## Measure Broadsheet beside its peers on CORPUS with QUERIES
 	$(BIN)/python -m benchmarks.peers $(if $(CORPUS),--corpus $(CORPUS)) $(if $(QUERIES),--queries $(QUERIES)) --json build/bench.json --plot build/bench.png

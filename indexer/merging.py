@@ -34,10 +34,11 @@ _log = structlog.get_logger()
 class BackgroundMerger:
     """One thread that merges; a context manager."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, opened: OpenFiles | None = None) -> None:
+        """Args: the data folder; files that are open already."""
         self._layout = Layout(root)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="merge", initializer=_give_way)
-        self._opened = OpenFiles()
+        self._opened = opened or OpenFiles()
         self._merging: Future[tuple[int, MergedSegments] | None] | None = None
         self._left_alone: dict[int, float] = {}
         """Partition to the moment when it may be tried again, by the monotonic clock."""

@@ -1,10 +1,11 @@
 """The live indexer: it follows the log, and publishes what it says as small epochs.
 
 Contract: what is logged is searchable after one round, which a round every `EPOCH_EVERY_S` at most and
-`ROUND_EVENTS` at most keep short; a backlog of more than `MANY_EVENTS` is brought in by several processes, in larger
-rounds. Embargoes are lifted when their time has come, in as many rounds as that takes; statistics advance at most
-hourly. What was taken down is left out of the files soon after it is out of sight. It notes in the log how far it is
-and how fast it was. Whatever fails ends it: the next one begins where the newest epoch ends.
+`ROUND_EVENTS` at most keep short, with a pause after each that is as long as the round; a backlog of more than
+`MANY_EVENTS` is brought in by several processes, in larger rounds. Embargoes are lifted when their time has come, in
+as many rounds as that takes; statistics advance at most hourly. What was taken down is left out of the files soon
+after it is out of sight. It notes in the log how far it is and how fast it was. Whatever fails ends it: the next one
+begins where the newest epoch ends.
 
 Not here: how a round is built (`projection.py`), who starts it again (`broadsheet/`), single runs (`bulk.py`).
 """
@@ -30,6 +31,8 @@ from indexer.publisher import IndexerLock, Retention
 from partition.writer import DEFAULT_MEMORY_MB
 
 EPOCH_EVERY_S = 0.2
+MAX_PAUSE_S = 0.5
+"""After a round nothing is done for as long as it took, up to this: on a busy machine searches get their share."""
 LOOK_EVERY_S = 1.0
 """How long it waits at most before it looks whether there is something to do."""
 ROUND_EVENTS = 2000
@@ -87,7 +90,7 @@ class Worker:
         self._purge_at_s = 0.0
         with contextlib.ExitStack() as undo:
             self._log: Log = undo.enter_context(EventLog(log_path(root), now_ms=now_ms))
-            merger = undo.enter_context(BackgroundMerger(root))
+            merger = undo.enter_context(BackgroundMerger(root, self._inline.opened))
             undo.callback(self._end_processes)
             self._projector = Projector(
                 *(root, self._log, self._build),
@@ -126,8 +129,9 @@ class Worker:
             more = self.turn()
             if not more:
                 wait(self._patience_s())
-            # Rounds that follow each other take what has come meanwhile.
-            stop.wait(max(0.0, EPOCH_EVERY_S - (time.monotonic() - started_s)))
+            # Rounds that follow each other take what has come meanwhile: fewer and larger ones where they take long.
+            spent_s = time.monotonic() - started_s
+            stop.wait(max(EPOCH_EVERY_S - spent_s, min(spent_s, MAX_PAUSE_S)))
 
     def turn(self) -> bool:
         """Make one round, if there is something to do; whether there is more."""

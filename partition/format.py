@@ -64,13 +64,13 @@ trust what they read.
 Not here: what writes segments (`build.py`, `merge.py`), what reads them (`segment.py`), deletions (`tombstones.py`).
 """
 
-import json
 import struct
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from partition.envelope import PagedFile, PagedWriter
@@ -137,7 +137,7 @@ class SegmentWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None:
-            directory = json.dumps({**self._directory, "sections": self._sections}).encode()
+            directory = orjson.dumps({**self._directory, "sections": self._sections})
             self._file.write(directory + _LENGTH.pack(len(directory)))
         self._file.__exit__(kind, error, trace)
 
@@ -157,7 +157,7 @@ class SegmentFile:
         (length,) = _LENGTH.unpack(content[-_LENGTH.size :])
         self._end = len(content) - _LENGTH.size - length
         self._file.verify(self._end, len(content))
-        self.directory: dict[str, Any] = json.loads(bytes(content[self._end : -_LENGTH.size]))
+        self.directory: dict[str, Any] = orjson.loads(content[self._end : -_LENGTH.size])
         self.articles: int = self.directory["articles"]
         self._sections: dict[str, tuple[int, int, str]] = self.directory["sections"]
         self._postings = self._sections["postings"][0]

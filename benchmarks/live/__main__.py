@@ -1,7 +1,8 @@
 """The command: an archive of a corpus, a server with its indexer, and everything that is done to them.
 
     python -m benchmarks.live [--corpus FILE] [--queries DIR] [--minutes M] [--quiet-s S] [--overload-s S] [--rate N]
-                              [--clients N] [--partitions N] [--max-backlog N] [--walk WORDS] [--seed N] [--json OUT]
+                              [--clients N] [--partitions N] [--workers N] [--max-backlog N] [--walk WORDS] [--seed N]
+                              [--json OUT]
 
 Files are made in the system's temporary folder (`TMPDIR`), some gigabytes for ten minutes, and removed. The generator
 shares the cores with the server.
@@ -50,6 +51,7 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=500.0, help="articles a second (500)")
     parser.add_argument("--clients", type=int, default=4, help="writers, each with a key of its own (4)")
     parser.add_argument("--partitions", type=int, default=8, help="of the archive (8)")
+    parser.add_argument("--workers", type=int, default=2, help="API processes of the server (2)")
     parser.add_argument("--max-backlog", type=int, default=50_000, help="the server's setting (50,000)")
     parser.add_argument("--walk", type=str.split, default=["federal", "security"], help="any of these words")
     parser.add_argument("--seed", type=int, default=1, help="of what is written")
@@ -92,6 +94,7 @@ def measured(arguments: argparse.Namespace, folder: Path) -> Report:
     gc.collect()
     gc.freeze()
     settings = {"indexer": True, "cache_ttl_s": 0.001, "max_backlog": arguments.max_backlog}
+    settings["workers"] = arguments.workers
     with ApiServer(root, **settings) as server:
         figures = uvloop.run(Run(root, server, arguments, keys, feed).figures())
     return {"machine": machine(["broadsheet"]), "seed": arguments.seed, "build": built, **figures}

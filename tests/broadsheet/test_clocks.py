@@ -6,7 +6,7 @@ import pytest
 
 from tests.broadsheet.clock_harness import missing, puts
 
-PUTS = 4
+PUTS = 3
 """The harness itself does as many as it is told: `python -m tests.broadsheet.clock_harness --count 50`."""
 _WHY = missing()
 

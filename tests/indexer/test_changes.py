@@ -262,7 +262,7 @@ class Poison:
 
 
 def test_what_is_parked_is_not_told(index: SmallIndex, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor what it was to replace in the same round; a retry that succeeds is told."""
+    """What was before it in the same round is; a retry that succeeds is told."""
     poison = Poison(monkeypatch)
     index.put(article("a", "One"))
     index.publish()
@@ -273,12 +273,15 @@ def test_what_is_parked_is_not_told(index: SmallIndex, monkeypatch: pytest.Monke
     act(index, "b", "retry")
     index.publish()
     assert {(one.article_id, one.seq, one.after_seq) for one in newest(index.root).parked} == {
-        ("a", 4, 1),
+        ("a", 4, 3),
         ("b", 7, 1),
     }
-    assert titles(index.root) == {"a": "One", "c": "A title"}
-    assert told(index.root) == [(1, "created", "a", 1), (6, "created", "c", 1)]
-    assert seen(index.root, "a") == [(1, 1, "created", "One")]
+    assert titles(index.root) == {"c": "A title"}
+    assert [entry[:3] for entry in told(index.root)] == [
+        *((1, "created", "a"), (2, "corrected", "a"), (3, "withdrawn", "a")),
+        (6, "created", "c"),
+    ]
+    assert [entry[3] for entry in seen(index.root, "a")] == [None, None, None]
     with pytest.raises(NeverShownError):
         seen(index.root, "b")
     poison.potent = False

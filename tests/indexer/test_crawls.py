@@ -17,7 +17,7 @@ from indexer.readers import InputError, Position
 from indexer.rejects import RejectsFile
 from tests.indexer.crawl_harness import events, kills, make_crawl, page, record
 
-KILLS = 4
+KILLS = 2
 """The harness itself does as many as it is told: `python -m tests.indexer.crawl_harness --kills 20`."""
 
 

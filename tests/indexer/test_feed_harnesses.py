@@ -6,7 +6,7 @@ from tests.indexer import bomb_harness, ssrf_harness
 
 ATTEMPTS = 500
 """The harness itself makes as many as it is told: `python -m tests.indexer.ssrf_harness --count 2000`."""
-BOMBS = 80
+BOMBS = 40
 """As above: `python -m tests.indexer.bomb_harness --count 200`."""
 
 

@@ -11,13 +11,13 @@ from tests import commands
 from tests.api_server import eventually
 from tests.indexer.kill_harness import PARTITIONS, index, kills, make_source, outcome, verify
 
-KILLS = 4
+KILLS = 3
 """The harness itself does as many as it is told: `python -m tests.indexer.kill_harness --kills 20`."""
 
 
 def test_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
     """Whenever the run is killed, alone or with its builders: an epoch that is sound, and a run that completes."""
-    found = list(kills(tmp_path, count=KILLS, seed=7, articles=1100))
+    found = list(kills(tmp_path, count=KILLS, seed=7, articles=800))
     assert len(found) == KILLS
     assert any("killed the group" in line for line in found)
     assert any("killed the parent" in line for line in found)

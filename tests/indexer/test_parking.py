@@ -135,7 +135,7 @@ _STEPS = st.lists(
 
 
 @pytest.mark.usefixtures("_poisonous")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(steps=_STEPS)
 def test_rounds_make_no_difference(steps: list[tuple[Article, str]]) -> None:
     """Applied all at once, a log shows what it shows event after event, however many of them cannot be applied."""

@@ -163,7 +163,7 @@ def test_every_byte_of_a_small_segment(tmp_path: Path) -> None:
         sections[name] = [len(content), len(values), type_]
         code = {"<u8": "Q", "<u4": "I", "|u1": "B", "<i8": "q"}[type_]
         content += struct.pack(f"<{len(values)}{code}", *values)
-    directory = json.dumps({**DIRECTORY, "sections": sections}).encode()
+    directory = json.dumps({**DIRECTORY, "sections": sections}, separators=(",", ":")).encode()
     content += directory + struct.pack("<I", len(directory))
     assert len(content) < PAGE_BYTES
     table = struct.pack("<I", zlib.crc32(content))

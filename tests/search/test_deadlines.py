@@ -25,6 +25,8 @@ IDLE_S, IDLE_CPU_S = 0.1, 0.004
 KILLED_S = 0.3
 """Within that time after the deadline, a Whoosh process that goes on is killed, and its successor begins to start."""
 
+_ATTEMPTS = 20
+
 HEAVY = {killer.name: killer for killer in killers() if killer.heavy}
 
 
@@ -34,8 +36,11 @@ def _idle(family: Family) -> bool:
     return family.cpu_s() - before_s < IDLE_CPU_S
 
 
-def _spent_in_vain_s(server: ApiServer, killer: Killer, *, hang_up: bool) -> float:
-    """CPU time after the deadline; until then the caller waits, or hangs up halfway."""
+def _spent_in_vain_s(server: ApiServer, killer: Killer, *, hang_up: bool) -> float | None:
+    """CPU time after the deadline; until then the caller waits, or hangs up halfway.
+
+    `None` where it had hardly begun at its deadline, since the machine was busy.
+    """
     family = Family(server.pid)
     eventually(lambda: _idle(family))
     request = b"GET " + killer.target(timeout_ms=TIMEOUT_MS) + b" HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -52,19 +57,23 @@ def _spent_in_vain_s(server: ApiServer, killer: Killer, *, hang_up: bool) -> flo
             status = int(caller.recv(1 << 16).split(maxsplit=2)[1])
             assert status in {503, 504}, "it was over before its deadline"
     before_s = looks_s[-2]  # the last look may have been after it
-    assert before_s - looks_s[0] > TIMEOUT_MS / 4000, "it had hardly begun at its deadline"
+    if before_s - looks_s[0] <= TIMEOUT_MS / 4000:
+        return None
     time.sleep(max(0.0, asked_s + TIMEOUT_MS / 1000 + KILLED_S - time.monotonic()))
     eventually(lambda: _idle(family))
     return family.cpu_s() - before_s
 
 
 def _least_spent_in_vain_s(server: ApiServer, killer: Killer, *, hang_up: bool) -> float:
-    """Of three attempts, or of those until one is good."""
-    least_s = _spent_in_vain_s(server, killer, hang_up=hang_up)
-    for _ in range(2):
-        if least_s > LATE_CPU_S:
-            least_s = min(least_s, _spent_in_vain_s(server, killer, hang_up=hang_up))
-    return least_s
+    """Of three attempts that say something, or of those until one is good."""
+    spent_s: list[float] = []
+    for _ in range(_ATTEMPTS):
+        one_s = _spent_in_vain_s(server, killer, hang_up=hang_up)
+        if one_s is not None:
+            spent_s.append(one_s)
+        if spent_s and (min(spent_s) <= LATE_CPU_S or len(spent_s) == 3):
+            return min(spent_s)
+    raise AssertionError("it had always hardly begun at its deadline")
 
 
 @pytest.mark.parametrize("killer", HEAVY.values(), ids=HEAVY)
