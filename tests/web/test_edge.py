@@ -1,10 +1,12 @@
 """The edge around an app that fails: what the real service never does on purpose."""
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
 import pytest
+import structlog
 from prometheus_client import REGISTRY
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -13,6 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from web.edge import Edge
+from web.logs import configure_logs
 from web.problems import HANDLERS
 
 
@@ -48,7 +51,15 @@ def _counted() -> float:
     return REGISTRY.get_sample_value("broadsheet_http_requests_total", labels) or 0.0
 
 
-def test_unexpected_exception_is_a_problem_with_the_request_id(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def errors(capsys: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixture[str]]:
+    """What is logged, as every process does it."""
+    configure_logs()
+    yield capsys
+    structlog.reset_defaults()
+
+
+def test_unexpected_exception_is_a_problem_with_the_request_id(errors: pytest.CaptureFixture[str]) -> None:
     """It is logged and counted; the caller learns the request id and nothing of the cause."""
     before = _counted()
     response = _get("/broken")
@@ -58,7 +69,7 @@ def test_unexpected_exception_is_a_problem_with_the_request_id(capsys: pytest.Ca
     assert response.json()["type"] == "/docs/problems/internal"
     assert "secret" not in response.text
     assert _counted() == before + 1
-    logged = "".join(capsys.readouterr())
+    logged = errors.readouterr().err
     assert "secret detail" in logged
     assert "abc-1" in logged
 
