@@ -1,21 +1,19 @@
 """The edge around an app that fails: what the real service never does on purpose."""
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import httpx2
 import pytest
-import structlog
 from prometheus_client import REGISTRY
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+from structlog.testing import capture_logs
 
 from web.edge import Edge
-from web.logs import configure_logs
 from web.problems import HANDLERS
 
 
@@ -51,27 +49,20 @@ def _counted() -> float:
     return REGISTRY.get_sample_value("broadsheet_http_requests_total", labels) or 0.0
 
 
-@pytest.fixture
-def errors(capsys: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixture[str]]:
-    """What is logged, as every process does it."""
-    configure_logs()
-    yield capsys
-    structlog.reset_defaults()
-
-
-def test_unexpected_exception_is_a_problem_with_the_request_id(errors: pytest.CaptureFixture[str]) -> None:
+def test_unexpected_exception_is_a_problem_with_the_request_id() -> None:
     """It is logged and counted; the caller learns the request id and nothing of the cause."""
     before = _counted()
-    response = _get("/broken")
+    with capture_logs() as events:
+        response = _get("/broken")
     assert response.status_code == 500
     assert response.headers["Content-Type"] == "application/problem+json"
     assert response.headers["X-Request-Id"] == response.json()["request_id"] == "abc-1"
     assert response.json()["type"] == "/docs/problems/internal"
     assert "secret" not in response.text
     assert _counted() == before + 1
-    logged = errors.readouterr().err
-    assert "secret detail" in logged
-    assert "abc-1" in logged
+    (logged,) = events
+    assert "secret detail" in str(logged["exc_info"])
+    assert logged["request_id"] == "abc-1"
 
 
 def test_exception_after_the_answer_began_is_raised() -> None:
