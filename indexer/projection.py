@@ -41,6 +41,8 @@ PRUNE_EVERY_S = 5
 """While articles arrive one by one."""
 MERGE_EVERY = 4
 """Generations of a partition of which one merges small segments, while articles arrive one by one."""
+MANY_SEGMENTS = 32
+"""Of a partition: then everything that should be merged is, while the epoch is made."""
 STATISTICS_GROWTH = 0.1
 """Statistics advance when the number of live articles has changed by this share since they were frozen."""
 
@@ -370,15 +372,17 @@ class Projector:
             count=count,
             merge=merge,
             purge=purge,
-            merge_at_most=self._merge_at_most(partition, base.generation + 1),
+            merge_at_most=self._merge_at_most(partition, base),
             merged=(merged[partition],) if partition in merged else (),
             parked=tuple(parked),
             memory_mb=self._memory_mb,
         )
 
-    def _merge_at_most(self, partition: int, generation: int) -> int:
-        if self._merger is None:
+    def _merge_at_most(self, partition: int, base: GenerationRecord) -> int:
+        # The background merger gives way to everything: where it does not keep up, epochs wait for a while.
+        if self._merger is None or base.segments >= MANY_SEGMENTS:
             return MAX_ARTICLES
+        generation = base.generation + 1
         # Partitions that take in the same number of articles have something to merge at the same time: one after the
         # other, they hold up no epoch for long.
         return MERGE_AT_MOST if (generation + partition) % MERGE_EVERY == 0 else 0

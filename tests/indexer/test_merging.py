@@ -14,7 +14,7 @@ import pytest
 from indexer import merging
 from indexer.builder import InlineBuilder
 from indexer.merging import AGAIN_S, BackgroundMerger
-from indexer.projection import Projector
+from indexer.projection import MANY_SEGMENTS, Projector
 from indexer.publisher import Retention
 from partition.errors import CorruptFile
 from partition.merge_aside import merge_aside
@@ -93,3 +93,13 @@ def test_a_damaged_file_ends_merging_of_its_partition(merged: Merged) -> None:
     for _round in range(6):
         merged.round()
     assert merged.attempts == 1
+
+
+def test_segments_stay_bounded_where_merging_does_not_keep_up(merged: Merged) -> None:
+    """Then they are merged while the epoch is made; nothing is missing."""
+    merged.error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # it never comes to anything
+    rounds = MANY_SEGMENTS + 5
+    segments = [merged.round() for _round in range(rounds)]
+    assert max(segments) == MANY_SEGMENTS
+    assert segments[-1] < 10
+    assert len(contents(merged.index.root)) == rounds
