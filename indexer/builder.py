@@ -17,7 +17,6 @@ from indexer.parking import NOBODYS_FAULT, Unfit, unfit
 from partition.changes import Put, Withdraw
 from partition.counting import count_partition
 from partition.durability import together
-from partition.envelope import make_folder
 from partition.format import MAX_ARTICLES
 from partition.manifest import GenerationRecord, Layout, ParkedEvent
 from partition.merge_aside import MergedSegments
@@ -49,7 +48,7 @@ class BuildJob:
     pending: bool
     """Whether there are any."""
     count: bool
-    """Also write the partition's share of a statistics epoch, to `counts_path`."""
+    """Also write the partition's share of a statistics epoch, to `counts_path`; none where it has no article."""
     merge: bool = False
     merge_at_most: int = MAX_ARTICLES
     """Groups of segments with more articles are left for `merging.py`."""
@@ -96,11 +95,11 @@ def build(job: BuildJob, log: EventLog, progress: Progress, vocabulary: Vocabula
                 raise
             record = _write(job, changes.read(), Vocabulary(), opened)
         built = Built(record, changes.parked())
-    if job.count and built.record.generation:
+    if job.count:
         job.counts_path.unlink(missing_ok=True)  # of an attempt that failed
-        reader = PartitionReader(folder, built.record, opened=opened)
-        make_folder(folder)  # of a partition that never had an article, built anew
-        count_partition(reader, job.counts_path, through_seq=job.through_seq)
+        if built.record.segments:  # a partition built anew has a number, also without an article
+            reader = PartitionReader(folder, built.record, opened=opened)
+            count_partition(reader, job.counts_path, through_seq=job.through_seq)
     return built
 
 

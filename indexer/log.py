@@ -453,7 +453,7 @@ class EventLog:
 
     def _decode(self, bodies: Bodies, article_id: str, body: bytes | None) -> tuple[Article | None, str]:
         """The article, none of one that was destroyed; and why it cannot be read, if that is so."""
-        if body is not None and not any(body) and self._standings([article_id])[article_id].state == "down":
+        if body is not None and not any(body) and self.standing(article_id).state == "down":
             return None, ""
         return bodies.decode(body)
 

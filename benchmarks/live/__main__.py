@@ -93,8 +93,12 @@ def measured(arguments: argparse.Namespace, folder: Path) -> Report:
     keys = _keys(root, 1 + arguments.clients)
     gc.collect()
     gc.freeze()
-    settings = {"indexer": True, "cache_ttl_s": 0.001, "max_backlog": arguments.max_backlog}
-    settings["workers"] = arguments.workers
+    settings = {
+        "indexer": True,
+        "workers": arguments.workers,
+        "cache_ttl_s": 0.001,
+        "max_backlog": arguments.max_backlog,
+    }
     with ApiServer(root, **settings) as server:
         figures = uvloop.run(Run(root, server, arguments, keys, feed).figures())
     return {"machine": machine(["broadsheet"]), "seed": arguments.seed, "build": built, **figures}

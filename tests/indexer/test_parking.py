@@ -27,7 +27,7 @@ POISON = "a/77"
 
 def _damage(root: Path, article_id: str, body: str = "x'01'") -> None:
     with sqlite3.connect(log_path(root)) as log:
-        log.execute(f"UPDATE event SET body = {body} WHERE article_id = ?", (article_id,))  # noqa: S608 - as above
+        log.execute(f"UPDATE event SET body = {body} WHERE article_id = ?", (article_id,))  # noqa: S608 - our own words
     log.close()
 
 

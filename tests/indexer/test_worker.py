@@ -215,3 +215,42 @@ def test_a_failure_ends_it_and_loses_nothing(live: Live, monkeypatch: pytest.Mon
     with live.start() as worker:
         worker.turn()
     assert live.titles() == _titles(ARTICLES)
+
+
+@pytest.mark.parametrize(
+    ("round_s", "more", "waited_s", "pause_s"),
+    [
+        (0.05, False, 0.0, worker_module.EPOCH_EVERY_S - 0.05),
+        (0.3, False, 0.0, 0.3),
+        (9.0, False, 0.0, worker_module.MAX_PAUSE_S),
+        (0.3, False, 0.2, 0.1),
+        (0.3, False, 1.0, 0.0),
+        (0.3, True, 0.0, 0.0),
+    ],
+)
+def test_the_pause_after_a_round(
+    live: Live, monkeypatch: pytest.MonkeyPatch, *, round_s: float, more: bool, waited_s: float, pause_s: float
+) -> None:
+    """As long as the round, within bounds; none for a backlog, nor for what is logged later than that."""
+    now_s, paused_s = 0.0, []
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            paused_s.append(timeout)
+            self.set()
+            return True
+
+    def pass_s(seconds: float) -> None:
+        nonlocal now_s
+        now_s += seconds
+
+    def turn(_worker: Worker) -> bool:
+        pass_s(round_s)
+        return more
+
+    with live.start() as worker:
+        monkeypatch.setattr(Worker, "turn", turn)
+        monkeypatch.setattr("time.monotonic", lambda: now_s)
+        worker.run(lambda _patience_s: pass_s(waited_s), Stop())
+        monkeypatch.undo()
+    assert paused_s == [pytest.approx(pause_s)]
