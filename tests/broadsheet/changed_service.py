@@ -3,9 +3,9 @@
     python -m tests.broadsheet.changed_service CHANGE,... serve --data DIR --port PORT
 
 Contract: a change is the name of a function in `CHANGES`, which patches modules before anything runs. Supervisor, API
-processes and indexer take each of them; what they start in turn does not. `CONDITIONS` alter no promise: they let a
-test do in seconds what else takes hours, or luck. All others are mutants (`MUTANTS`), each the name of a promise that
-is not kept, by which a harness shows that it would notice.
+processes and indexer take each of them; what they start in turn does not. `hurried`, `merging-aside`, `clocks-apart`
+and `dies-when-told` alter no promise: they let a test do in seconds what else takes hours, or luck. All others are
+mutants, each the name of a promise that is not kept; a harness says which of them it notices (`MUTANTS`).
 
 Not here: who runs it (`live_kill_harness.py`, `malformed_harness.py`, ...), the promises.
 """
@@ -40,10 +40,9 @@ from search.cursor import Cursor
 from search.epochs import Epochs
 from search.pool import WhooshPool
 from search.snapshot import View
+from tests.indexer.mutants import LINGER_S, forgets_messages, write_in_pieces
 from web.problems import Problem
 
-_LINGER_S = 0.15
-"""How long a mutant stays in the state in which a death shows."""
 MERGING = "run/merging"
 """Below the data folder: the file that says which process is merging, while it is."""
 
@@ -75,12 +74,12 @@ def merging_aside() -> None:
         def begin(path: Path) -> None:
             writing(path)
             said.write_text(str(os.getpid()))
-            time.sleep(_LINGER_S)
+            time.sleep(LINGER_S)
 
         try:
             merged = merge_aside(folder, *given, writing=begin, **named)
             if merged:
-                time.sleep(_LINGER_S)
+                time.sleep(LINGER_S)
             return merged
         finally:
             said.unlink(missing_ok=True)
@@ -135,7 +134,7 @@ def acknowledged_early() -> None:
     def early(self: Intake, to: Any, batches: list[Any]) -> None:
         for batch in batches:
             batch.logged.set_result([Outcome("created", None, 1)] * len(batch.submissions))
-        time.sleep(_LINGER_S)
+        time.sleep(LINGER_S)
         log_together(self, to, [batch._replace(logged=Future()) for batch in batches])
 
     def always(self: WriteService, job_id: bytes) -> JobView | None:
@@ -149,22 +148,14 @@ def messages_forgotten() -> None:
     """What is sent again is done again; requests that are logged are answered late."""
     log_together = Intake._log_together
 
-    def none(_self: EventLog, _message_ids: list[bytes]) -> dict[bytes, Outcome]:
-        return {}
-
-    def write(self: EventLog, written: Any, standings: Any) -> None:
-        self._db.executemany("DELETE FROM message WHERE message_id = ?", [row[:1] for row in written.messages])
-        writes(self, written, standings)
-
     def late(self: Intake, to: Any, batches: list[Any]) -> None:
         held = [batch._replace(logged=Future()) for batch in batches]
         log_together(self, to, held)
-        time.sleep(_LINGER_S)
+        time.sleep(LINGER_S)
         for batch, one in zip(batches, held, strict=True):
             batch.logged.set_result(one.logged.result())
 
-    writes = EventLog._write
-    _change(EventLog, _messages=none, _write=write)
+    _change(EventLog, **forgets_messages())
     _change(Intake, _log_together=late)
 
 
@@ -182,7 +173,7 @@ def position_beside() -> None:
 
     def say_first(layout: Layout, manifest: RootManifest) -> None:
         (layout.root / "position").write_text(str(manifest.applied_seq))
-        time.sleep(_LINGER_S)
+        time.sleep(LINGER_S)
         publish(layout, manifest)
 
     _change(projection.Projector, current=ahead)
@@ -207,16 +198,7 @@ def told_no_moment() -> None:
 
 def published_in_pieces() -> None:
     """A manifest has its name before it is whole."""
-
-    def write(path: Path, content: bytes) -> None:
-        with path.open("xb") as file:
-            file.write(content[: len(content) // 2])
-            file.flush()
-            time.sleep(_LINGER_S)
-            file.write(content[len(content) // 2 :])
-        envelope.fsync_folder(path.parent)
-
-    _change(publisher, write_durably=write)
+    _change(publisher, write_durably=write_in_pieces)
 
 
 def succeeded_early() -> None:
@@ -315,9 +297,6 @@ CHANGES: dict[str, Callable[[], None]] = {
         cursors_follow,
     )
 }
-CONDITIONS = {"hurried", "merging-aside", "clocks-apart", "dies-when-told"}
-"""Under which every promise holds."""
-MUTANTS = tuple(name for name in CHANGES if name not in CONDITIONS)
 
 
 def command(changes: Iterable[str]) -> tuple[str, ...]:

@@ -24,10 +24,10 @@ from typing import Any
 from indexer.projection import PRUNE_EVERY_S
 from indexer.publisher import OPENING_S
 from partition.manifest import Layout
-from tests.broadsheet.changed_service import MUTANTS
 from tests.broadsheet.ledger import Ledger
 from tests.broadsheet.live_service import Live, clients, recover
 
+MUTANTS = ("timed-by-the-clock", "pruned-by-the-clock")
 RECOVERED_S = 20.0
 _FARTHEST_S = 3600
 _RETAIN_S = 4 * _FARTHEST_S

@@ -32,11 +32,11 @@ from partition.manifest import Layout, read_manifest
 from tests.api_server import eventually
 from tests.archive import copied
 from tests.broadsheet.callers import TROUBLED, Writer
-from tests.broadsheet.changed_service import MUTANTS
 from tests.broadsheet.ledger import Ledger, Write
 from tests.broadsheet.live_service import Clients, Live, clients, recover
 from tests.small_index import files_of
 
+MUTANTS = ("leftovers-stay", "told-no-moment")
 SIZES_MB = 6, 40
 HEALED_S = 10.0
 _FULL_S = 1.0, 4.0

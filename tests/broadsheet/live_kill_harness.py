@@ -23,10 +23,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from tests.broadsheet.changed_service import MUTANTS
 from tests.broadsheet.ledger import Ledger
 from tests.broadsheet.live_service import Live, clients, recover
 
+MUTANTS = ("acknowledged-early", "messages-forgotten", "position-beside", "published-in-pieces", "succeeded-early")
 ROUND = 25
 _KINDS = ("indexer", "api", "merger")
 _PAUSE_S = 0.6

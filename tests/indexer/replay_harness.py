@@ -23,13 +23,14 @@ from unittest.mock import patch
 
 import pytest
 
-from indexer.events import Event, Outcome, Submission
+from indexer.events import Event, Submission
 from indexer.log import EventLog
 from indexer.projection import Projector
 from indexer.publisher import Retention
 from partition.manifest import Layout, RootManifest
 from tests.indexer.death import dies_at
 from tests.indexer.log_contract import IDS, OF_NO_PARTITION, Model
+from tests.indexer.mutants import forgets_messages
 from tests.small_index import SmallIndex, article, contents, newest
 
 STEPS = 14
@@ -126,17 +127,7 @@ class Sequence:
 
 
 def _late_ones_taken() -> Iterable[Any]:
-    """What was sent before is done again."""
-
-    def none(_self: EventLog, _message_ids: list[bytes]) -> dict[bytes, Outcome]:
-        return {}
-
-    def write(self: EventLog, written: Any, standings: Any) -> None:
-        self._db.executemany("DELETE FROM message WHERE message_id = ?", [row[:1] for row in written.messages])
-        writes(self, written, standings)
-
-    writes = EventLog._write
-    return patch.object(EventLog, "_messages", none), patch.object(EventLog, "_write", write)
+    return [patch.object(EventLog, name, method) for name, method in forgets_messages().items()]
 
 
 def _first_wins() -> Iterable[Any]:

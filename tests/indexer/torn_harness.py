@@ -16,7 +16,6 @@ import contextlib
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -27,6 +26,7 @@ from indexer.publisher import Retention
 from partition.manifest import Layout, read_manifest
 from partition.reader import PartitionReader
 from tests.indexer.death import dies_at
+from tests.indexer.mutants import write_in_pieces
 from tests.small_index import SmallIndex, article
 
 ARTICLES = 12
@@ -70,16 +70,7 @@ def _log_more(root: Path, first: int) -> None:
 
 
 def _named_too_soon() -> None:
-    """A manifest has its name before it is whole."""
-
-    def write(path: Path, content: bytes) -> None:
-        with path.open("wb") as file:
-            file.write(content[: len(content) // 2])
-            file.flush()
-            time.sleep(0.1)
-            file.write(content[len(content) // 2 :])
-
-    publisher.write_durably = write  # type: ignore[attr-defined]
+    publisher.write_durably = write_in_pieces  # type: ignore[attr-defined]
 
 
 MUTANTS: dict[str, Callable[[], None]] = {"named-too-soon": _named_too_soon}
