@@ -19,6 +19,7 @@ $(READY): requirements/dev.txt pyproject.toml
 	@test -d .venv || $(PYTHON) -m venv .venv || { echo "the venv module is missing: as root, apt-get install python3-venv" >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo "compiling kernels: a minute or two, once" && $(BIN)/python -m partition.compiling
 	@touch $@
 
 $(READY_LOAD): requirements/load.txt
@@ -58,6 +59,7 @@ type: $(READY) ## Check types
 	$(BIN)/mypy
 
 test: $(READY) ## Run the tests, side by side
+	@$(BIN)/python -m partition.compiling
 	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 bench: $(READY) ## Measure Broadsheet beside its peers on CORPUS with QUERIES

@@ -12,7 +12,6 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.routing import partitions_of
 from partition.changes import Arrival
 from partition.manifest import EMPTY_GENERATION, GenerationRecord, Layout
 from partition.reader import OpenFiles, PartitionReader
@@ -68,3 +67,18 @@ def _destinations(reader: PartitionReader, partitions: int) -> set[int]:
     erased = np.array([hash_ for hash_, _digest in reader.erased], np.uint64)
     hashes = [segment.hashes for segment in reader.segments]
     return set(partitions_of(np.concatenate([*hashes, erased]), partitions).tolist())
+
+
+def partitions_of(hashes: NDArray[np.uint64], partitions: int) -> NDArray[np.int64]:
+    """Shape (n,): the partitions of articles by the hashes of their ids; `routing.partition_of` of each."""
+    buckets = np.zeros(len(hashes), np.int64)
+    keys, at = hashes.copy(), np.arange(len(hashes))
+    after = np.zeros(len(hashes), np.int64)
+    while len(at):
+        buckets[at] = after
+        keys = keys * np.uint64(2862933555777941757) + np.uint64(1)
+        divisor = ((keys >> np.uint64(33)) + np.uint64(1)).astype(np.float64)
+        after = ((after + 1) * (float(2**31) / divisor)).astype(np.int64)
+        going = after < partitions
+        keys, at, after = keys[going], at[going], after[going]
+    return buckets

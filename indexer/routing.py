@@ -9,9 +9,6 @@ Source: J. Lamping and E. Veach, "A Fast, Minimal Memory, Consistent Hash Algori
 Not here: which machine serves a partition.
 """
 
-import numpy as np
-from numpy.typing import NDArray
-
 from partition.types import hash64
 
 ROUTING_VERSION = 1
@@ -33,18 +30,3 @@ def jump_hash(key: int, buckets: int) -> int:
 def partition_of(article_id: str, partitions: int) -> int:
     """The partition of an article among `partitions`."""
     return jump_hash(hash64(article_id), partitions)
-
-
-def partitions_of(hashes: NDArray[np.uint64], partitions: int) -> NDArray[np.int64]:
-    """Shape (n,): the partitions of articles by the hashes of their ids; `jump_hash` of all of them at once."""
-    buckets = np.zeros(len(hashes), np.int64)
-    keys, at = hashes.copy(), np.arange(len(hashes))
-    after = np.zeros(len(hashes), np.int64)
-    while len(at):
-        buckets[at] = after
-        keys = keys * np.uint64(2862933555777941757) + np.uint64(1)
-        divisor = ((keys >> np.uint64(33)) + np.uint64(1)).astype(np.float64)
-        after = ((after + 1) * (float(2**31) / divisor)).astype(np.int64)
-        going = after < partitions
-        keys, at, after = keys[going], at[going], after[going]
-    return buckets

@@ -23,7 +23,7 @@ import httpx2
 
 from tests.commands import BROADSHEET, environment
 
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 180.0
 AMPLE_MS = 20_000
 """Deadline of ordinary searches: a slow machine is no fault."""
 

@@ -5,7 +5,7 @@ and never again: a call with other types raises TypeError. So a request cannot c
 are compiled into the kernels that call them. The folder is `BROADSHEET_KERNELS`, else `broadsheet/kernels` in the
 user's cache folder, else one in the system's temporary folder; below it, the name is a digest of all kernel sources
 and of how they are compiled, since Numba looks only at the file of the outermost function; what has not been used for
-a month is removed. Many processes may start at once.
+a month is removed. Many processes may start at once: what one compiles, others wait for.
 
 What lies in the folder is code, as in `__pycache__`: only its owner may write to it. Numba unpickles it, at import
 and not later: so kernels return numbers, since an array to be returned brings its class along, pickled.
@@ -14,6 +14,7 @@ Not here: the kernels.
 """
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
@@ -21,7 +22,7 @@ import stat
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -98,9 +99,26 @@ config.CACHE_DIR = str(cache_folder())
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
 
+@contextlib.contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """One process at a time is here with this name: Numba alone would let all of them compile the same."""
+    handle = os.open(Path(config.CACHE_DIR, f"{name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 def kernel(signature: Any) -> Callable[[Function], Function]:
     """Compile for exactly this signature, now or from the folder."""
-    decorator: Callable[[Function], Function] = numba.njit(signature, cache=True, **_OPTIONS)
+    compiled = numba.njit(signature, cache=True, **_OPTIONS)
+
+    def decorator(function: Function) -> Function:
+        with _alone(f"{function.__module__}.{function.__qualname__}"):
+            found: Function = compiled(function)
+            return found
+
     return decorator
 
 

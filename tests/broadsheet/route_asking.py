@@ -45,9 +45,21 @@ PAGES: Mapping[str, Sequence[Parameter]] = {
 }
 """Routes of the app that are no operations of the API, and what they take."""
 VOLATILE = frozenset(
-    ("after", "applied_seq", "epoch", "indexed_through", "min_seq", "request_id", "seq", "sha256", "size_bytes")
+    (
+        "after",
+        "applied_seq",
+        "bytes",
+        "epoch",
+        "indexed_through",
+        "min_seq",
+        "request_id",
+        "seq",
+        "sha256",
+        "size_bytes",
+    )
 )
-"""Members that are counted or drawn anew. Log sequences count what waits, too, and larger ones take more room."""
+"""Members that are counted or drawn anew. Log sequences count what waits, too, and larger ones take more room;
+so do moments that are no whole second."""
 VOLATILE_HEADERS = frozenset(
     (
         *("age", "broadsheet-epoch", "broadsheet-indexed-through", "content-length", "date", "last-modified"),

@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,6 +55,13 @@ def test_every_command_has_help_with_examples(command: str) -> None:
     options = re.findall(r"^  (?:-\w, )?(--[\w-]+)(.*)$", shown.stdout, re.MULTILINE)
     assert len(options) >= 2
     assert all(text.strip() for _option, text in options)
+
+
+def test_help_is_quick() -> None:
+    """The command imports what a command of its needs when that runs, not before."""
+    heavy = "import sys, broadsheet.cli; print({'numba', 'numpy', 'uvicorn', 'whoosh'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", heavy], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "set()"
 
 
 def test_help_lists_the_commands() -> None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.routing import jump_hash, partition_of, partitions_of
+from indexer.resharding import partitions_of
+from indexer.routing import jump_hash, partition_of
 from partition.manifest import RootManifest
 from partition.reader import PartitionReader
 from tests.small_index import SmallIndex, article, contents, expected, named, titles, tree

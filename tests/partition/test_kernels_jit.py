@@ -132,8 +132,14 @@ def test_a_read_only_install(copy: Path, tmp_path: Path) -> None:
     assert sorted(copy.rglob("*")) == before
 
 
+def test_what_one_process_compiles_others_wait_for(copy: Path, tmp_path: Path) -> None:
+    """However many start at once with an empty folder."""
+    processes = [_start(copy.parents[1], _CALL, tmp_path / "kernels") for _ in range(6)]
+    assert sorted(_answer(process) for process in processes) == ["20 0 1"] + 5 * ["20 1 0"]
+
+
 def test_several_processes_start_at_once(tmp_path: Path) -> None:
-    """With an empty folder, all of them compile, all of them work, and what they leave behind is sound."""
+    """With an empty folder, all of them work, and what they leave behind is sound."""
     code = (
         "import numpy as np; from partition.kernels.terms import lower_bound;"
         "print(lower_bound(np.frombuffer(b'aabb', np.uint8), np.array([1, 3, 4], np.uint32), 0, 3,"
