@@ -3,71 +3,36 @@
 After it nobody knows what is on disk (Linux marks the pages clean and reports once): what was being made is given up,
 and made anew from the log.
 
-Not here: deaths (`test_deaths.py`), power cuts (`power_cut.py`).
+Not here: how (`fsync_harness.py`), deaths (`test_deaths.py`), power cuts (`power_cut.py`).
 """
 
-import errno
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from indexer.log import EventLog
 from indexer.projection import log_path
-from partition.manifest import Layout
-from tests.archive import made_up
 from tests.commands import environment
-from tests.small_index import SmallIndex, contents
+from tests.indexer.fsync_harness import MUTANTS, failures
+
+FAILURES = 30
+"""More than one publication has; `python -m tests.indexer.fsync_harness` makes as many as it is told."""
 
 
-def _failing(step: int) -> Callable[[int], None]:
-    """An `os.fsync` whose `step`-th call fails."""
-    fsync, calls = os.fsync, 0
-
-    def fail(handle: int) -> None:
-        nonlocal calls
-        calls += 1
-        if calls == step:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        fsync(handle)
-
-    return fail
+def test_an_fsync_that_fails_is_no_success() -> None:
+    """Whichever of a publication it is: the next attempt writes other files, and publishes what the log holds."""
+    assert list(failures(FAILURES, 1)) == [*range(1, FAILURES + 1)]
 
 
-def test_every_fsync_of_a_publication_may_fail(tmp_path: Path) -> None:
-    """Nothing is published then; the next attempt writes other files, and publishes what the log holds."""
-    with SmallIndex(tmp_path / "start", partitions=2) as index:
-        index.put(*made_up(30))
-        index.publish()
-        index.put(*made_up(10, seed=2, prefix="m"))
-        index.log.append_statistics()
-    with SmallIndex(Path(shutil.copytree(tmp_path / "start", tmp_path / "whole")), partitions=2) as index:
-        index.publish()
-        expected = contents(index.root)
-    step, failed = 0, True
-    while failed:
-        step += 1
-        root = Path(shutil.copytree(tmp_path / "start", tmp_path / "damaged"))
-        before = Layout(root).newest_epoch()
-        with SmallIndex(root, partitions=2) as index, pytest.MonkeyPatch.context() as patched:
-            patched.setattr(os, "fsync", _failing(step))
-            try:
-                index.publish()
-                failed = False
-            except OSError as error:
-                assert error.errno == errno.EIO  # noqa: PT017 - at last none fails
-        if failed:
-            # The last step of all is made durable after the epoch got its name.
-            assert Layout(root).newest_epoch() in {before, before + 1, before + 2}
-            with SmallIndex(root, partitions=2) as index:
-                index.publish()
-        assert contents(root) == expected
-        shutil.rmtree(root)
-    assert step > 10
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_a_failure_that_is_passed_over_is_found_out(mutant: str) -> None:
+    """At once, or with the first that is a file's."""
+    with pytest.raises(AssertionError, match=r"failed, and nobody was told|is not on disk"):
+        list(failures(FAILURES, 1, mutant))
 
 
 _APPEND = """
