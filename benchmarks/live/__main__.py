@@ -1,8 +1,8 @@
 """The command: an archive of a corpus, a server with its indexer, and everything that is done to them.
 
     python -m benchmarks.live [--corpus FILE] [--queries DIR] [--minutes M] [--quiet-s S] [--overload-s S] [--rate N]
-                              [--clients N] [--partitions N] [--workers N] [--max-backlog N] [--walk WORDS] [--seed N]
-                              [--json OUT]
+                              [--load SHARE] [--clients N] [--partitions N] [--workers N] [--max-backlog N]
+                              [--walk WORDS] [--seed N] [--json OUT]
 
 Files are made in the system's temporary folder (`TMPDIR`), some gigabytes for ten minutes, and removed. The generator
 shares the cores with the server.
@@ -49,6 +49,7 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quiet-s", type=float, default=60.0, help="how long it is measured without writes (60)")
     parser.add_argument("--overload-s", type=float, default=60.0, help="how long too much is offered (60)")
     parser.add_argument("--rate", type=float, default=500.0, help="articles a second (500)")
+    parser.add_argument("--load", type=float, default=0.5, help="searches meanwhile, as a share of the peak (0.5)")
     parser.add_argument("--clients", type=int, default=4, help="writers, each with a key of its own (4)")
     parser.add_argument("--partitions", type=int, default=8, help="of the archive (8)")
     parser.add_argument("--workers", type=int, default=2, help="API processes of the server (2)")

@@ -1,7 +1,7 @@
 """The phases, one after the other, at one server.
 
     peak      searches in closed loops
-    quiet     searches at half of the peak
+    quiet     searches at half of the peak, or another share
     live      the same, while articles, corrections, withdrawals and probes are written, and two walks are under way
     grown     as quiet, when all of that is indexed
     overload  too much is offered; the walks go on, and some search
@@ -36,7 +36,7 @@ CLOSED_LOOPS = (4, 8, 16)
 """Readers at a time, to find the peak."""
 PROBES_PER_S = 5.0
 _SEARCHED_OVERLOADED = 0.1
-"""Of the peak."""
+"""As a share of the peak."""
 
 
 class Run:
@@ -59,7 +59,7 @@ class Run:
             readers = Readers(reading, given.queries)
             await readers.closed(CLOSED_LOOPS[-1], given.quiet_s / 4)
             peaks = [await readers.closed(count, given.quiet_s / 4) for count in CLOSED_LOOPS]
-            rate = max(peaks) / 2
+            rate = max(peaks) * given.load
             report: dict[str, Any] = {"peak": dict(zip(map(str, CLOSED_LOOPS), map(round, peaks), strict=True))}
             report["quiet"] = await self._quiet(readers, rate, seed=1)
             walks_s = 0.9 * (live_s + given.overload_s)
@@ -71,7 +71,7 @@ class Run:
             overload = Overload(self._root, writing, probing, self._feed)
             await overload.drained()
             report["grown"] = await self._quiet(readers, rate, seed=3)
-            report["overload"] = await self._overload(overload, readers, rate)
+            report["overload"] = await self._overload(overload, readers, max(peaks) * _SEARCHED_OVERLOADED)
             walked = await walks
             report["end"], wrong = await ended(self._root, reading, self._feed, overload.partial, self._server.client)
             self.complaints += wrong
@@ -117,9 +117,7 @@ class Run:
         drain = await overload.drain_rate()
         seconds, bound = self._given.overload_s, self._given.max_backlog
         with Watch(self._root, self._server.pid) as watch:
-            stream, _ = await asyncio.gather(
-                readers.open(2 * rate * _SEARCHED_OVERLOADED, seconds, 4), overload.offer(TIMES * drain, seconds)
-            )
+            stream, _ = await asyncio.gather(readers.open(rate, seconds, 4), overload.offer(TIMES * drain, seconds))
             room_s = await overload.drained(bound * 9 // 10)
             drained_s = room_s + await overload.drained()
         found = overload.figures(room_s)

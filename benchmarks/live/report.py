@@ -63,6 +63,8 @@ def as_text(report: Report) -> str:
         f" {build['articles'] / build['build_s']:,.0f}/s"
         if "build_s" in build
         else f"{build['articles']:,} articles",
+        "peak of so many readers at a time, searches/s: "
+        + ", ".join(f"{readers}: {rate}" for readers, rate in report["peak"].items()),
         _table(
             [["search", "rate/s", "answers", "p50 ms", "p95 ms", "p99 ms", "max ms", "errors"]]
             + [_searched(name, report[name]["search"]) for name in ("quiet", "live", "grown", "overload")]

@@ -4,7 +4,7 @@ The state that a walk is in has the log sequence of `Broadsheet-Indexed-Through`
 itself, replayed up to there without the index: the last version of each article, if it holds one of the words.
 
 Contract: a walk goes on to the last page, whatever is published meanwhile. A page that is refused because the service
-is full is asked for again when the refusal says.
+is full, or late, is asked for again: when the refusal says, or after a second.
 
 Not here: comparing the two (`figures.compared`).
 """
@@ -27,6 +27,8 @@ from partition.analysis import term_of
 from partition.types import Article, hash64
 
 LIMIT = 100
+MAX_REFUSED = 1000
+"""Pages of a walk that are asked for again."""
 Order = Literal["relevance", "newest"]
 
 
@@ -61,9 +63,9 @@ async def walk(client: Client, words: Sequence[str], sort: Order, seconds: float
     began_s = time.monotonic()
     while target:
         answer = await client.get(target)
-        if answer.status == 503 and (wait_s := answer.header("Retry-After")):
+        if answer.status in {503, 504} and refused < MAX_REFUSED:
             refused += 1
-            await asyncio.sleep(float(wait_s))
+            await asyncio.sleep(float(answer.header("Retry-After") or 1))
             continue
         if answer.status != 200:
             raise WalkError(f"after {len(ids):,} hits: status {answer.status} {answer.body[:300]!r}")

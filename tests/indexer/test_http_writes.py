@@ -4,6 +4,7 @@ Not here: many writers at a time, deaths (the harnesses).
 """
 
 import gzip
+import os
 import socket
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import orjson
 import pytest
 import zstandard
 
+from broadsheet.indexer_process import NICE
 from indexer.log import EventLog
 from indexer.projection import log_path
 from tests.api_server import ApiServer, eventually, problem_of
@@ -55,6 +57,13 @@ def _bulk(live: ApiServer, body: bytes, **headers: str) -> httpx2.Response:
 
 def _total(live: ApiServer, query: str, min_seq: int = 0) -> int:
     return int(live.page({"q": query, "min_seq": min_seq, "timeout_ms": 20_000})["total"]["value"])
+
+
+def test_searches_go_first_on_a_busy_core(live: ApiServer) -> None:
+    """The indexer has a lower priority than the processes that answer."""
+    (indexer,), (api,) = live.indexers(), live.api_processes()
+    lower, ordinary = (os.getpriority(os.PRIO_PROCESS, process) for process in (indexer, api))
+    assert lower == min(ordinary + NICE, 19)
 
 
 def test_an_article_from_put_to_delete(live: ApiServer) -> None:

@@ -221,17 +221,17 @@ def test_a_failure_ends_it_and_loses_nothing(live: Live, monkeypatch: pytest.Mon
     ("round_s", "more", "waited_s", "pause_s"),
     [
         (0.05, False, 0.0, worker_module.EPOCH_EVERY_S - 0.05),
-        (0.3, False, 0.0, 0.3),
+        (0.4, False, 0.0, 0.1),
         (9.0, False, 0.0, worker_module.MAX_PAUSE_S),
-        (0.3, False, 0.2, 0.1),
-        (0.3, False, 1.0, 0.0),
-        (0.3, True, 0.0, 0.0),
+        (0.4, False, 0.06, 0.04),
+        (0.4, False, 1.0, 0.0),
+        (0.4, True, 0.0, 0.0),
     ],
 )
 def test_the_pause_after_a_round(
     live: Live, monkeypatch: pytest.MonkeyPatch, *, round_s: float, more: bool, waited_s: float, pause_s: float
 ) -> None:
-    """As long as the round, within bounds; none for a backlog, nor for what is logged later than that."""
+    """A quarter of the round, within bounds; none for a backlog, nor for what is logged later than that."""
     now_s, paused_s = 0.0, []
 
     class Stop(threading.Event):
