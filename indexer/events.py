@@ -18,6 +18,7 @@ Not here: where events are kept (`log.py`), what they do to the index (`builder.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from typing import Literal, NamedTuple, Protocol
 
 from partition.types import Article
@@ -54,6 +55,10 @@ class LogFullError(LogError):
         self.retry_after_s = drain.seconds_until_room(bound)
 
 
+class OtherSubmissionError(LogError):
+    """A message id came again with something else; nothing of the submissions was logged."""
+
+
 class Drain(NamedTuple):
     """How the index follows the log."""
 
@@ -88,6 +93,12 @@ class Submission:
     """Whose it is."""
     message_id: bytes | None = None
     """The same id again is the same submission: it has the outcome of the first time, and is not done again."""
+
+    @property
+    def identity(self) -> bytes:
+        """Eight bytes that differ where something else is submitted, whenever that is."""
+        said = f"{self.action}\0{self.article_id}\0{self.reason}\0"
+        return blake2b(said.encode(errors="surrogatepass") + self.digest, digest_size=8).digest()
 
 
 class Outcome(NamedTuple):
@@ -263,7 +274,7 @@ class Log(Protocol):
         """Log one transaction; durable when this returns.
 
         Raises:
-            LogFullError: nothing was logged.
+            LogFullError, OtherSubmissionError: nothing was logged.
             LogError: it could not be written, or perhaps it was. Submitted again, what was not logged is logged, and
                 what was is not logged twice.
         """

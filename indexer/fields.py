@@ -66,6 +66,11 @@ def parse_mapping(text: str) -> dict[str, str]:
     return mapping
 
 
+def folded(name: str) -> str:
+    """A name without what tells its spellings apart: case, `_`, `-` and spaces."""
+    return name.lower().translate(_DROPPED)
+
+
 def has_column_numbers(mapping: Mapping[str, str]) -> bool:
     """True for a mapping by column number (`id=1,title=3`), which stands in for a header line."""
     names = [name for name in mapping.values() if name]
@@ -115,14 +120,14 @@ class FieldMap:
 
     def _resolve(self, names: tuple[str, ...]) -> "_Layout":
         """For a record with these names."""
-        folded: dict[str, list[str]] = {}
+        spellings: dict[str, list[str]] = {}
         for name in names:
-            folded.setdefault(name.lower().translate(_DROPPED), []).append(name)
+            spellings.setdefault(folded(name), []).append(name)
         layout = _Layout([], [])
         for field, known in _KNOWN.items():
             mapped = self._mapping.get(field)
             if mapped is None:
-                found = [name for alias in known for name in folded.get(alias, ())]
+                found = [name for alias in known for name in spellings.get(alias, ())]
             else:
                 found = [mapped] if mapped and mapped in names else []
             if found:

@@ -4,8 +4,8 @@ One thread of each API process takes a batch from each client in turn and logs t
 fsync serves many requests, and a client that sends much does not keep others waiting.
 
 Contract: what waits here is bounded, by `MAX_WAITING` and for each client by half of that; what is too much is
-refused at once. A future's result means that its submissions are durable, in order; its `LogFullError` that none was
-logged.
+refused at once. A future's result means that its submissions are durable, in order; its `LogFullError` or
+`OtherSubmissionError` that none was logged.
 
 Not here: what is submitted (`writing.py`), what a submission comes to (`events.py`).
 """
@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple, Self
 
-from indexer.events import Log, LogError, LogFullError, Outcome, Submission
+from indexer.events import Log, LogError, LogFullError, OtherSubmissionError, Outcome, Submission
 
 MAX_WAITING = 4000
 """Submissions."""
@@ -122,7 +122,7 @@ class Intake:
     def _log_together(self, log: Log, batches: list[_Batch]) -> None:
         try:
             outcomes = log.append([one for batch in batches for one in batch.submissions])
-        except LogFullError:
+        except (LogFullError, OtherSubmissionError):
             # Some of them may fit.
             for batch in batches:
                 try:

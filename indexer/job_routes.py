@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from indexer.events import LogError, LogFullError
+from indexer.events import LogError, LogFullError, OtherSubmissionError
 from indexer.exporting import KIND as EXPORT
 from indexer.exporting import Exporter
 from indexer.intake import IntakeFullError
@@ -61,7 +61,7 @@ def told(handler: Handler) -> Handler:
             return await handler(request)
         except BusyJobError:
             raise Problem("idempotency-busy", "the request with this key is being received") from None
-        except OtherBodyError:
+        except (OtherBodyError, OtherSubmissionError):
             raise Problem("idempotency-mismatch", "this Idempotency-Key was used with another request") from None
         except (IntakeFullError, LogFullError) as error:
             detail, retry_after = str(error) or "too much waits to be logged", str(error.retry_after_s)

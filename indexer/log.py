@@ -33,6 +33,7 @@ from indexer.events import (
     LogError,
     LogFullError,
     Notice,
+    OtherSubmissionError,
     Outcome,
     Standing,
     Submission,
@@ -50,6 +51,8 @@ _VARIABLES = 500
 _BUSY_S = 10.0
 """How long others may be writing."""
 _LOOK_S = 0.001
+_NEW: tuple[Outcome | None, bytes] = None, b""
+"""What is known of a message that did not come before."""
 _CACHE_KB = 64 << 10
 """Of the tree of articles, which is looked into for every submission."""
 
@@ -187,7 +190,7 @@ class EventLog:
         writing = Writing(self.last_seq(), self.live_articles(), self._now_ms(), self._routed_over())
         outcomes: list[Outcome] = []
         for one in submitted:
-            outcome = known.get(one.message_id) if one.message_id else None
+            outcome, identity = known.get(one.message_id, _NEW) if one.message_id else _NEW
             if outcome is None:
                 now = standings[one.article_id]
                 status, kind, following, waiting = decide(now, one, seq=writing.seq + 1, now_ms=writing.created_ms)
@@ -200,8 +203,10 @@ class EventLog:
                 version = following.version if waiting is None else waiting
                 outcome = Outcome(status, writing.seq if kind and status != "unchanged" else None, version)
                 if one.message_id:
-                    known[one.message_id] = outcome
-                    writing.messages.append((one.message_id, one.article_id, *outcome))
+                    known[one.message_id] = outcome, one.identity
+                    writing.messages.append((one.message_id, one.article_id, *outcome, one.identity))
+            elif identity != one.identity:
+                raise OtherSubmissionError(f"what is said of {one.article_id!r} was another thing the first time")
             outcomes.append(outcome)
         self._refuse_when_full(len(writing.events))
         self._write(writing, standings)
@@ -217,7 +222,7 @@ class EventLog:
             f"INSERT OR REPLACE INTO article (article_id, {STANDING}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
             ((article_id, *columns_of(standings[article_id])) for article_id in sorted(writing.changed)),
         )
-        self._db.executemany("INSERT INTO message VALUES (?, ?, ?, ?, ?)", writing.messages)
+        self._db.executemany("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?)", writing.messages)
 
     def _name(self) -> None:
         if not self._named:
@@ -231,9 +236,10 @@ class EventLog:
             found[row[0]] = standing_of(row[1:])
         return found
 
-    def _messages(self, message_ids: list[bytes]) -> dict[bytes, Outcome]:
-        rows = self._look_up("SELECT message_id, status, seq, version FROM message WHERE message_id IN", message_ids)
-        return {row[0]: Outcome(*row[1:]) for row in rows}
+    def _messages(self, message_ids: list[bytes]) -> dict[bytes, tuple[Outcome | None, bytes]]:
+        columns = "message_id, identity, status, seq, version"
+        rows = self._look_up(f"SELECT {columns} FROM message WHERE message_id IN", message_ids)  # noqa: S608 - ours
+        return {row[0]: (Outcome(*row[2:]), row[1]) for row in rows}
 
     def _look_up(self, query: str, keys: list[Any]) -> Iterator[tuple[Any, ...]]:
         for at in range(0, len(keys), _VARIABLES):
@@ -269,8 +275,9 @@ class EventLog:
     @_explained()
     def applied(self, through: int, per_s: int) -> None:
         """As `events.Log` says."""
-        rows = (("applied", through), ("drained_per_s", per_s))
-        self._db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?), (?, ?)", (*rows[0], *rows[1]))
+        with self._transaction():
+            query = "INSERT OR REPLACE INTO setting VALUES ('applied', ?), ('drained_per_s', ?)"
+            self._db.execute(query, (through, per_s))
 
     @_explained()
     def drain(self) -> Drain:

@@ -32,8 +32,8 @@ CREATE TABLE article (
     held_seq INTEGER, held_version INTEGER, held_until_ms INTEGER, held_digest BLOB) WITHOUT ROWID;
 CREATE INDEX article_held ON article (held_until_ms, held_seq) WHERE held_until_ms IS NOT NULL;
 CREATE TABLE message (
-    message_id BLOB PRIMARY KEY, article_id TEXT NOT NULL, status TEXT NOT NULL, seq INTEGER, version INTEGER NOT NULL
-) WITHOUT ROWID;
+    message_id BLOB PRIMARY KEY, article_id TEXT NOT NULL, status TEXT NOT NULL, seq INTEGER,
+    version INTEGER NOT NULL, identity BLOB NOT NULL) WITHOUT ROWID;
 """
 
 CHAIN = """

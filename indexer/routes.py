@@ -21,6 +21,7 @@ from starlette.routing import BaseRoute, Route
 from indexer.article import ArticleInvalid
 from indexer.bulk_body import BodyPipe
 from indexer.events import Outcome, Submission
+from indexer.fields import folded
 from indexer.job_routes import Writes, answered, job_routes, told, writes_of
 from indexer.jobs import Job
 from indexer.operations import NDJSON, REASON, WAIT
@@ -57,10 +58,12 @@ async def _put(request: Request) -> Response:
     if type(fields) is not dict:
         raise Problem("body-invalid", "the body is not a JSON object")
     article_id = request.path_params["id"]
-    if str(fields.setdefault("id", article_id)) != article_id:
-        raise Problem("article-invalid", f"id is {fields['id']!r} in the body, {article_id!r} in the address")
+    for name, value in fields.items():
+        if folded(name) == "id" and str(value) != article_id:
+            raise Problem("article-invalid", f"{name} is {value!r:.100} in the body, {article_id!r} in the address")
     try:
-        submission = writes_of(request).service.parse(fields)
+        # The first that holds something is taken (`FieldMap`): the address counts, whatever else could be an id.
+        submission = writes_of(request).service.parse({"id": article_id, **fields})
     except ArticleInvalid as error:
         raise Problem("article-invalid", error.reason) from None
     submission = replace(submission, expected_version=_expected(request))
@@ -92,7 +95,8 @@ async def _write(
     request: Request, submission: Submission, kind: str, client: str, body: bytes, *, wait: bool
 ) -> Response:
     writes = writes_of(request)
-    digest = blake2b(body + f"\0{kind} {submission.article_id}".encode(), digest_size=16).digest()
+    asked = repr((kind, submission.article_id, submission.expected_version, submission.reason))
+    digest = blake2b(body + b"\0" + asked.encode(errors="surrogatepass"), digest_size=16).digest()
 
     def begin() -> "tuple[bytes, Future[list[Outcome]]]":
         return writes.service.write(submission, kind, client, _key(request), digest)

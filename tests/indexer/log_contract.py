@@ -5,7 +5,7 @@ Not here: promises of one adapter about its files (`test_log.py`).
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import rmtree
@@ -16,7 +16,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from indexer.events import Log, LogFullError, Notice, NoticeKind, Outcome, Submission
+from indexer.events import Log, LogFullError, Notice, NoticeKind, OtherSubmissionError, Outcome, Submission
 from indexer.routing import partition_of
 from partition.types import Article
 from tests.small_index import Clock, article
@@ -52,6 +52,8 @@ class Model:
     statistics: list[tuple[int, int]] = field(default_factory=list)
     articles: dict[str, Known] = field(default_factory=lambda: {one: Known() for one in IDS})
     messages: dict[bytes, tuple[str, Outcome]] = field(default_factory=dict)
+    said: dict[bytes, tuple[Any, ...]] = field(default_factory=dict)
+    """What was submitted under a message id."""
     told: dict[int, Notice] = field(default_factory=dict)
     """What readers are told, by sequence."""
     lives: dict[int, int] = field(default_factory=dict)
@@ -69,6 +71,16 @@ class Model:
         if told:
             self.told[self.seq] = Notice(self.seq, told, article_id, version, self.now_ms, self.reason)
         return self.seq
+
+    def contradicts(self, batch: Iterable[Submission]) -> bool:
+        """Whether a message id comes again with something else; what is said, if not, is remembered."""
+        said = dict(self.said)
+        for one in batch:
+            what = one.action, one.article_id, one.article, one.reason
+            if one.message_id and said.setdefault(one.message_id, what) != what:
+                return True
+        self.said = said
+        return False
 
     def submit(self, one: Submission, now_ms: int) -> Outcome:
         """One submission."""
@@ -198,6 +210,10 @@ def log_machine(open_log: Open) -> Any:  # noqa: C901 - a class made for one ada
         def append(self, batch: list[Any]) -> None:
             """One transaction."""
             submitted = [self._submission(drawn) for drawn in batch]
+            if self.model.contradicts(submitted):
+                with pytest.raises(OtherSubmissionError):
+                    self.log.append(submitted)
+                return
             expected = [self.model.submit(one, self.clock.now_ms) for one in submitted]
             assert self.log.append(submitted) == expected
 

@@ -244,6 +244,10 @@ def test_a_body_that_breaks_off_can_be_sent_again(live: ApiServer) -> None:
         ("PUT", "/v1/articles/x", b"[]", {}, 400, "body-invalid"),
         ("PUT", "/v1/articles/x", b"{}", {}, 422, "article-invalid"),
         ("PUT", "/v1/articles/x", b'{"id": "y", "title": "t"}', {}, 422, "article-invalid"),
+        *(
+            ("PUT", "/v1/articles/x", body, {}, 422, "article-invalid")
+            for body in (b'{"_id": "y", "title": "t"}', b'{"title": "t", "ID": "y"}', b'{"id": null, "title": "t"}')
+        ),
         ("PUT", "/v1/articles/x", b"x" * (1 << 21), {}, 413, "body-too-large"),
         ("PUT", "/v1/articles/x", b'{"title": "t", "status": "draft"}', {}, 422, "article-invalid"),
         ("PUT", "/v1/articles/x", b'{"title": "t", "embargoed": "soon"}', {}, 422, "article-invalid"),
@@ -267,6 +271,16 @@ def test_refusals(
     problem_of(live.client.request(method, address, content=body, headers=headers), status, slug)
     with EventLog(log_path(live.root)) as log:  # type: ignore[attr-defined]
         assert not log.standing("x").seq
+
+
+def test_the_address_says_which_article_it_is(live: ApiServer) -> None:
+    """Also where the body has other names that could be an id; they are its own."""
+    body = {"guid": "urn:other", "slug": "other", "id": "named", "title": "Named"}
+    assert live.client.put("/v1/articles/named?wait=searchable", content=orjson.dumps(body)).status_code == 200
+    del body["id"]
+    assert live.client.put("/v1/articles/named?wait=searchable", content=orjson.dumps(body)).status_code == 200
+    assert live.client.get("/v1/articles/named").json()["version"] == 1
+    assert live.client.get("/v1/articles/urn:other").status_code == 404
 
 
 def test_malformed_lines_cost_themselves_alone(live: ApiServer) -> None:

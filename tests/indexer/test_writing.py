@@ -6,6 +6,7 @@ Not here: HTTP (`test_http_writes.py`), deaths (`tests/broadsheet/live_kill_harn
 import asyncio
 import os
 import threading
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,7 +16,7 @@ import orjson
 import pytest
 
 from indexer.bulk_body import BodyPipe
-from indexer.events import Log, LogError
+from indexer.events import Log, LogError, OtherSubmissionError
 from indexer.intake import Intake
 from indexer.job_file import JobsError
 from indexer.jobs import KEPT_MS, Job, JobStore, LineReject
@@ -132,6 +133,23 @@ def test_a_key_is_of_one_request(service: Service) -> None:
         with pytest.raises(OtherBodyError):
             service.bulk(other)
     assert service.bulk(_lines(2)).lines == 2
+
+
+def test_a_key_is_of_one_body_also_where_that_broke_off(service: Service) -> None:
+    """What was said to be logged under a line is not said of another; the body that broke off can be completed."""
+    whole = _lines(500)
+    broken = service.bulk(zlib.compress(whole, wbits=31)[:-10])
+    assert broken.state == "failed"
+    with EventLog(log_path(service.root)) as log:
+        logged = log.last_seq()
+        assert 0 < logged <= 500
+        with pytest.raises(OtherSubmissionError):
+            service.bulk(whole.replace(b"Title 0", b"Another"))
+        assert log.last_seq() == logged
+    assert service.status(broken)[0] == "failed"
+    assert service.bulk(whole).state == "received"
+    with EventLog(log_path(service.root)) as log:
+        assert log.last_seq() == 500
 
 
 def test_a_job_that_ends_while_it_is_looked_at_has_not_failed(
