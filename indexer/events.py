@@ -359,5 +359,8 @@ class Log(Protocol):
     def outcomes(self, prefix: bytes, after: bytes, limit: int) -> Sequence[tuple[bytes, str, Outcome]]:
         """Message id, article id and outcome of messages whose ids begin so and come after this, in order."""
 
+    def led_to(self, prefix: bytes, seqs: Sequence[int]) -> int:
+        """How many messages whose ids begin so led to one of these events."""
+
     def close(self) -> None:
         """Release it."""

@@ -151,7 +151,7 @@ def job_response(view: JobView, status: int) -> Response:
         id=view.id.hex(),
         kind=view.kind,
         status=view.status,
-        progress=JobProgress(view.accepted, view.lines, view.rejected),
+        progress=JobProgress(view.accepted, view.lines, view.failed),
         created_at=iso(view.created_ms),
         min_seq=view.seq,
         links=JobLinks(address, f"{address}/results"),

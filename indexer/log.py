@@ -20,7 +20,7 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -326,8 +326,15 @@ class EventLog:
             "SELECT message_id, article_id, status, seq, version FROM message"
             " WHERE message_id > ? AND message_id >= ? AND message_id < ? ORDER BY message_id LIMIT ?"
         )
-        rows = self._db.execute(query, (after, prefix, prefix + b"\xff" * 64, limit))
+        rows = self._db.execute(query, (after, *_range(prefix), limit))
         return [(row[0], row[1], Outcome(*row[2:])) for row in rows]
+
+    @_explained()
+    def led_to(self, prefix: bytes, seqs: Sequence[int]) -> int:
+        """As `events.Log` says."""
+        rows = self._db.execute("SELECT seq FROM message WHERE message_id >= ? AND message_id < ?", _range(prefix))
+        wanted = set(seqs)
+        return sum(seq in wanted for (seq,) in rows)
 
     @_explained()
     def takedowns(self, after: int, through: int) -> list[tuple[int, str]]:
@@ -463,6 +470,11 @@ class EventLog:
         if body is not None and not any(body) and self.standing(article_id).state == "down":
             return None, ""
         return bodies.decode(body)
+
+
+def _range(prefix: bytes) -> tuple[bytes, bytes]:
+    """What begins so lies from the one on, before the other."""
+    return prefix, prefix + b"\xff" * 64
 
 
 def _make(path: Path, partitions: int) -> None:

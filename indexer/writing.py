@@ -60,9 +60,10 @@ class JobView:
     kind: str
     status: Status
     accepted: int
-    """Lines that were logged, or changed nothing."""
+    """Lines that were logged and not parked, or changed nothing."""
     lines: int
-    rejected: int
+    failed: int
+    """Lines that were rejected or parked."""
     created_ms: int
     seq: int
     """The log sequence at which all of it is searchable; 0 where nothing changed."""
@@ -263,10 +264,7 @@ class WriteService:
                 found = log.outcomes(job_id, b"", 1)
             if not found:
                 return None
-            seq = found[0][2].seq or 0
-            status: Status = "succeeded" if seq <= applied.seq else "running"
-            kind = job.kind if job else "article"
-            return JobView(job_id, kind, status, 1, 1, 0, created_ms_of(job_id), seq)
+            return _single(job_id, job.kind if job else "article", found[0][2].seq or 0, applied)
         receiving = job.state == "receiving" and self._is_received(job)
         if job.state == "receiving" and not receiving:
             job = self._jobs.find(job_id) or job  # it may have ended between the two
@@ -277,10 +275,17 @@ class WriteService:
             status = "running"
         else:
             status, reason = "failed", reason or "it was interrupted; send it again with the same Idempotency-Key"
-        accepted = job.lines - job.rejected
-        return JobView(
-            job.id, job.kind, status, accepted, job.lines, job.rejected, job.created_ms, job.last_seq, reason
-        )
+        failed = job.rejected + self._parked(job, applied)
+        accepted = job.lines - failed
+        return JobView(job.id, job.kind, status, accepted, job.lines, failed, job.created_ms, job.last_seq, reason)
+
+    def _parked(self, job: Job, applied: Applied) -> int:
+        """How many lines of a job are parked."""
+        seqs = [one.seq for one in applied.parked if one.seq <= job.last_seq]
+        if not seqs:
+            return 0
+        with EventLog(log_path(self._root)) as log:
+            return log.led_to(job.id, seqs)
 
     def published(self) -> int:
         """The log sequence that the newest epoch has applied, whether this process has opened it or not."""
@@ -309,6 +314,14 @@ class WriteService:
             found.append(LineResult(line_of(message), article_id, status, outcome.version, error))
         # What either has beyond its page comes after all of it.
         return sorted(found, key=lambda result: result.line)[:_PAGE]
+
+
+def _single(job_id: bytes, kind: str, seq: int, applied: Applied) -> JobView:
+    """The job of one change, by its event."""
+    reason = next((one.reason for one in applied.parked if one.seq == seq), "")
+    status: Status = "failed" if reason else "succeeded" if seq <= applied.seq else "running"
+    failed = int(bool(reason))
+    return JobView(job_id, kind, status, 1 - failed, 1, failed, created_ms_of(job_id), seq, reason)
 
 
 def _digest_of(pipe: BodyPipe) -> bytes | None:

@@ -328,6 +328,8 @@ def log_machine(open_log: Open) -> Any:  # noqa: C901 - a class made for one ada
             for prefix in (b"", b"\0", b"\1", b"\2"):
                 sent = [(key, *value) for key, value in sorted(model.messages.items()) if key.startswith(prefix)]
                 assert log.outcomes(prefix, b"", 100) == sent
+                for seqs in ([], [1], list(range(0, model.seq + 1, 2))):
+                    assert log.led_to(prefix, seqs) == sum(outcome.seq in seqs for _key, _name, outcome in sent)
                 if sent:
                     assert log.outcomes(prefix, sent[0][0], 2) == sent[1:3]
 

@@ -410,7 +410,10 @@ def test_parked_events_are_told_and_retried(tmp_path: Path) -> None:
             db.execute("UPDATE event SET body = ? WHERE seq = 3", (sound,))
         db.close()
         retried = [server.client.post(f"/v1/articles/a%2F{number}/retry?wait=searchable") for number in (1, 2)]
-        assert [answer.status_code for answer in retried] == [200, 200]
+        assert [answer.status_code for answer in retried] == [202, 200]
+        jobs = [answer.json() for answer in retried]
+        assert [(one["status"], one["progress"]["failed"]) for one in jobs] == [("failed", 1), ("succeeded", 0)]
+        assert "damaged" in jobs[0]["reason"]
         still, healed = (answer.json()["min_seq"] for answer in retried)
         assert [one["seq"] for one in server.client.get("/v1/parked").json()["data"]] == [still]
         assert [one.id for one in feed(server).data] == ["a/0", "a/2", "a/3", "a/4", "a/2"]

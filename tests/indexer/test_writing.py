@@ -16,7 +16,7 @@ import orjson
 import pytest
 
 from indexer.bulk_body import BodyPipe
-from indexer.events import Log, LogError, OtherSubmissionError
+from indexer.events import Log, LogError, OtherSubmissionError, Submission
 from indexer.intake import Intake
 from indexer.job_file import JobsError
 from indexer.jobs import KEPT_MS, Job, JobStore, LineReject
@@ -24,6 +24,7 @@ from indexer.log import EventLog
 from indexer.projection import log_path
 from indexer.sagas import SAGAS_FILE, SagaStore
 from indexer.writing import Applied, BusyJobError, OtherBodyError, WriteService
+from partition.manifest import ParkedEvent
 from tests.api_server import eventually
 from tests.small_index import Clock, SmallIndex
 
@@ -39,9 +40,14 @@ class Service:
         self.broken = False
         """Whether the log can be opened."""
         self.applied = 0
+        self.parked: tuple[ParkedEvent, ...] = ()
         self.intake = Intake(self._open, lambda: None)
         sagas = SagaStore(root / SAGAS_FILE, self.clock)
-        self.writes = WriteService(root, self.intake, self.jobs, sagas, lambda: Applied(self.applied, ()), self.clock)
+        self.writes = WriteService(
+            *(root, self.intake, self.jobs, sagas),
+            applied=lambda: Applied(self.applied, self.parked),
+            now_ms=self.clock,
+        )
 
     def _open(self) -> Log:
         if self.broken:
@@ -150,6 +156,26 @@ def test_a_key_is_of_one_body_also_where_that_broke_off(service: Service) -> Non
     assert service.bulk(whole).state == "received"
     with EventLog(log_path(service.root)) as log:
         assert log.last_seq() == 500
+
+
+def test_what_is_parked_is_not_told_as_searchable(service: Service) -> None:
+    """Lines of a body are counted, those of others are not; a retry of one of them alone fails if it is parked."""
+    first, job = service.bulk(_lines(2), "first"), service.bulk(_lines(5))
+    service.applied = 5
+    reason = "it cannot be indexed"
+    service.parked = tuple(ParkedEvent(seq, f"a/{seq - 1}", reason, 0) for seq in (2, 4))
+    for one, told in ((first, (1, 2, 1)), (job, (4, 5, 1))):
+        view = service.writes.job(one.id)
+        assert view
+        assert (view.status, view.accepted, view.lines, view.failed) == ("succeeded", *told)
+    retry = Submission("a/3", None, b"", "retry")
+    job_id, logged = service.writes.write(retry, "retry", "me", None, b"")
+    (outcome,) = logged.result(60)
+    service.parked = (ParkedEvent(outcome.seq or 0, "a/3", reason, 0),)
+    service.applied = 6
+    view = service.writes.job(job_id)
+    assert view
+    assert (view.status, view.accepted, view.failed, view.reason) == ("failed", 0, 1, reason)
 
 
 def test_a_job_that_ends_while_it_is_looked_at_has_not_failed(
