@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import orjson
+import structlog
 
 from broadsheet.bells import LOG, ring
 from broadsheet.settings import Settings
@@ -22,8 +23,9 @@ from cache.read_through import ReadThrough
 from indexer import exporting, takedown
 from indexer.exporting import Exporter, ExportExpiredError, Page
 from indexer.intake import Intake
+from indexer.job_file import JobsError
 from indexer.job_routes import Writes
-from indexer.jobs import JobStore
+from indexer.jobs import KEPT_MS, JobStore
 from indexer.log import EventLog
 from indexer.projection import log_path
 from indexer.routes import MAX_BULK
@@ -50,6 +52,7 @@ _SEARCH_MS = 20_000
 _PATIENCE_S = 60.0
 """How long a thread waits for the event loop: it is much more than a search may take."""
 
+_log = structlog.get_logger()
 T = TypeVar("T")
 Pairs = Sequence[tuple[str, str]]
 
@@ -97,7 +100,15 @@ async def command_side(settings: Settings, query: QuerySide) -> AsyncIterator[Co
         parse(EXPORTED, given)
         await _page(query.service, given, None, "1")
 
-    exporter = Exporter(root, lambda given, cursor: on_loop(_page(query.service, given, cursor, _PAGE)), erased_seq)
+    def search(given: Pairs, cursor: str | None) -> Page:
+        try:
+            return on_loop(_page(query.service, given, cursor, _PAGE))
+        except Problem as problem:
+            if TYPES[problem.slug].status < 500:
+                raise ExportExpiredError(problem.detail) from None
+            raise
+
+    exporter = Exporter(root, search, erased_seq)
     with (
         closing(JobStore(root / JOBS_FILE, _now_ms)) as jobs,
         closing(SagaStore(root / SAGAS_FILE, _now_ms)) as sagas,
@@ -124,7 +135,7 @@ async def command_side(settings: Settings, query: QuerySide) -> AsyncIterator[Co
             exporter=exporter,
         )
         runner.start()
-        forgetting = asyncio.create_task(_forget(exporter))
+        forgetting = asyncio.create_task(_forget(exporter, sagas))
         try:
             yield CommandSide(writes, Sagas(sagas, runner, exporter, check_export))
         finally:
@@ -133,10 +144,15 @@ async def command_side(settings: Settings, query: QuerySide) -> AsyncIterator[Co
             await asyncio.to_thread(runner.stop)
 
 
-async def _forget(exporter: Exporter) -> None:
-    """Forget what is too old, now and every `_FORGET_EVERY_S`, until cancelled."""
+async def _forget(exporter: Exporter, sagas: SagaStore) -> None:
+    """Forget exports that are too old, now and every `_FORGET_EVERY_S`, until cancelled."""
     while True:
-        await asyncio.to_thread(exporter.expire, _now_ms())
+        now_ms = _now_ms()
+        try:
+            await asyncio.to_thread(exporter.expire, now_ms)
+            await asyncio.to_thread(sagas.forget, exporting.KIND, now_ms - KEPT_MS)
+        except (JobsError, OSError) as error:
+            _log.error("old exports cannot be removed", reason=str(error))
         await asyncio.sleep(_FORGET_EVERY_S)
 
 
@@ -145,14 +161,8 @@ async def _page(service: SearchService, given: Pairs, cursor: str | None, limit:
     asked = [*given, ("fields", _EXPORTED_FIELDS), ("limit", limit), ("timeout_ms", str(_SEARCH_MS))]
     # Read first: what answers may be of a newer epoch, never of an older one.
     erased_seq = service.current().erased_seq
-    try:
-        served = await service.search(
-            parse_search(asked + ([("cursor", cursor)] if cursor else [])), Timings(), past_cache=True
-        )
-    except Problem as problem:
-        if cursor and TYPES[problem.slug].status < 500:
-            raise ExportExpiredError(problem.detail) from None
-        raise
+    asked += [("cursor", cursor)] if cursor else []
+    served = await service.search(parse_search(asked), Timings(), past_cache=True)
     body = orjson.loads(served.answer.body)
     following = parse_qs(urlsplit(served.answer.next).query)["cursor"][0] if served.answer.next else None
     return Page(body["data"], following, body["total"]["value"], erased_seq)

@@ -216,7 +216,7 @@ class _Run:
                     self._reporter.indexing(done, total)
 
             manifest = projector.project(through, progress=progress)
-            log.applied(manifest.applied_seq, 0)
+            log.applied(manifest.applied_seq)
             self._announce("epoch")
             if total:
                 self._reporter.indexing(total, total)

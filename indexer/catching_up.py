@@ -60,7 +60,7 @@ def catch_up(root: Path, settings: IndexingSettings) -> float | None:
                     current = projector.purge()
                 if current:
                     # Said even if nothing was done: a full log waits for it.
-                    log.applied(current.applied_seq, 0)
+                    log.applied(current.applied_seq)
         except IndexerBusyError:
             at_least_s = BUSY_S
         lift_ms = log.next_lift_ms()

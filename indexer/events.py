@@ -301,8 +301,11 @@ class Log(Protocol):
     def next_lift_ms(self) -> int | None:
         """When the next version's time comes."""
 
-    def applied(self, through: int, per_s: int) -> None:
-        """Note that the index has applied everything up to this sequence, and how fast; need not be durable."""
+    def applied(self, through: int, per_s: int | None = None) -> None:
+        """Note that the index has applied everything up to this sequence, and how fast, where that is known.
+
+        It need not be durable.
+        """
 
     def drain(self) -> Drain:
         """What was noted last."""

@@ -4,8 +4,10 @@
     DATA/exports/ID/parts.json           {"total": .., "parts": [{"part": 1, "articles": .., "bytes": .., ..}]}
 
 Contract: a part is complete and durable when it has its name, and is made again if whoever made it dies. All parts
-together are what the search found in the state in which the export began, each article once. An article that is taken
-down goes out of parts that were made, and of those that are being made. Exports go after `KEPT_MS`.
+together are what the search found in the state in which the export began, each article once; where that state is no
+longer kept before all is done, the export begins anew, with parts of other numbers. An article that is taken down
+goes out of parts that were made, and of those that are being made. Exports go after `KEPT_MS`, or when they are
+canceled.
 
 Not here: searching (a port, `Page`), HTTP (`saga_routes.py`).
 """
@@ -14,6 +16,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -21,7 +24,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 
-from indexer.jobs import KEPT_MS, created_ms_of
+from indexer.jobs import ID_BYTES, KEPT_MS, created_ms_of
 from indexer.sagas import Doing, NotYet, Saga, SagaFailedError, Step, Steps, Told
 from partition.envelope import fsync_folder, make_folder
 
@@ -29,7 +32,12 @@ KIND = "export"
 PART_ARTICLES = 10_000
 PART_BYTES = 64 << 20
 """A part ends with the page that exceeds either."""
+MAX_BEGUN = 3
+"""How often an export begins: what takes longer than states are kept would never end."""
+MAX_KEPT = 100
+"""Exports of an archive, those that are being made included."""
 _PARTS = "parts.json"
+_NAME = re.compile(rf"[0-9a-f]{{{2 * ID_BYTES}}}")
 
 
 class Page(NamedTuple):
@@ -74,16 +82,23 @@ class Exporter:
 
     def path(self, export_id: bytes, part: int) -> Path:
         """The file of a part, which need not be there."""
-        return self._of(export_id) / f"part-{part:05d}.ndjson"
+        return _path(self._of(export_id), part)
+
+    def count(self) -> int:
+        """How many exports there are files of."""
+        return sum(1 for _folder in self._folders())
 
     def redact(self, article_id: str) -> int:
         """Write parts that hold this article again without it; returns how many there were."""
         count = 0
-        for folder in sorted(self._folder.glob("*")):
+        for folder in self._folders():
             with _locked(folder):
                 told = orjson.loads((folder / _PARTS).read_bytes()) if (folder / _PARTS).exists() else {"parts": []}
+                paths = {entry["part"]: _path(folder, entry["part"]) for entry in told["parts"]}
+                for left in {*folder.glob("*.ndjson")} - {*paths.values()}:  # of somebody who died before it was told
+                    left.unlink()
                 for entry in told["parts"]:
-                    path = folder / f"part-{entry['part']:05d}.ndjson"
+                    path = paths[entry["part"]]
                     kept, dropped = _without(path, article_id)
                     if dropped or entry["sha256"] != hashlib.sha256(kept).hexdigest():
                         with _written(path) as file:
@@ -98,9 +113,13 @@ class Exporter:
 
     def expire(self, now_ms: int) -> None:
         """Remove exports that began `KEPT_MS` ago."""
-        for folder in self._folder.glob("*"):
+        for folder in self._folders():
             if created_ms_of(bytes.fromhex(folder.name)) < now_ms - KEPT_MS:
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def _folders(self) -> list[Path]:
+        """Of exports, whatever else lies there."""
+        return sorted(one for one in self._folder.glob("*") if _NAME.fullmatch(one.name) and one.is_dir())
 
     def _of(self, export_id: bytes) -> Path:
         return self._folder / export_id.hex()
@@ -113,7 +132,13 @@ class Exporter:
         while not told["parts"] or cursor:
             with _locked(folder):
                 # Nothing of this part is to be seen before it has its name, and a takedown waits for the lock.
-                cursor = self._part(doing, folder, told, cursor)
+                try:
+                    cursor = self._part(doing, folder, told, cursor)
+                except ExportExpiredError as error:
+                    if told.get("begun", 1) >= MAX_BEGUN:
+                        raise SagaFailedError(str(error)) from None
+                    told = _anew(folder, told)
+                    cursor = None
             doing.note({"articles": sum(one["articles"] for one in told["parts"]), "total": told["total"]})
         return {name: told[name] for name in ("total", "parts")}
 
@@ -125,10 +150,7 @@ class Exporter:
         while len(lines) < PART_ARTICLES and sum(map(len, lines)) < PART_BYTES:
             if doing.stopping():
                 raise NotYet
-            try:
-                page = self._search([(name, value) for name, value in doing.saga.subject["parameters"]], cursor)
-            except ExportExpiredError as error:
-                raise SagaFailedError(str(error)) from None
+            page = self._search([(name, value) for name, value in doing.saga.subject["parameters"]], cursor)
             if erased is None:
                 erased, told["total"] = page.erased_seq, told["total"] if begun else page.total
             lines += [orjson.dumps(item, option=orjson.OPT_APPEND_NEWLINE) for item in page.items]
@@ -138,10 +160,10 @@ class Exporter:
         if erased != self._erased_seq():
             raise NotYet  # something was taken down meanwhile: it may be among these
         content = b"".join(lines)
-        number = len(told["parts"]) + 1
-        path = folder / f"part-{number:05d}.ndjson"
-        with _written(path) as file:
+        number = told.get("made", 0) + 1
+        with _written(_path(folder, number)) as file:
             file.write(content)
+        told["made"] = number
         told["parts"] = [*told["parts"], {"part": number, **_described(content)}]
         told["cursor"] = cursor
         _tell(folder, told)
@@ -153,6 +175,19 @@ class Exporter:
 
     def _remove(self, saga: Saga) -> None:
         shutil.rmtree(self._of(saga.id), ignore_errors=True)
+
+
+def _path(folder: Path, part: int) -> Path:
+    return folder / f"part-{part:05d}.ndjson"
+
+
+def _anew(folder: Path, told: Told) -> dict[str, Any]:
+    """Let go of all parts; what there is then. No number is given twice: who has a part knows of what it is one."""
+    for left in folder.glob("*.ndjson"):
+        left.unlink()
+    begun = {"total": 0, "parts": [], "made": told.get("made", 0), "begun": told.get("begun", 1) + 1}
+    _tell(folder, begun)
+    return begun
 
 
 def _described(content: bytes) -> dict[str, Any]:

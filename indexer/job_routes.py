@@ -82,8 +82,8 @@ def job_routes() -> list[BaseRoute]:
 
 async def _job(request: Request) -> Response:
     parse((), query_pairs(request))
-    writes, job_id = writes_of(request), _job_id(request)
-    view = await _view(writes, job_id)
+    writes, job_id = writes_of(request), job_id_of(request)
+    view = await job_of(writes, job_id)
     if (
         view.status == "running"
         and not view.receipts
@@ -91,16 +91,16 @@ async def _job(request: Request) -> Response:
     ):
         # Another process may have said already that it has succeeded.
         await writes.reach(view.seq, time.monotonic() + OPENING_S)
-        view = await _view(writes, job_id)
+        view = await job_of(writes, job_id)
     return job_response(view, 200)
 
 
 async def _results(request: Request) -> Response:
     parse((), query_pairs(request))
-    writes, job_id = writes_of(request), _job_id(request)
-    view = await _view(writes, job_id)
+    writes, job_id = writes_of(request), job_id_of(request)
+    view = await job_of(writes, job_id)
     if view.kind == EXPORT:
-        return _parts(writes.exporter, job_id)
+        return await asyncio.to_thread(_parts, writes.exporter, job_id)
     pages = (b"".join(map(_result_line, page)) for page in writes.service.results(job_id))
     first = await asyncio.to_thread(next, pages, b"")  # while it can still be refused
     return StreamingResponse(chain([first], pages), media_type=NDJSON[0], headers={"Cache-Control": "no-store"})
@@ -126,7 +126,12 @@ def writes_of(request: Request) -> Writes:
     return writes
 
 
-def _job_id(request: Request) -> bytes:
+def job_id_of(request: Request) -> bytes:
+    """The job in the address.
+
+    Raises:
+        Problem: `job-not-found`.
+    """
     text = request.path_params["id"]
     try:
         job_id = bytes.fromhex(text)
@@ -137,7 +142,12 @@ def _job_id(request: Request) -> bytes:
     return job_id
 
 
-async def _view(writes: Writes, job_id: bytes) -> JobView:
+async def job_of(writes: Writes, job_id: bytes) -> JobView:
+    """How a job stands.
+
+    Raises:
+        Problem: `job-not-found`.
+    """
     view = await asyncio.to_thread(writes.service.job, job_id)
     if view is None:
         raise Problem("job-not-found", f"there is no job {job_id.hex()}")
@@ -168,5 +178,5 @@ async def answered(writes: Writes, job_id: bytes, seq: int, *, wait: bool) -> Re
     """The answer to a durable write: its job; if it is to `wait`, when `seq` is searchable or after `WAIT_S`."""
     if wait:
         await writes.reach(seq, time.monotonic() + WAIT_S)
-    view = await _view(writes, job_id)
+    view = await job_of(writes, job_id)
     return job_response(view, 200 if view.status == "succeeded" else 202)

@@ -273,11 +273,11 @@ class EventLog:
         return None if row[0] is None else int(row[0])
 
     @_explained()
-    def applied(self, through: int, per_s: int) -> None:
+    def applied(self, through: int, per_s: int | None = None) -> None:
         """As `events.Log` says."""
         with self._transaction():
-            query = "INSERT OR REPLACE INTO setting VALUES ('applied', ?), ('drained_per_s', ?)"
-            self._db.execute(query, (through, per_s))
+            noted = {"applied": through} if per_s is None else {"applied": through, "drained_per_s": per_s}
+            self._db.executemany("INSERT OR REPLACE INTO setting VALUES (?, ?)", noted.items())
 
     @_explained()
     def drain(self) -> Drain:

@@ -173,6 +173,17 @@ COMMANDS: Sequence[Operation] = (
         problems=("parameter-invalid", "uri-too-long", "job-not-found", "log-unusable"),
     ),
     Operation(
+        path="/v1/jobs/{id}",
+        method="delete",
+        summary="Cancel an export",
+        description="It ends as soon as that is possible, or has ended; its parts are removed either way.",
+        id_example="01a20a4cd0a0728742bc770c62cee4f7",
+        answer=JobAnswer,
+        later=True,
+        problems=("parameter-invalid", "uri-too-long", "job-not-found", "job-not-cancelable", "log-unusable"),
+        role="write",
+    ),
+    Operation(
         path="/v1/jobs/{id}/results",
         summary="What became of each line",
         description="NDJSON, in the order of the lines: `line`, `id`, `status`, `version` and `error`.",
@@ -191,12 +202,12 @@ def export_operation(searching: Sequence[Parameter]) -> Operation:
         summary="Export all that a search finds",
         description="Takes the parameters of `/v1/search` that decide what is found. The whole answer, of one state "
         "of the archive, is written as NDJSON parts; `/v1/jobs/{id}/results` lists them, and they are kept for seven "
-        "days.",
+        "days, or until the job is deleted. With an `Idempotency-Key` the same request again is the same export.",
         parameters=searching,
         answer=JobAnswer,
         later=True,
         problems=(
-            *("parameter-invalid", "query-invalid", "uri-too-long", "log-unusable"),
+            *("parameter-invalid", "query-invalid", "uri-too-long", "log-unusable", "idempotency-mismatch"),
             *("overloaded", "not-ready", "partial-results", "timeout"),
         ),
         role="write",

@@ -99,7 +99,7 @@ async def _write(
     digest = blake2b(body + b"\0" + asked.encode(errors="surrogatepass"), digest_size=16).digest()
 
     def begin() -> "tuple[bytes, Future[list[Outcome]]]":
-        return writes.service.write(submission, kind, client, _key(request), digest)
+        return writes.service.write(submission, kind, client, key_of(request), digest)
 
     job_id, logged = await asyncio.to_thread(begin)
     (outcome,) = await asyncio.wrap_future(logged)
@@ -118,7 +118,7 @@ async def _bulk(request: Request) -> Response:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in NDJSON:
         raise Problem("media-type-unsupported", f"send {NDJSON[0]}, one article a line; not {media_type[:60]!r}")
-    writes, key = writes_of(request), _key(request)
+    writes, key = writes_of(request), key_of(request)
     if writes.receiving.locked():
         raise Problem("overloaded", "too many bodies are being received", headers={"Retry-After": "2"})
     async with writes.receiving:
@@ -149,7 +149,12 @@ def _client(request: Request) -> str:
     return str(request.state.access.require(request, "write").client)
 
 
-def _key(request: Request) -> str | None:
+def key_of(request: Request) -> str | None:
+    """The `Idempotency-Key`.
+
+    Raises:
+        Problem: `parameter-invalid`.
+    """
     key = request.headers.get("idempotency-key")
     if key is not None and not (0 < len(key) <= MAX_KEY_CHARS):
         detail = f"has {len(key)} characters; 1 to {MAX_KEY_CHARS} are allowed"

@@ -1,4 +1,4 @@
-"""The routes that begin sagas, and hand out what exports made.
+"""The routes that begin sagas, cancel exports, and hand out what those made.
 
 Contract: a saga that was begun is durable when it is answered, with 202 and its job (`job_routes.py` tells how that
 stands). The same takedown again is the same saga.
@@ -19,13 +19,13 @@ from starlette.routing import BaseRoute, Route
 from indexer import exporting, takedown
 from indexer.events import MAX_REASON_CHARS
 from indexer.exporting import Exporter
-from indexer.job_routes import job_response, told
+from indexer.job_routes import job_id_of, job_of, job_response, told, writes_of
 from indexer.jobs import ID_BYTES
 from indexer.operations import NDJSON, PART
-from indexer.routes import read_body
+from indexer.routes import key_of, read_body
 from indexer.saga_runner import SagaRunner
-from indexer.sagas import SagaStore, Told
-from indexer.writing import saga_view
+from indexer.sagas import CANCELED, SagaStore, Told
+from indexer.writing import OtherBodyError, saga_view
 from partition.types import MAX_ARTICLE_ID_BYTES
 from web.parameters import parse, query_pairs, text_up_to
 from web.problems import Problem
@@ -49,6 +49,7 @@ def saga_routes() -> list[BaseRoute]:
         Route("/v1/takedowns", told(_take_down), methods=["POST"]),
         Route("/v1/exports", told(_export), methods=["POST"]),
         Route("/v1/exports/{id}", _part, methods=["GET"]),
+        Route("/v1/jobs/{id}", told(_cancel), methods=["DELETE"]),
     ]
 
 
@@ -80,12 +81,33 @@ async def _export(request: Request) -> Response:
     client = str(request.state.access.require(request, "write").client)
     pairs = query_pairs(request)
     await _sagas(request).check_export(pairs)
-    return await _begin(request, exporting.KIND, client, None, {"parameters": pairs})
+    key = key_of(request)
+    if await asyncio.to_thread(_sagas(request).exporter.count) >= exporting.MAX_KEPT:
+        detail = f"there are {exporting.MAX_KEPT} exports, which is as many as are kept: delete jobs of some"
+        raise Problem("overloaded", detail, headers={"Retry-After": "60"})
+    return await _begin(request, exporting.KIND, client, key and f"{client}\0{key}", {"parameters": pairs})
+
+
+async def _cancel(request: Request) -> Response:
+    caller = request.state.access.require(request, "write")
+    parse((), query_pairs(request))
+    sagas, writes, job_id = _sagas(request), writes_of(request), job_id_of(request)
+    saga = await asyncio.to_thread(sagas.store.find, job_id)
+    if saga is None or saga.kind != exporting.KIND:
+        await job_of(writes, job_id)  # unless there is none
+        raise Problem("job-not-cancelable", "only exports can be canceled")
+    if caller.client != saga.client:
+        request.state.access.require(request, "admin")
+    await asyncio.to_thread(sagas.store.fails, saga, CANCELED)
+    sagas.runner.wake(exporting.KIND)
+    return job_response(await job_of(writes, job_id), 202)
 
 
 async def _begin(request: Request, kind: str, client: str, key: str | None, subject: Told) -> Response:
     sagas = _sagas(request)
-    saga, _new = await asyncio.to_thread(sagas.store.begin, kind, client, key, subject)
+    saga, new = await asyncio.to_thread(sagas.store.begin, kind, client, key, subject)
+    if not new and kind == exporting.KIND and orjson.dumps(saga.subject) != orjson.dumps(subject):
+        raise OtherBodyError
     sagas.runner.wake(kind)
     return job_response(saga_view(saga), 200 if saga.state == "succeeded" else 202)
 

@@ -65,7 +65,7 @@ class SagaRunner:
             if saga is None or saga.ended:
                 return
             try:
-                saga = advance(self._store, saga, self._kinds[kind], self._stop.is_set)
+                saga = advance(self._store, saga, self._kinds[kind], lambda: self._breaks_off(saga_id))
             except NotYet:
                 return
             except Exception as error:  # noqa: BLE001 - it is tried again, and must hold up no other
@@ -76,3 +76,10 @@ class SagaRunner:
                 return
         self._said.pop(saga_id, None)
         _log.info("saga ended", kind=kind, saga=saga_id.hex(), state=saga.state, reason=saga.reason)
+
+    def _breaks_off(self, saga_id: bytes) -> bool:
+        """Whether a step is to break off: it is asked as often as that allows."""
+        if self._stop.is_set():
+            return True
+        saga = self._store.find(saga_id)
+        return saga is None or saga.state != "running"

@@ -9,7 +9,8 @@ the same if it is. A step may say that it is not yet possible, and is tried late
 those before it undone, the last first.
 
 Contract: a saga that was begun ends, as `succeeded` or `failed`, for as long as some process runs it. One process at
-a time does: it holds a lock that goes with it. Several processes use the file.
+a time does: it holds a lock that goes with it. Several processes use the file. One that is canceled, even when it has
+ended, has all its steps undone.
 
 Not here: what is done (`takedown.py`, `exporting.py`), which thread does it (`saga_runner.py`).
 """
@@ -42,6 +43,9 @@ CREATE TABLE IF NOT EXISTS receipt (
     saga BLOB NOT NULL, position INTEGER NOT NULL, step TEXT NOT NULL, at_ms INTEGER NOT NULL, told TEXT NOT NULL,
     PRIMARY KEY (saga, position)) WITHOUT ROWID;
 """
+
+CANCELED = "it was canceled"
+"""The reason of one that was."""
 
 Told = Mapping[str, Any]
 """What a step says that it did, as JSON."""
@@ -176,12 +180,23 @@ class SagaStore:
                 (saga.id, len(saga.receipts), step, self._now_ms(), orjson.dumps(told).decode()),
             )
             state = "succeeded" if last else "running"
-            db.execute("UPDATE saga SET state = ?, progress = '{}' WHERE id = ?", (state, saga.id))
+            # Not if it was canceled meanwhile.
+            query = "UPDATE saga SET state = ?, progress = '{}' WHERE id = ? AND state = 'running'"
+            db.execute(query, (state, saga.id))
 
     def fails(self, saga: Saga, reason: str) -> None:
         """From now on what was done is undone."""
         with self._file.using() as db:
-            db.execute("UPDATE saga SET state = 'undoing', reason = ? WHERE id = ?", (reason, saga.id))
+            query = "UPDATE saga SET state = 'undoing', reason = ? WHERE id = ? AND state IN ('running', 'succeeded')"
+            db.execute(query, (reason, saga.id))
+
+    def forget(self, kind: str, before_ms: int) -> None:
+        """Forget those of a kind that began before and have ended."""
+        with self._file.using() as db:
+            where = "kind = ? AND id < ? AND state IN ('succeeded', 'failed')"
+            bounds = (kind, before_ms.to_bytes(6, "big"))
+            db.execute(f"DELETE FROM receipt WHERE saga IN (SELECT id FROM saga WHERE {where})", bounds)  # noqa: S608
+            db.execute(f"DELETE FROM saga WHERE {where}", bounds)  # noqa: S608 - our text
 
     def failed(self, saga: Saga) -> None:
         """Everything was undone."""

@@ -89,7 +89,6 @@ class Worker:
         self._now_ms = now_ms
         self._inline = InlineBuilder()
         self._processes: ProcessBuilder | None = None
-        self._per_s = 0.0
         self._purge_at_s = 0.0
         with contextlib.ExitStack() as undo:
             self._log: Log = undo.enter_context(EventLog(log_path(root), now_ms=now_ms))
@@ -106,7 +105,8 @@ class Worker:
             self._applied = current.applied_seq if current else 0
             self._epoch = current.epoch if current else 0
             self._parked = set(current.parked) if current else set()
-            self._log.applied(self._applied, 0)
+            self._log.applied(self._applied)
+            self._per_s = float(self._log.drain().per_s)
             self._undo = undo.pop_all()
 
     def __enter__(self) -> Self:

@@ -27,14 +27,14 @@ from indexer.projection import log_path
 from indexer.readers.unpack import StreamBroken
 from indexer.receiving import Receiving
 from indexer.rejects import Reject
-from indexer.sagas import Receipt, Saga, SagaStore
+from indexer.sagas import CANCELED, Receipt, Saga, SagaStore
 from indexer.submitting import submission_of
 from partition.errors import IndexFileError
 from partition.manifest import Layout, ParkedEvent, read_manifest
 
 _PAGE = 1000
 
-Status = Literal["running", "succeeded", "failed"]
+Status = Literal["running", "succeeded", "failed", "canceled"]
 
 
 class BusyJobError(Exception):
@@ -85,6 +85,8 @@ class LineResult(NamedTuple):
 def saga_view(saga: Saga) -> JobView:
     """A saga as a job: its lines are its steps."""
     status: Status = saga.state if saga.state in {"succeeded", "failed"} else "running"
+    if status == "failed" and saga.reason == CANCELED:
+        status = "canceled"
     steps = len(saga.receipts)
     seq = next((one.told["seq"] for one in saga.receipts if "seq" in one.told), 0)
     return JobView(
@@ -270,14 +272,23 @@ class WriteService:
             job = self._jobs.find(job_id) or job  # it may have ended between the two
         reason = job.reason
         if job.state == "received":
-            status = "succeeded" if job.last_seq <= applied.seq else "running"
+            status: Status = "succeeded" if job.last_seq <= applied.seq else "running"
         elif receiving:
             status = "running"
         else:
             status, reason = "failed", reason or "it was interrupted; send it again with the same Idempotency-Key"
         failed = job.rejected + self._parked(job, applied)
-        accepted = job.lines - failed
-        return JobView(job.id, job.kind, status, accepted, job.lines, failed, job.created_ms, job.last_seq, reason)
+        return JobView(
+            id=job.id,
+            kind=job.kind,
+            status=status,
+            accepted=job.lines - failed,
+            lines=job.lines,
+            failed=failed,
+            created_ms=job.created_ms,
+            seq=job.last_seq,
+            reason=reason,
+        )
 
     def _parked(self, job: Job, applied: Applied) -> int:
         """How many lines of a job are parked."""

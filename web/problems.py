@@ -91,6 +91,11 @@ TYPES: Mapping[str, ProblemType] = {
         410, "The article was taken down", "For good: nothing under its id is accepted or shown any more."
     ),
     "job-not-found": ProblemType(404, "There is no such job", "Jobs can be asked about for seven days."),
+    "job-not-cancelable": ProblemType(
+        409,
+        "The job cannot be canceled",
+        "Exports can. What a write logged stays: write again to correct it. A takedown is for good.",
+    ),
     "idempotency-busy": ProblemType(
         409, "The request with this key is being received", "Wait until it has ended, and look at its job."
     ),

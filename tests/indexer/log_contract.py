@@ -256,12 +256,12 @@ def log_machine(open_log: Open) -> Any:  # noqa: C901 - a class made for one ada
                 self.append([])
                 self.reopen(bounded=False)
 
-        @rule(share=st.floats(0, 1))
-        def apply(self, share: float) -> None:
-            """The index comes some way."""
+        @rule(share=st.floats(0, 1), timed=st.booleans())
+        def apply(self, share: float, *, timed: bool) -> None:
+            """The index comes some way; how fast it was the last time stays, where nobody says."""
             self.applied += int((self.model.seq - self.applied) * share)
-            self.per_s += 1
-            self.log.applied(self.applied, self.per_s)
+            self.per_s += timed
+            self.log.applied(self.applied, self.per_s if timed else None)
 
         @rule(after=st.integers(0, 60), count=st.integers(0, 60), limit=st.integers(1, 9))
         def follow(self, after: int, count: int, limit: int) -> None:

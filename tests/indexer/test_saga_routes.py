@@ -114,9 +114,31 @@ def test_an_export_of_nothing_is_an_empty_part(live: ApiServer) -> None:
     assert (job["status"], job["receipts"][-1]["told"]) == ("succeeded", {"articles": 0})
 
 
+def test_an_export_with_a_key_is_one(live: ApiServer) -> None:
+    """The same again is the same; another search with that key is refused."""
+    headers = {"Idempotency-Key": "this"}
+    first, again = (live.client.post("/v1/exports?q=harvest", headers=headers).json()["id"] for _ in range(2))
+    assert first == again
+    assert live.client.post("/v1/exports?q=harvest").json()["id"] != first
+    problem_of(live.client.post("/v1/exports?q=other", headers=headers), 422, "idempotency-mismatch")
+
+
+def test_an_export_is_canceled(live: ApiServer) -> None:
+    """Its parts go with it; other jobs cannot be."""
+    address = live.client.post("/v1/exports?q=harvest").headers["Location"]
+    _ended(live, address)
+    assert live.client.delete(address).status_code == 202
+    eventually(lambda: live.client.get(address).json()["status"] == "canceled")
+    assert not live.client.get(f"{address}/results").content
+    written = live.client.put("/v1/articles/kept", content=b'{"title": "Kept"}').headers["Location"]
+    problem_of(live.client.delete(written), 409, "job-not-cancelable")
+
+
 @pytest.mark.parametrize(
     ("method", "address", "body", "status", "slug"),
     [
+        ("DELETE", "/v1/jobs/xyz", b"", 404, "job-not-found"),
+        ("DELETE", f"/v1/jobs/{32 * '0'}", b"", 404, "job-not-found"),
         ("POST", "/v1/takedowns", b"{", 400, "body-invalid"),
         ("POST", "/v1/takedowns", b"[]", 400, "body-invalid"),
         ("POST", "/v1/takedowns", b'{"id": ""}', 400, "body-invalid"),
