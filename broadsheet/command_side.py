@@ -28,7 +28,7 @@ from indexer.job_routes import Writes
 from indexer.jobs import KEPT_MS, JobStore
 from indexer.log import EventLog
 from indexer.projection import log_path
-from indexer.routes import MAX_BULK
+from indexer.routes import MAX_BULK, MAX_HELD_BYTES
 from indexer.saga_routes import Sagas
 from indexer.saga_runner import SagaRunner
 from indexer.sagas import SAGAS_FILE, SagaStore
@@ -37,6 +37,7 @@ from partition.manifest import Layout, read_manifest
 from search.epochs import Epochs
 from search.parameters import EXPORTED, parse_search
 from search.service import SearchService
+from web.bodies import Shares
 from web.edge import Timings
 from web.parameters import parse
 from web.problems import TYPES, Problem
@@ -129,7 +130,8 @@ async def command_side(settings: Settings, query: QuerySide) -> AsyncIterator[Co
         writes = Writes(
             service=WriteService(root, intake, jobs, sagas, applied, _now_ms),
             bulk=threads,
-            receiving=asyncio.Semaphore(MAX_BULK),
+            receiving=Shares(MAX_BULK),
+            held_bytes=Shares(MAX_HELD_BYTES),
             reach=epochs.reach,
             max_backlog=settings.max_backlog,
             exporter=exporter,

@@ -26,8 +26,9 @@ from indexer.job_file import JobsError
 from indexer.jobs import ID_BYTES
 from indexer.operations import NDJSON, JobAnswer, JobLinks, JobProgress, StepReceipt
 from indexer.writing import BusyJobError, JobView, LineResult, OtherBodyError, WriteService
+from web.bodies import Shares
 from web.parameters import parse, query_pairs
-from web.problems import Problem
+from web.problems import Problem, retry_after
 from web.times import iso
 
 WAIT_S = 10.0
@@ -43,7 +44,10 @@ class Writes(NamedTuple):
     service: WriteService
     bulk: ThreadPoolExecutor
     """Of `routes.MAX_BULK` threads."""
-    receiving: asyncio.Semaphore
+    receiving: Shares
+    """How many of `routes.MAX_BULK` bodies."""
+    held_bytes: Shares
+    """How many of `routes.MAX_HELD_BYTES`."""
     reach: Callable[[int, float], Awaitable[bool]]
     """Wait until a sequence is searchable, or a moment of `time.monotonic` has come; whether it is."""
     max_backlog: int
@@ -64,10 +68,10 @@ def told(handler: Handler) -> Handler:
         except (OtherBodyError, OtherSubmissionError):
             raise Problem("idempotency-mismatch", "this Idempotency-Key was used with another request") from None
         except (IntakeFullError, LogFullError) as error:
-            detail, retry_after = str(error) or "too much waits to be logged", str(error.retry_after_s)
-            raise Problem("overloaded", detail, headers={"Retry-After": retry_after}) from None
+            detail = str(error) or "too much waits to be logged"
+            raise Problem("overloaded", detail, headers=retry_after(error.retry_after_s)) from None
         except (LogError, JobsError) as error:
-            raise Problem("log-unusable", str(error), headers={"Retry-After": "2"}) from None
+            raise Problem("log-unusable", str(error), headers=retry_after(2)) from None
 
     return telling
 

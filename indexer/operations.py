@@ -99,7 +99,10 @@ COMMANDS: Sequence[Operation] = (
         accepts="application/json",
         answer=JobAnswer,
         later=True,
-        problems=("parameter-invalid", "uri-too-long", "body-invalid", "body-too-large", "log-unusable"),
+        problems=(
+            *("parameter-invalid", "uri-too-long", "body-invalid", "body-too-large", "body-too-slow"),
+            "log-unusable",
+        ),
         role="admin",
     ),
     Operation(
@@ -122,7 +125,7 @@ COMMANDS: Sequence[Operation] = (
         accepts=NDJSON[0],
         answer=JobAnswer,
         later=True,
-        problems=(*_REFUSED, "media-type-unsupported", "idempotency-busy"),
+        problems=(*_REFUSED, "body-too-slow", "media-type-unsupported", "idempotency-busy"),
         role="write",
     ),
     Operation(
@@ -137,7 +140,7 @@ COMMANDS: Sequence[Operation] = (
         accepts="application/json",
         answer=JobAnswer,
         later=True,
-        problems=(*_CHANGE, "body-invalid", "body-too-large", "article-invalid"),
+        problems=(*_CHANGE, "body-invalid", "body-too-large", "body-too-slow", "article-invalid"),
         role="write",
     ),
     Operation(

@@ -26,12 +26,15 @@ from indexer.job_routes import Writes, answered, job_routes, told, writes_of
 from indexer.jobs import Job
 from indexer.operations import NDJSON, REASON, WAIT
 from indexer.readers.lines import MAX_LINE_BYTES
+from web.bodies import body_pieces, claimed_bytes, read_body
 from web.parameters import parse, query_pairs
 from web.problems import ParameterError, Problem
 from web.rawpath import RawPathRoute
 
 MAX_BULK = 8
 """Bulk requests that one process receives at a time."""
+MAX_HELD_BYTES = 64 << 20
+"""Of other bodies that one process holds at a time."""
 MAX_KEY_CHARS = 255
 _VERSION = re.compile(r'(?:W/)?"(\d{1,18})"')
 
@@ -48,9 +51,20 @@ def command_routes() -> list[BaseRoute]:
 
 
 async def _put(request: Request) -> Response:
-    client = _client(request)
     values = parse((WAIT,), query_pairs(request))
-    body = await read_body(request, MAX_LINE_BYTES)
+    job_id, seq = await _put_logged(request, _client(request))
+    return await answered(writes_of(request), job_id, seq, wait=bool(values["wait"]))
+
+
+async def _put_logged(request: Request, client: str) -> tuple[bytes, int]:
+    """Its job and the sequence of its event; nothing of the body is held after that."""
+    with writes_of(request).held_bytes.taken(client, claimed_bytes(request, MAX_LINE_BYTES)):
+        body = await read_body(request, MAX_LINE_BYTES)
+        submission = await asyncio.to_thread(_article_of, request, body)
+        return await _logged(request, submission, "put", client, body)
+
+
+def _article_of(request: Request, body: bytes) -> Submission:
     try:
         fields = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -66,8 +80,7 @@ async def _put(request: Request) -> Response:
         submission = writes_of(request).service.parse({"id": article_id, **fields})
     except ArticleInvalid as error:
         raise Problem("article-invalid", error.reason) from None
-    submission = replace(submission, expected_version=_expected(request))
-    return await _write(request, submission, "put", client, body, wait=bool(values["wait"]))
+    return replace(submission, expected_version=_expected(request))
 
 
 async def _delete(request: Request) -> Response:
@@ -81,25 +94,25 @@ async def _delete(request: Request) -> Response:
         expected_version=_expected(request),
         reason=values["reason"],
     )
-    return await _write(request, submission, "delete", client, b"", wait=bool(values["wait"]))
+    job_id, seq = await _logged(request, submission, "delete", client, b"")
+    return await answered(writes_of(request), job_id, seq, wait=bool(values["wait"]))
 
 
 async def _retry(request: Request) -> Response:
     client = _client(request)
     values = parse((WAIT,), query_pairs(request))
     submission = Submission(request.path_params["id"], None, b"", "retry", expected_version=_expected(request))
-    return await _write(request, submission, "retry", client, b"", wait=bool(values["wait"]))
+    job_id, seq = await _logged(request, submission, "retry", client, b"")
+    return await answered(writes_of(request), job_id, seq, wait=bool(values["wait"]))
 
 
-async def _write(
-    request: Request, submission: Submission, kind: str, client: str, body: bytes, *, wait: bool
-) -> Response:
-    writes = writes_of(request)
+async def _logged(request: Request, submission: Submission, kind: str, client: str, body: bytes) -> tuple[bytes, int]:
+    service, key = writes_of(request).service, key_of(request)
     asked = repr((kind, submission.article_id, submission.expected_version, submission.reason))
-    digest = blake2b(body + b"\0" + asked.encode(errors="surrogatepass"), digest_size=16).digest()
 
     def begin() -> "tuple[bytes, Future[list[Outcome]]]":
-        return writes.service.write(submission, kind, client, key_of(request), digest)
+        digest = blake2b(body + b"\0" + asked.encode(errors="surrogatepass"), digest_size=16).digest()
+        return service.write(submission, kind, client, key, digest)
 
     job_id, logged = await asyncio.to_thread(begin)
     (outcome,) = await asyncio.wrap_future(logged)
@@ -109,7 +122,7 @@ async def _write(
         raise Problem("article-taken-down", f"{submission.article_id!r} was taken down")
     if outcome.status == "absent" and kind != "put":  # what is put as canceled is as it should be
         raise Problem("article-not-found", f"there is no article with the id {submission.article_id!r}")
-    return await answered(writes, job_id, outcome.seq or 0, wait=wait)
+    return job_id, outcome.seq or 0
 
 
 async def _bulk(request: Request) -> Response:
@@ -119,9 +132,7 @@ async def _bulk(request: Request) -> Response:
     if media_type not in NDJSON:
         raise Problem("media-type-unsupported", f"send {NDJSON[0]}, one article a line; not {media_type[:60]!r}")
     writes, key = writes_of(request), key_of(request)
-    if writes.receiving.locked():
-        raise Problem("overloaded", "too many bodies are being received", headers={"Retry-After": "2"})
-    async with writes.receiving:
+    with writes.receiving.taken(client):
         await asyncio.to_thread(writes.service.room, writes.max_backlog)
         job = await _received(request, writes, client, key)
     return await answered(writes, job.id, job.last_seq, wait=bool(values["wait"]))
@@ -133,9 +144,8 @@ async def _received(request: Request, writes: Writes, client: str, key: str | No
     reading = asyncio.get_running_loop().run_in_executor(writes.bulk, writes.service.bulk, pipe, client, key)
     reading.add_done_callback(lambda _done: pipe.leave())
     try:
-        async for piece in request.stream():
-            if piece:
-                await pipe.put(piece)
+        async for piece in body_pieces(request):
+            await pipe.put(piece)
         await pipe.put(b"")
     except BaseException as error:
         # Nobody may be left waiting for what will not come.
@@ -173,18 +183,3 @@ def _expected(request: Request) -> int | None:
         detail = f'{text[:40]!r} is not a version in quotes, such as "3"'
         raise Problem("parameter-invalid", f"If-Match: {detail}", [ParameterError("If-Match", detail)])
     return int(match[1])
-
-
-async def read_body(request: Request, most: int) -> bytes:
-    """The body of a request, if it is not longer than `most` bytes.
-
-    Raises:
-        Problem: `body-too-large`.
-    """
-    pieces, size = [], 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > most:
-            raise Problem("body-too-large", f"it may have {most:,} bytes as JSON")
-        pieces.append(piece)
-    return b"".join(pieces)

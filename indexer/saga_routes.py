@@ -22,13 +22,14 @@ from indexer.exporting import Exporter
 from indexer.job_routes import job_id_of, job_of, job_response, told, writes_of
 from indexer.jobs import ID_BYTES
 from indexer.operations import NDJSON, PART
-from indexer.routes import key_of, read_body
+from indexer.routes import key_of
 from indexer.saga_runner import SagaRunner
 from indexer.sagas import CANCELED, SagaStore, Told
 from indexer.writing import OtherBodyError, saga_view
 from partition.types import MAX_ARTICLE_ID_BYTES
+from web.bodies import read_body
 from web.parameters import parse, query_pairs, text_up_to
-from web.problems import Problem
+from web.problems import Problem, retry_after
 
 _MAX_BODY_BYTES = 16 << 10
 
@@ -84,7 +85,7 @@ async def _export(request: Request) -> Response:
     key = key_of(request)
     if await asyncio.to_thread(_sagas(request).exporter.count) >= exporting.MAX_KEPT:
         detail = f"there are {exporting.MAX_KEPT} exports, which is as many as are kept: delete jobs of some"
-        raise Problem("overloaded", detail, headers={"Retry-After": "60"})
+        raise Problem("overloaded", detail, headers=retry_after(60))
     return await _begin(request, exporting.KIND, client, key and f"{client}\0{key}", {"parameters": pairs})
 
 

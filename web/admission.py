@@ -12,13 +12,12 @@ Not here: quotas by client.
 import asyncio
 import contextlib
 import math
-import random
 import time
 from collections.abc import AsyncIterator
 
 from prometheus_client import Counter, Gauge
 
-from web.problems import Problem
+from web.problems import Problem, retry_after
 
 _REFUSED = Counter("broadsheet_admission_refused", "Requests refused because the service was full")
 _WORKING = Gauge("broadsheet_admission_working", "Requests at work", multiprocess_mode="livesum")
@@ -66,7 +65,4 @@ class Admission:
     @staticmethod
     def _refusal() -> Problem:
         _REFUSED.inc()
-        # Jitter, so that those refused together do not come back together.
-        retry_after_s = random.randint(1, 3)  # noqa: S311 - not a secret
-        headers = {"Retry-After": str(retry_after_s)}
-        return Problem("overloaded", f"all places are taken; ask again in {retry_after_s} s", headers=headers)
+        return Problem("overloaded", "all places are taken; ask again later", headers=retry_after(2))

@@ -7,6 +7,7 @@ tells the caller nothing else.
 Not here: which of them a route raises (the route's own documentation).
 """
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -79,6 +80,12 @@ TYPES: Mapping[str, ProblemType] = {
         "`detail` says where and why. Send one JSON object; bulk takes NDJSON.",
     ),
     "body-too-large": ProblemType(413, "The body is too large", "`detail` says how large it may be."),
+    "body-too-slow": ProblemType(
+        408,
+        "The body did not come",
+        "Nothing of it arrived for half a minute. What was logged of a bulk body stays; send it again, with the same "
+        "`Idempotency-Key`.",
+    ),
     "media-type-unsupported": ProblemType(
         415, "This kind of body is not accepted here", "`detail` names the `Content-Type` that is."
     ),
@@ -203,6 +210,14 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's own word
 
 _BY_STATUS = {404: "not-found", 405: "method-not-allowed"}
 _log = structlog.get_logger()
+
+
+def retry_after(seconds: int) -> dict[str, str]:
+    """The header that says when to come back: in so many seconds or up to half as many more, one at least.
+
+    Those who were refused together do not come back together.
+    """
+    return {"Retry-After": str(random.randint(seconds, seconds + max(1, seconds // 2)))}  # noqa: S311 - not a secret
 
 
 async def on_problem(request: Request, error: Exception) -> Response:

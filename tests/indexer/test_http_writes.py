@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,8 +20,10 @@ import pytest
 import zstandard
 
 from broadsheet.indexer_process import NICE
+from indexer.events import MAX_RETRY_AFTER_S
 from indexer.log import EventLog
 from indexer.projection import log_path
+from indexer.routes import MAX_BULK
 from tests.api_server import ApiServer, eventually, problem_of
 from tests.indexer.malformed import BAD_LINES, bomb
 
@@ -323,6 +326,25 @@ def test_a_full_log_refuses_at_once_and_says_when_to_come_back(tmp_path: Path) -
             server.client.put("/v1/articles/one", content=b'{"title": "t"}'),
         ):
             problem_of(answer, 503, "overloaded")
-            assert 1 <= int(answer.headers["Retry-After"]) <= 300
+            assert 1 <= int(answer.headers["Retry-After"]) <= MAX_RETRY_AFTER_S * 3 // 2
         unchanged = server.client.put("/v1/articles/full%2F1", content=b'{"title": "full 1"}')
         assert unchanged.status_code == 200, "what changes nothing needs no room"
+
+
+def test_one_client_does_not_keep_others_from_sending(tmp_path: Path) -> None:
+    """Bodies that never come take half of the places at most."""
+    EventLog(log_path(tmp_path), partitions=2).close()
+    with ApiServer(tmp_path, ready=False, indexer=False) as server, ExitStack() as idle:
+        for _ in range(MAX_BULK // 2):
+            waiting = idle.enter_context(closing(socket.create_connection(("127.0.0.1", server.port))))
+            waiting.sendall(
+                f"POST {BULK} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {NDJSON['Content-Type']}\r\n"
+                "Content-Length: 999\r\nExpect: 100-continue\r\n\r\n".encode()
+            )
+            assert waiting.recv(999).startswith(b"HTTP/1.1 100 "), "it is waited for"
+        line = b'{"id": "a", "title": "t"}\n'
+        eventually(lambda: server.client.post(BULK, content=line, headers=NDJSON).status_code == 503)
+        problem_of(server.client.post(BULK, content=line, headers=NDJSON), 503, "overloaded")
+        assert server.client.put("/v1/articles/a", content=line).status_code == 202, "these have places of their own"
+        idle.close()
+        eventually(lambda: server.client.post(BULK, content=line, headers=NDJSON).status_code != 503)
