@@ -362,6 +362,9 @@ class Log(Protocol):
     def outcomes(self, prefix: bytes, after: bytes, limit: int) -> Sequence[tuple[bytes, str, Outcome]]:
         """Message id, article id and outcome of messages whose ids begin so and come after this, in order."""
 
+    def forget(self, before: bytes, at_most: int) -> int:
+        """Forget messages with ids before this one, the least first; returns how many. Their events stay."""
+
     def led_to(self, prefix: bytes, seqs: Sequence[int]) -> int:
         """How many messages whose ids begin so led to one of these events."""
 

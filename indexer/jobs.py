@@ -154,7 +154,7 @@ class JobStore:
         if now_s < self._expire_at_s:
             return
         self._expire_at_s = now_s + _EXPIRE_EVERY_S
-        before = max(0, self._now_ms() - KEPT_MS).to_bytes(_TIME_BYTES, "big")
+        before = id_bound(max(0, self._now_ms() - KEPT_MS))
         db.execute("DELETE FROM reject WHERE job < ?", (before,))
         db.execute("DELETE FROM job WHERE id < ?", (before,))
 
@@ -162,6 +162,11 @@ class JobStore:
 def new_job_id(now_ms: int) -> bytes:
     """An id that no job has."""
     return now_ms.to_bytes(_TIME_BYTES, "big") + secrets.token_bytes(ID_BYTES - _TIME_BYTES)
+
+
+def id_bound(began_ms: int) -> bytes:
+    """What lies after the ids of all jobs that began before, and before those of all others."""
+    return began_ms.to_bytes(_TIME_BYTES, "big")
 
 
 def created_ms_of(job_id: bytes) -> int:

@@ -12,7 +12,8 @@ Contract: `events.Log`, on SQLite (WAL, `synchronous=FULL`). Any number of proce
 number read. Appending a version with the digest of the live one is a no-op, so that submitting a file twice appends
 nothing the second time.
 
-Not here: validation (`article.py`), what a submission comes to (`events.py`).
+Not here: validation (`article.py`), what a submission comes to (`events.py`), the statements of messages
+(`log_messages.py`).
 """
 
 import contextlib
@@ -23,7 +24,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from indexer.events import (
     LIFTED_AT_MOST,
@@ -40,19 +41,16 @@ from indexer.events import (
     decide,
     lifted,
 )
+from indexer.log_messages import NEW, Messages, look_up
 from indexer.log_rows import CHAIN, EVENT, SCHEMA, STANDING, Bodies, Writing, columns_of, standing_of
 from partition.envelope import fsync_file, fsync_folder
 from partition.types import Article
 
 _NO_LOG = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 """Primary codes of errors that say what the file is; all others are of the disk, or of somebody who holds it."""
-_VARIABLES = 500
-"""Of one statement; SQLite allows 999 at least."""
 _BUSY_S = 10.0
 """How long others may be writing."""
 _LOOK_S = 0.001
-_NEW: tuple[Outcome | None, bytes] = None, b""
-"""What is known of a message that did not come before."""
 _CACHE_KB = 64 << 10
 """Of the tree of articles, which is looked into for every submission."""
 
@@ -104,6 +102,7 @@ class EventLog:
             with contextlib.ExitStack() as undo:
                 self._db = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_S)
                 undo.callback(self._db.close)
+                self._messages = Messages(self._db)
                 self._open(partitions)
                 undo.pop_all()
         except sqlite3.Error as error:
@@ -185,12 +184,12 @@ class EventLog:
                 raise LogFullError(drain, self._max_backlog)
 
     def _append(self, submitted: list[Submission]) -> list[Outcome]:
-        known = self._messages([one.message_id for one in submitted if one.message_id])
+        known = self._messages.known([one.message_id for one in submitted if one.message_id])
         standings = self._standings({one.article_id for one in submitted})
         writing = Writing(self.last_seq(), self.live_articles(), self._now_ms(), self._routed_over())
         outcomes: list[Outcome] = []
         for one in submitted:
-            outcome, identity = known.get(one.message_id, _NEW) if one.message_id else _NEW
+            outcome, identity = known.get(one.message_id, NEW) if one.message_id else NEW
             if outcome is None:
                 now = standings[one.article_id]
                 status, kind, following, waiting = decide(now, one, seq=writing.seq + 1, now_ms=writing.created_ms)
@@ -222,7 +221,7 @@ class EventLog:
             f"INSERT OR REPLACE INTO article (article_id, {STANDING}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
             ((article_id, *columns_of(standings[article_id])) for article_id in sorted(writing.changed)),
         )
-        self._db.executemany("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?)", writing.messages)
+        self._messages.add(writing.messages)
 
     def _name(self) -> None:
         if not self._named:
@@ -232,19 +231,9 @@ class EventLog:
     def _standings(self, article_ids: Iterable[str]) -> dict[str, Standing]:
         found = dict.fromkeys(article_ids, Standing())
         query = f"SELECT article_id, {STANDING} FROM article WHERE article_id IN"  # noqa: S608 - our columns
-        for row in self._look_up(query, sorted(found)):
+        for row in look_up(self._db, query, sorted(found)):
             found[row[0]] = standing_of(row[1:])
         return found
-
-    def _messages(self, message_ids: list[bytes]) -> dict[bytes, tuple[Outcome | None, bytes]]:
-        columns = "message_id, identity, status, seq, version"
-        rows = self._look_up(f"SELECT {columns} FROM message WHERE message_id IN", message_ids)  # noqa: S608 - ours
-        return {row[0]: (Outcome(*row[2:]), row[1]) for row in rows}
-
-    def _look_up(self, query: str, keys: list[Any]) -> Iterator[tuple[Any, ...]]:
-        for at in range(0, len(keys), _VARIABLES):
-            some = keys[at : at + _VARIABLES]
-            yield from self._db.execute(f"{query} ({', '.join('?' * len(some))})", some)
 
     @_explained()
     def lift_due(self, at_most: int = LIFTED_AT_MOST) -> int:
@@ -322,19 +311,20 @@ class EventLog:
     @_explained()
     def outcomes(self, prefix: bytes, after: bytes, limit: int) -> list[tuple[bytes, str, Outcome]]:
         """As `events.Log` says."""
-        query = (
-            "SELECT message_id, article_id, status, seq, version FROM message"
-            " WHERE message_id > ? AND message_id >= ? AND message_id < ? ORDER BY message_id LIMIT ?"
-        )
-        rows = self._db.execute(query, (after, *_range(prefix), limit))
-        return [(row[0], row[1], Outcome(*row[2:])) for row in rows]
+        return self._messages.outcomes(prefix, after, limit)
 
     @_explained()
     def led_to(self, prefix: bytes, seqs: Sequence[int]) -> int:
         """As `events.Log` says."""
-        rows = self._db.execute("SELECT seq FROM message WHERE message_id >= ? AND message_id < ?", _range(prefix))
-        wanted = set(seqs)
-        return sum(seq in wanted for (seq,) in rows)
+        return self._messages.led_to(prefix, seqs)
+
+    @_explained()
+    def forget(self, before: bytes, at_most: int) -> int:
+        """As `events.Log` says."""
+        if not self._messages.any_before(before):
+            return 0  # without keeping anybody from writing
+        with self._transaction():
+            return self._messages.forget(before, at_most)
 
     @_explained()
     def takedowns(self, after: int, through: int) -> list[tuple[int, str]]:
@@ -470,11 +460,6 @@ class EventLog:
         if body is not None and not any(body) and self.standing(article_id).state == "down":
             return None, ""
         return bodies.decode(body)
-
-
-def _range(prefix: bytes) -> tuple[bytes, bytes]:
-    """What begins so lies from the one on, before the other."""
-    return prefix, prefix + b"\xff" * 64
 
 
 def _make(path: Path, partitions: int) -> None:

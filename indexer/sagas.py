@@ -27,7 +27,7 @@ from typing import Any, Literal, NamedTuple
 import orjson
 
 from indexer.job_file import JobFile
-from indexer.jobs import new_job_id
+from indexer.jobs import id_bound, new_job_id
 
 SagaState = Literal["running", "undoing", "succeeded", "failed"]
 
@@ -194,7 +194,7 @@ class SagaStore:
         """Forget those of a kind that began before and have ended."""
         with self._file.using() as db:
             where = "kind = ? AND id < ? AND state IN ('succeeded', 'failed')"
-            bounds = (kind, before_ms.to_bytes(6, "big"))
+            bounds = (kind, id_bound(before_ms))
             db.execute(f"DELETE FROM receipt WHERE saga IN (SELECT id FROM saga WHERE {where})", bounds)  # noqa: S608
             db.execute(f"DELETE FROM saga WHERE {where}", bounds)  # noqa: S608 - our text
 

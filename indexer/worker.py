@@ -4,8 +4,8 @@ Contract: what is logged is searchable after one round, which a round every `EPO
 `ROUND_EVENTS` at most keep short; rounds that keep up take four fifths of the time at most. A backlog of more than
 `MANY_EVENTS` is brought in by several processes, in larger rounds. Embargoes are lifted when their time has come, in
 as many rounds as that takes; statistics advance at most hourly. What was taken down is left out of the files soon
-after it is out of sight. It notes in the log how far it is and how fast it was. Whatever fails ends it: the next one
-begins where the newest epoch ends.
+after it is out of sight. Outcomes of writes are forgotten when their jobs are. It notes in the log how far it is and
+how fast it was. Whatever fails ends it: the next one begins where the newest epoch ends.
 
 Not here: how a round is built (`projection.py`), who starts it again (`broadsheet/`), single runs (`bulk.py`).
 """
@@ -24,6 +24,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from indexer.builder import BuildJob, Built, InlineBuilder, Progress
 from indexer.builder_processes import ProcessBuilder
 from indexer.events import Log
+from indexer.jobs import KEPT_MS, id_bound
 from indexer.log import EventLog
 from indexer.merging import BackgroundMerger
 from indexer.projection import Projector, advance_statistics, log_path
@@ -43,6 +44,7 @@ MANY_EVENTS = 10_000
 STATISTICS_EVERY_S = 3600
 PURGE_EVERY_S = 60.0
 """Takedowns that come within this time are purged together, but for the first."""
+FORGET_EVERY_S = 60.0
 _SMOOTHING = 0.3
 """Weight of the newest round in the rate."""
 _TELLING_EVENTS = 100
@@ -89,7 +91,7 @@ class Worker:
         self._now_ms = now_ms
         self._inline = InlineBuilder()
         self._processes: ProcessBuilder | None = None
-        self._purge_at_s = 0.0
+        self._purge_at_s = self._forget_at_s = 0.0
         with contextlib.ExitStack() as undo:
             self._log: Log = undo.enter_context(EventLog(log_path(root), now_ms=now_ms))
             merger = undo.enter_context(BackgroundMerger(root, self._inline.opened))
@@ -141,6 +143,7 @@ class Worker:
         """Make one round, if there is something to do; whether there is more."""
         started_s = time.monotonic()
         self._lift()
+        self._forget(started_s)
         advance_statistics(self._log, now_ms=self._now_ms(), every_s=STATISTICS_EVERY_S)
         last = self._log.last_seq()
         waiting = last - self._applied
@@ -178,6 +181,13 @@ class Worker:
         """Lift what is due, as much as one round can bring in; many embargoes end at midnight."""
         while self._log.last_seq() - self._applied <= MANY_EVENTS and self._log.lift_due():
             pass
+
+    def _forget(self, now_s: float) -> None:
+        """Forget, now and then, what became of write requests that can no longer be asked about."""
+        if now_s >= self._forget_at_s:
+            before = id_bound(max(0, self._now_ms() - KEPT_MS))
+            more = self._log.forget(before, ROUND_EVENTS) == ROUND_EVENTS
+            self._forget_at_s = now_s + (0 if more else FORGET_EVERY_S)
 
     def _build(self, jobs: Sequence[BuildJob], progress: Progress) -> list[Built]:
         # What was merged here is taken over here.

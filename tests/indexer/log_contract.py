@@ -263,6 +263,14 @@ def log_machine(open_log: Open) -> Any:  # noqa: C901 - a class made for one ada
             self.per_s += timed
             self.log.applied(self.applied, self.per_s if timed else None)
 
+        @rule(before=st.sampled_from((*MESSAGES, b"\xff")), at_most=st.integers(1, 3))
+        def forget(self, before: bytes, at_most: int) -> None:
+            """What was submitted under old ids counts as new."""
+            old = sorted(one for one in self.model.messages if one < before)[:at_most]
+            assert self.log.forget(before, at_most) == len(old)
+            for one in old:
+                del self.model.messages[one], self.model.said[one]
+
         @rule(after=st.integers(0, 60), count=st.integers(0, 60), limit=st.integers(1, 9))
         def follow(self, after: int, count: int, limit: int) -> None:
             """What readers are told in any range, and of an article before any sequence: as much as was asked for."""

@@ -9,6 +9,7 @@ import pytest
 
 from indexer import worker as worker_module
 from indexer.events import Submission
+from indexer.jobs import KEPT_MS, message_id, new_job_id
 from indexer.log import EventLog
 from indexer.projection import log_path
 from indexer.publisher import IndexerLock, Retention
@@ -218,6 +219,25 @@ def test_a_failure_ends_it_and_loses_nothing(live: Live, monkeypatch: pytest.Mon
     with live.start() as worker:
         worker.turn()
     assert live.titles() == _titles(ARTICLES)
+
+
+def test_outcomes_of_writes_are_forgotten_with_their_jobs(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a week, so many at a time, without waiting where there are more; the articles stay."""
+    monkeypatch.setattr(worker_module, "ROUND_EVENTS", 20)
+    job = new_job_id(live.clock.now_ms)
+    live.log.append(replace(one, message_id=message_id(job, line)) for line, one in enumerate(put(*ARTICLES[:50]), 1))
+
+    def left() -> int:
+        return len(live.log.outcomes(job, b"", 100))
+
+    with live.start() as worker:
+        while worker.turn():
+            pass
+        assert left() == 50
+    live.clock.pass_s(KEPT_MS / 1000 + 1)
+    with live.start() as worker:
+        assert [left() for _ in range(4) if not worker.turn()] == [30, 10, 0, 0]
+    assert live.titles() == _titles(ARTICLES[:50])
 
 
 @pytest.mark.parametrize(
