@@ -2,6 +2,8 @@
 
     python -m benchmarks.layouts --data ONE --data EIGHT --queries FILE [--depth 100]
 
+The same is asked of an archive and a copy of it after `broadsheet rebuild`.
+
 Contract: each line of FILE is asked as it is (all words must match) and with OR between its words; ids, scores, order
 and totals are compared to the given depth. Exit status 1 when anything differs.
 

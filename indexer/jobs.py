@@ -141,7 +141,7 @@ class JobStore:
     def forget(self, article_id: str, quotes: Callable[[str], bool]) -> int:
         """Destroy what is told of an article: lines with its id, and those that quote it; returns how many."""
         with self._file.using() as db:
-            rows = db.execute("SELECT job, line, article_id, reason FROM reject").fetchall()
+            rows = db.execute("SELECT job, line, article_id, reason FROM reject")
             told = [(job, line) for job, line, of, reason in rows if of == article_id or quotes(reason)]
             db.executemany("DELETE FROM reject WHERE job = ? AND line = ?", told)
         # Also when there is none any more: an earlier attempt may have come as far as that.

@@ -19,7 +19,7 @@ Not here: who does it (`saga_runner.py`), how files are written without it (`pro
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +43,7 @@ BEYOND = (
 )
 _LOOK_S = 0.02
 _PIECE_CHARS = 24
+_VERSIONS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +147,9 @@ class _Takedown:
     def _quotes(self, article_id: str) -> Callable[[str], bool]:
         log = self._places.open_log()
         try:
-            versions = [event.article for event in log.history(article_id) if event.article]
+            return quoting(_versions(log, article_id))
         finally:
             log.close()
-        return quoting(versions)
 
     def _newest(self) -> RootManifest:
         while True:
@@ -163,12 +163,24 @@ class _Takedown:
         return epochs | set(self._layout.statistics.glob("*")) | set(self._places.root.glob("partitions/*/*"))
 
 
-def quoting(versions: list[Article]) -> Callable[[str], bool]:
+def _versions(log: Log, article_id: str) -> Iterator[Article]:
+    """What the log holds of an article, the newest first, a few at a time."""
+    before: int | None = None
+    while events := log.history(article_id, before=before, limit=_VERSIONS):
+        yield from (event.article for event in events if event.article)
+        before = events[-1].seq
+
+
+def quoting(versions: Iterable[Article]) -> Callable[[str], bool]:
     """Tells whether a text quotes one of these: its title, or twice `_PIECE_CHARS` characters in a row."""
-    whole = "\n".join(part for one in versions for part in (one.title, one.summary, one.body))
-    # Pieces side by side: whatever is twice as long holds one of them whole.
-    pieces = {whole[at : at + _PIECE_CHARS] for at in range(0, len(whole) - _PIECE_CHARS + 1, _PIECE_CHARS)}
-    titles = {one.title for one in versions if len(one.title) >= _PIECE_CHARS // 2}
+    pieces: set[str] = set()
+    titles: set[str] = set()
+    for one in versions:
+        whole = f"{one.title}\n{one.summary}\n{one.body}"
+        # Pieces side by side: whatever is twice as long holds one of them whole.
+        pieces |= {whole[at : at + _PIECE_CHARS] for at in range(0, len(whole) - _PIECE_CHARS + 1, _PIECE_CHARS)}
+        if len(one.title) >= _PIECE_CHARS // 2:
+            titles.add(one.title)
 
     def quotes(text: str) -> bool:
         starts = range(max(0, len(text) - _PIECE_CHARS + 1))
