@@ -29,7 +29,7 @@ from broadsheet.process import Role
 from indexer import bulk_body, merging, projection, publisher, worker
 from indexer.events import Outcome
 from indexer.intake import Intake
-from indexer.log import EventLog
+from indexer.log_messages import Messages
 from indexer.readers import jsonl, lines, unpack
 from indexer.rejects import Reject
 from indexer.writing import JobView, WriteService
@@ -155,7 +155,7 @@ def messages_forgotten() -> None:
         for batch, one in zip(batches, held, strict=True):
             batch.logged.set_result(one.logged.result())
 
-    _change(EventLog, **forgets_messages())
+    _change(Messages, **forgets_messages())
     _change(Intake, _log_together=late)
 
 

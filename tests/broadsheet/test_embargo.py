@@ -122,6 +122,7 @@ def _what_to_ask(archives: Archives) -> Asked:
             ("POST", "/v1/articles:bulk"): lambda twins: _bulk(twins, corrected),
             ("POST", "/v1/articles/{id}/retry"): lambda twins: _retry(twins, secret_ids, corrected),
             ("POST", "/v1/exports"): _export,
+            ("DELETE", "/v1/jobs/{id}"): _cancel,
             ("POST", "/v1/takedowns"): lambda twins: _take_down(twins, secret_ids[1]),
         },
     )
@@ -195,6 +196,20 @@ def _export(twins: Twins) -> None:
         _job(twins, jobs, known=query)
         addresses = [f"/v1/exports/{job.json()['id']}" for job in jobs]
         twins.ask("GET", "/v1/exports/{id}", (addresses[0], addresses[1]))
+
+
+def _cancel(twins: Twins) -> None:
+    route = "/v1/jobs/{id}"
+    for job in (32 * "0", "nothing"):
+        twins.ask("DELETE", route, f"/v1/jobs/{job}")
+    exports = twins.ask("POST", "/v1/exports", f"/v1/exports?q={EVERYWHERE}")
+    twins.settled(exports, lambda job: job["status"] == "succeeded")
+    for server, begun in zip(twins.servers, exports, strict=True):
+        server.client.delete(begun.headers["Location"])  # the answer says how far that is
+    twins.settled(exports, lambda job: job["status"] == "canceled")
+    addresses = [begun.headers["Location"] for begun in exports]
+    twins.ask("DELETE", route, (addresses[0], addresses[1]))
+    _job(twins, exports)
 
 
 def _take_down(twins: Twins, secret_id: str) -> None:

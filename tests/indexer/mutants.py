@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from indexer.events import Outcome
-from indexer.log import EventLog
+from indexer.log_messages import Messages
 from partition.envelope import fsync_folder
 
 LINGER_S = 0.15
@@ -17,17 +17,17 @@ LINGER_S = 0.15
 
 
 def forgets_messages() -> dict[str, Callable[..., Any]]:
-    """Methods of `EventLog` by which what is sent again is done again."""
-    writes = EventLog._write
+    """Methods of `Messages` by which what is sent again is done again."""
+    adds = Messages.add
 
-    def none(_self: EventLog, _message_ids: list[bytes]) -> dict[bytes, Outcome]:
+    def none(_self: Messages, _message_ids: list[bytes]) -> dict[bytes, Outcome]:
         return {}
 
-    def write(self: EventLog, written: Any, standings: Any) -> None:
-        self._db.executemany("DELETE FROM message WHERE message_id = ?", [row[:1] for row in written.messages])
-        writes(self, written, standings)
+    def add(self: Messages, rows: list[Any]) -> None:
+        self._db.executemany("DELETE FROM message WHERE message_id = ?", [row[:1] for row in rows])
+        adds(self, rows)
 
-    return {"_messages": none, "_write": write}
+    return {"known": none, "add": add}
 
 
 def write_in_pieces(path: Path, content: bytes) -> None:

@@ -25,6 +25,7 @@ import pytest
 
 from indexer.events import Event, Submission
 from indexer.log import EventLog
+from indexer.log_messages import Messages
 from indexer.projection import Projector
 from indexer.publisher import Retention
 from partition.manifest import Layout, RootManifest
@@ -127,7 +128,7 @@ class Sequence:
 
 
 def _late_ones_taken() -> Iterable[Any]:
-    return [patch.object(EventLog, name, method) for name, method in forgets_messages().items()]
+    return [patch.object(Messages, name, method) for name, method in forgets_messages().items()]
 
 
 def _first_wins() -> Iterable[Any]:
