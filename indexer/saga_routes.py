@@ -83,10 +83,15 @@ async def _export(request: Request) -> Response:
     pairs = query_pairs(request)
     await _sagas(request).check_export(pairs)
     key = key_of(request)
-    if await asyncio.to_thread(_sagas(request).exporter.count) >= exporting.MAX_KEPT:
+    if await asyncio.to_thread(_exports, _sagas(request)) >= exporting.MAX_KEPT:
         detail = f"there are {exporting.MAX_KEPT} exports, which is as many as are kept: delete jobs of some"
         raise Problem("overloaded", detail, headers=retry_after(60))
     return await _begin(request, exporting.KIND, client, key and f"{client}\0{key}", {"parameters": pairs})
+
+
+def _exports(sagas: Sagas) -> int:
+    """How many there are; one of which some parts are made counts twice."""
+    return sagas.exporter.count() + len(sagas.store.unfinished([exporting.KIND]))
 
 
 async def _cancel(request: Request) -> Response:
