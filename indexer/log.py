@@ -42,7 +42,7 @@ from indexer.events import (
     lifted,
 )
 from indexer.log_messages import NEW, Messages, look_up
-from indexer.log_rows import CHAIN, EVENT, SCHEMA, STANDING, Bodies, Writing, columns_of, standing_of
+from indexer.log_rows import CHAIN, EVENT, FORMAT, SCHEMA, STANDING, Bodies, Writing, columns_of, standing_of
 from partition.envelope import fsync_file, fsync_folder
 from partition.types import Article
 
@@ -114,6 +114,9 @@ class EventLog:
 
     def _open(self, partitions: int | None) -> None:
         settings = dict(self._db.execute("SELECT name, value FROM setting").fetchall())
+        (form,) = self._db.execute("PRAGMA user_version").fetchone()
+        if form != FORMAT:
+            raise LogError(f"the event log has format {form}, not {FORMAT}: index into a new folder")
         self.partitions: int = settings["partitions"]
         """At the beginning."""
         self.archive = f"{settings['archive']:016x}"

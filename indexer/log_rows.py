@@ -15,7 +15,10 @@ from indexer.events import Held, Kind, Standing, Submission, notice_of
 from indexer.routing import partition_of
 from partition.types import Article
 
-SCHEMA = """
+FORMAT = 2
+"""Of the file: SQLite's `user_version`."""
+SCHEMA = f"""
+PRAGMA user_version = {FORMAT};
 CREATE TABLE setting (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE event (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, partition INTEGER, article_id TEXT,

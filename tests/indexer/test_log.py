@@ -224,6 +224,16 @@ def test_what_is_no_log_is_refused(tmp_path: Path) -> None:
         assert path.read_bytes() == before
 
 
+def test_a_log_of_another_format_is_refused(tmp_path: Path) -> None:
+    """Before anything of it is read or written."""
+    path = tmp_path / "log.sqlite"
+    EventLog(path, partitions=2).close()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version = 1")
+    with pytest.raises(LogError, match="has format 1, not 2: index into a new folder"):
+        EventLog(path)
+
+
 def test_a_full_disk_is_an_error_and_loses_nothing(log: EventLog) -> None:
     """What cannot be written is refused as a whole, and what was there before stays."""
     log.append(put(article("a")))
