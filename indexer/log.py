@@ -192,7 +192,8 @@ class EventLog:
         writing = Writing(self.last_seq(), self.live_articles(), self._now_ms(), self._routed_over())
         outcomes: list[Outcome] = []
         for one in submitted:
-            outcome, identity = known.get(one.message_id, NEW) if one.message_id else NEW
+            identity = one.identity if one.message_id else b""
+            outcome, said = known.get(one.message_id, NEW) if one.message_id else NEW
             if outcome is None:
                 now = standings[one.article_id]
                 status, kind, following, waiting = decide(now, one, seq=writing.seq + 1, now_ms=writing.created_ms)
@@ -205,9 +206,9 @@ class EventLog:
                 version = following.version if waiting is None else waiting
                 outcome = Outcome(status, writing.seq if kind and status != "unchanged" else None, version)
                 if one.message_id:
-                    known[one.message_id] = outcome, one.identity
-                    writing.messages.append((one.message_id, one.article_id, *outcome, one.identity))
-            elif identity != one.identity:
+                    known[one.message_id] = outcome, identity
+                    writing.messages.append((one.message_id, one.article_id, *outcome, identity))
+            elif said != identity:
                 raise OtherSubmissionError(f"what is said of {one.article_id!r} was another thing the first time")
             outcomes.append(outcome)
         self._refuse_when_full(len(writing.events))

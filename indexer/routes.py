@@ -9,6 +9,7 @@ Not here: what is done (`writing.py`), jobs (`job_routes.py`), queries (`search/
 
 import asyncio
 import re
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from hashlib import blake2b
@@ -60,8 +61,7 @@ async def _put_logged(request: Request, client: str) -> tuple[bytes, int]:
     """Its job and the sequence of its event; nothing of the body is held after that."""
     with writes_of(request).held_bytes.taken(client, claimed_bytes(request, MAX_LINE_BYTES)):
         body = await read_body(request, MAX_LINE_BYTES)
-        submission = await asyncio.to_thread(_article_of, request, body)
-        return await _logged(request, submission, "put", client, body)
+        return await _logged(request, lambda: _article_of(request, body), "put", client, body)
 
 
 def _article_of(request: Request, body: bytes) -> Submission:
@@ -94,7 +94,7 @@ async def _delete(request: Request) -> Response:
         expected_version=_expected(request),
         reason=values["reason"],
     )
-    job_id, seq = await _logged(request, submission, "delete", client, b"")
+    job_id, seq = await _logged(request, lambda: submission, "delete", client, b"")
     return await answered(writes_of(request), job_id, seq, wait=bool(values["wait"]))
 
 
@@ -102,15 +102,20 @@ async def _retry(request: Request) -> Response:
     client = _client(request)
     values = parse((WAIT,), query_pairs(request))
     submission = Submission(request.path_params["id"], None, b"", "retry", expected_version=_expected(request))
-    job_id, seq = await _logged(request, submission, "retry", client, b"")
+    job_id, seq = await _logged(request, lambda: submission, "retry", client, b"")
     return await answered(writes_of(request), job_id, seq, wait=bool(values["wait"]))
 
 
-async def _logged(request: Request, submission: Submission, kind: str, client: str, body: bytes) -> tuple[bytes, int]:
+async def _logged(
+    request: Request, asked_for: Callable[[], Submission], kind: str, client: str, body: bytes
+) -> tuple[bytes, int]:
+    """The job of a change and the sequence of its event; what is asked for is made out in the thread that logs it."""
     service, key = writes_of(request).service, key_of(request)
-    asked = repr((kind, submission.article_id, submission.expected_version, submission.reason))
+    article_id = request.path_params["id"]
 
     def begin() -> "tuple[bytes, Future[list[Outcome]]]":
+        submission = asked_for()
+        asked = repr((kind, article_id, submission.expected_version, submission.reason))
         digest = blake2b(body + b"\0" + asked.encode(errors="surrogatepass"), digest_size=16).digest()
         return service.write(submission, kind, client, key, digest)
 
@@ -119,9 +124,9 @@ async def _logged(request: Request, submission: Submission, kind: str, client: s
     if outcome.status == "conflict":
         raise Problem("version-conflict", "the article is not at the version that If-Match names")
     if outcome.status == "blocked":
-        raise Problem("article-taken-down", f"{submission.article_id!r} was taken down")
+        raise Problem("article-taken-down", f"{article_id!r} was taken down")
     if outcome.status == "absent" and kind != "put":  # what is put as canceled is as it should be
-        raise Problem("article-not-found", f"there is no article with the id {submission.article_id!r}")
+        raise Problem("article-not-found", f"there is no article with the id {article_id!r}")
     return job_id, outcome.seq or 0
 
 

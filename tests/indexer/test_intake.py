@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from indexer.events import Drain, Log, LogError, LogFullError, Outcome, Submission
+from indexer.events import Drain, Log, LogError, LogFullError, OtherSubmissionError, Outcome, Submission
 from indexer.intake import MAX_WAITING, TRANSACTION, Intake, IntakeFullError
 
 
@@ -21,6 +21,8 @@ class HeldLog:
         self.at_work = threading.Semaphore(0)
         self.transactions: list[list[str]] = []
         self.room = 1 << 30
+        self.contradicted = ""
+        """The article of which another thing was said before."""
         self.closed = False
 
     def append(self, submissions: Iterable[Submission]) -> list[Outcome]:
@@ -30,6 +32,8 @@ class HeldLog:
         assert self.go.acquire(timeout=60)
         if len(submitted) > self.room:
             raise LogFullError(Drain(10, 1), 5)
+        if self.contradicted in submitted:
+            raise OtherSubmissionError(self.contradicted)
         self.transactions.append(submitted)
         self.room -= len(submitted)
         return [Outcome("created", seq, 1) for seq, _ in enumerate(submitted, 1)]
@@ -104,6 +108,21 @@ def test_a_full_log_takes_what_fits(log: HeldLog) -> None:
             large.result(60)
         assert refused.value.retry_after_s == 6
         assert small.result(60)[0].status == "created"
+
+
+def test_a_contradiction_is_its_own_clients_alone(log: HeldLog) -> None:
+    """What others submitted in the same transaction is logged."""
+    log.contradicted = "b0"
+    with _intake(log, []) as intake:
+        held = intake.submit("a", _of("a", 0))
+        assert log.at_work.acquire(timeout=60)
+        wrong, right = intake.submit("b", _of("b", 0)), intake.submit("c", _of("c", 0))
+        for _transaction in range(4):
+            log.go.release()
+        assert held.result(60)
+        with pytest.raises(OtherSubmissionError):
+            wrong.result(60)
+        assert right.result(60)[0].status == "created"
 
 
 def test_a_log_that_is_not_there_is_said(log: HeldLog) -> None:

@@ -1,6 +1,7 @@
 """Takedowns and exports over HTTP: the real server, its indexer, a real Redis."""
 
 import hashlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import orjson
 import pytest
 from redis import Redis
 
+from indexer.exporting import MAX_KEPT
+from indexer.jobs import new_job_id
 from indexer.log import EventLog
 from indexer.projection import log_path
 from tests.api_server import ApiServer, eventually, problem_of
@@ -191,3 +194,33 @@ def test_only_admins_take_down(tmp_path: Path) -> None:
             ("admin", "/v1/takedowns"): 202,
         }
         problem_of(server.client.post("/v1/takedowns", content=b'{"id": "x"}'), 401, "unauthorized")
+
+
+def test_exports_are_their_clients_own(tmp_path: Path) -> None:
+    """A key that may write cancels its own, an admin any; the same `Idempotency-Key` of another is another export."""
+    EventLog(log_path(tmp_path), partitions=1).close()
+
+    def caller(name: str, role: str) -> dict[str, str]:
+        key = run("keys", "add", name, "--role", role, "--data", tmp_path).stdout.split()[-1]
+        return {"Authorization": f"Bearer {key}", "Idempotency-Key": "mine"}
+
+    one, other, admin = caller("one", "write"), caller("other", "write"), caller("admin", "admin")
+    with ApiServer(tmp_path, ready=False, indexer=True, builders=1) as server:
+        put = server.client.put("/v1/articles/x?wait=searchable", content=b'{"title": "t"}', headers=one)
+        assert put.status_code == 200
+        mine, others = (server.client.post("/v1/exports", headers=who).headers["Location"] for who in (one, other))
+        assert mine != others
+        problem_of(server.client.delete(mine, headers=other), 403, "forbidden")
+        assert [server.client.delete(mine, headers=who).status_code for who in (one, admin)] == [202, 202]
+        assert server.client.get(others, headers=other).json()["status"] != "canceled"
+
+
+def test_no_more_exports_are_kept_than_fit(live: ApiServer) -> None:
+    """Until some are deleted."""
+    made = [live.root / "exports" / new_job_id(time.time_ns() // 1_000_000).hex() for _ in range(MAX_KEPT)]  # type: ignore[attr-defined]
+    for folder in made:
+        folder.mkdir(parents=True)
+    problem_of(live.client.post("/v1/exports?q=harvest"), 503, "overloaded")
+    for folder in made:
+        folder.rmdir()
+    assert live.client.post("/v1/exports?q=harvest").status_code == 202

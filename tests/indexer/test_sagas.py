@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from indexer.saga_runner import SagaRunner
-from indexer.sagas import Doing, NotYet, Saga, SagaFailedError, SagaStore, Step, advance
+from indexer.sagas import CANCELED, Doing, NotYet, Saga, SagaFailedError, SagaStore, Step, advance
 from tests.small_index import Clock
 
 
@@ -122,6 +122,40 @@ def test_one_process_at_a_time_has_it(store: SagaStore, tmp_path: Path) -> None:
         assert (mine, others) == (True, False)
         assert advance(store, saga, [Told().step("a")], _never).ended
     assert not list((tmp_path / "run").iterdir())
+
+
+def test_one_that_is_canceled_while_its_last_step_is_done_is_undone(store: SagaStore) -> None:
+    """That it was done does not make it succeed."""
+    told = Told()
+    saga = _begun(store)
+
+    def canceled(_doing: Doing) -> dict[str, object]:
+        store.fails(saga, CANCELED)
+        return {}
+
+    ended = advance(store, saga, [told.step("a"), Step("last", canceled)], _never)
+    assert (ended.state, ended.reason, told.said) == ("failed", CANCELED, ["do a", "undo a"])
+
+
+def test_a_runner_breaks_off_what_is_canceled(store: SagaStore) -> None:
+    """A step that asks, as often as it can, goes no further, and is undone."""
+    at_work, undone = threading.Event(), threading.Event()
+
+    def long(doing: Doing) -> dict[str, object]:
+        at_work.set()
+        while not doing.stopping():
+            pass
+        raise NotYet
+
+    saga = _begun(store)
+    runner = SagaRunner(store, {"kind": [Step("long", long, lambda _saga: undone.set())]}, every_s=0.01)
+    runner.start()
+    try:
+        assert at_work.wait(60)
+        store.fails(saga, CANCELED)
+        assert undone.wait(60)
+    finally:
+        runner.stop()
 
 
 def test_a_runner_goes_on_with_all_kinds(store: SagaStore) -> None:
