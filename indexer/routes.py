@@ -76,7 +76,7 @@ def _article_of(request: Request, body: bytes) -> Submission:
         if folded(name) == "id" and str(value) != article_id:
             raise Problem("article-invalid", f"{name} is {value!r:.100} in the body, {article_id!r} in the address")
     try:
-        # The first that holds something is taken (`FieldMap`): the address counts, whatever else could be an id.
+        # Before all else that could be an id (`fields.NAMES`).
         submission = writes_of(request).service.parse({"id": article_id, **fields})
     except ArticleInvalid as error:
         raise Problem("article-invalid", error.reason) from None

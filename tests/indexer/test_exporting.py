@@ -147,6 +147,7 @@ def test_what_is_taken_down_goes_out_of_all_parts(export: Exporting) -> None:
     untold = folder / "part-00003.ndjson"
     untold.write_bytes(b'{"id":"1/5"}')  # as if it had died just before it told of it
     (export.folder / "notes.txt").write_text("not ours")
+    (export.folder / "notes").mkdir()
     export.archive.erased = ["1/1", "1/5"]
     assert export.exporter.redact("1/5") == 0
     assert export.exporter.redact("1/1") == 1
@@ -176,10 +177,11 @@ def test_they_are_forgotten_after_a_week(export: Exporting) -> None:
     """With their sagas, and not sooner; what is not one of them stays."""
     assert export.go_on() == "succeeded"
     (export.folder / "notes.txt").write_text("not ours")
+    (export.folder / "notes").mkdir()
     began_ms = int.from_bytes(export.id[:6], "big")
     for now_ms, left in ((began_ms + KEPT_MS, 1), (began_ms + KEPT_MS + 1, 0)):
         export.exporter.expire(now_ms)
         export.store.forget(KIND, now_ms - KEPT_MS)
         assert export.exporter.count() == left
         assert (export.store.find(export.id) is not None) == bool(left)
-    assert (export.folder / "notes.txt").exists()
+    assert {one.name for one in export.folder.iterdir()} == {"notes.txt", "notes"}

@@ -215,6 +215,12 @@ def test_the_same_key_is_the_same_request(live: ApiServer) -> None:
     first = _put(live, "keyed", title="One", headers={"Idempotency-Key": "two"})
     assert _put(live, "keyed", title="One", headers={"Idempotency-Key": "two"}).json() == first.json()
     problem_of(_put(live, "keyed", title="Two", headers={"Idempotency-Key": "two"}), 422, "idempotency-mismatch")
+    both = {"Idempotency-Key": "two", "If-Match": '"1"'}
+    problem_of(_put(live, "keyed", title="One", headers=both), 422, "idempotency-mismatch")
+    key = {"Idempotency-Key": "three"}
+    for reason, status in (("wrong", 200), ("wrong", 200), ("other", 422)):
+        answer = live.client.delete(f"/v1/articles/keyed?wait=searchable&reason={reason}", headers=key)
+        assert answer.status_code == status
 
 
 def test_a_body_that_breaks_off_can_be_sent_again(live: ApiServer) -> None:

@@ -75,8 +75,12 @@ def test_what_is_logged_is_published(live: Live) -> None:
     assert live.titles() == _titles([one for one in [*ARTICLES, corrected] if one.id != "a/8"])
     per_s = live.log.drain().per_s
     assert per_s > 0
-    with live.start():
-        assert live.log.drain().per_s == per_s, "another one does not begin with nothing"
+    with live.start() as worker:
+        live.log.append(withdraw("a/9"))
+        assert not worker.turn()
+        assert live.log.drain().per_s == per_s, (
+            "another one does not begin with nothing, and a small round says nothing"
+        )
 
 
 def test_rounds_are_bounded(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
