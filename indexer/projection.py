@@ -342,8 +342,10 @@ class Projector:
         now_s = self._now_s()
         if self._merger is None or now_s >= self._prune_at_s:
             self._prune_at_s = now_s + PRUNE_EVERY_S
-            writing = self._merger.writing if self._merger else None
-            prune(self._layout, self._known, now_ms=self._now_ms(), now_s=now_s, keep=writing)
+            prune(self._layout, self._known, now_ms=self._now_ms(), now_s=now_s, writing=self._written_beside)
+
+    def _written_beside(self) -> Path | None:
+        return self._merger.writing if self._merger else None
 
     def _job(
         self,

@@ -13,6 +13,7 @@ Not here: building generations (`builder.py`), reading manifests (`partition/man
 import fcntl
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -122,7 +123,14 @@ class Known(NamedTuple):
         return cls(manifest, now_s - max(0, now_ms - manifest.published_ms) / 1000)
 
 
-def prune(layout: Layout, known: dict[int, Known], *, now_ms: int, now_s: float, keep: Path | None = None) -> None:
+def prune(
+    layout: Layout,
+    known: dict[int, Known],
+    *,
+    now_ms: int,
+    now_s: float,
+    writing: Callable[[], Path | None] = lambda: None,
+) -> None:
     """Remove manifests that were replaced `OPENING_S` ago, and every file that is named no more.
 
     Args:
@@ -130,7 +138,7 @@ def prune(layout: Layout, known: dict[int, Known], *, now_ms: int, now_s: float,
         known: manifests that were read already, by epoch; kept up to date.
         now_ms: the time.
         now_s: by the monotonic clock.
-        keep: a file that will be named.
+        writing: the file that is being made beside, and will be named; said from before it is there.
     """
     epochs = layout.published_epochs()
     for epoch in epochs:
@@ -141,10 +149,10 @@ def prune(layout: Layout, known: dict[int, Known], *, now_ms: int, now_s: float,
             layout.manifest(epoch).unlink()
     for epoch in known.keys() - set(layout.published_epochs()):
         del known[epoch]
-    _remove_unnamed(layout, [one.manifest for one in known.values()], keep)
+    _remove_unnamed(layout, [one.manifest for one in known.values()], writing)
 
 
-def _remove_unnamed(layout: Layout, manifests: list[RootManifest], keep: Path | None) -> None:
+def _remove_unnamed(layout: Layout, manifests: list[RootManifest], writing: Callable[[], Path | None]) -> None:
     # By folder: a path for each file of each manifest would cost more than a round of building.
     named: dict[Path, set[str]] = {layout.statistics: set()}
     for manifest in manifests:
@@ -154,14 +162,15 @@ def _remove_unnamed(layout: Layout, manifests: list[RootManifest], keep: Path | 
         some = (record for manifest in manifests for record in manifest.partitions[partition : partition + 1])
         records = {id(record): record for record in some}
         named[layout.partition(partition)] = {file.name for one in records.values() for file in one.files}
-    if keep:
-        named.setdefault(keep.parent, set()).add(keep.name)
     if layout.epochs.exists():
         fsync_folder(layout.epochs)  # before any file goes that a manifest which was removed had named
         for aside in layout.epochs.glob("*.tmp"):
             aside.unlink()
     for folder in [layout.statistics, *(layout.root / "partitions").glob("*")]:
         kept = named.get(folder, set())
-        for path in folder.glob("*"):
-            if path.name not in kept:
+        unnamed = [path for path in folder.glob("*") if path.name not in kept]
+        # Asked when it is known what is there: another thread may begin a file at any moment.
+        made = writing()
+        for path in unnamed:
+            if path != made:
                 path.unlink()

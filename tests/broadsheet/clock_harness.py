@@ -147,7 +147,7 @@ def puts(folder: Path, *, count: int, seed: int, mutant: str | None = None) -> I
                 yield figures
             clocks.put(0, 0)
     finally:
-        live.server.close()
+        live.close()
     figures.pages = ledger.settle(root, folder / "anew").pages
     figures.acknowledged = len(ledger.acknowledged)
     yield figures

@@ -160,7 +160,7 @@ def _start_full(live: Live, disk: Path, random: Random, ledger: Ledger, figures:
     """Stop it, and start it again while there is no space."""
     filler = Filler(disk, random.choice(_SPARED_BYTES))
     filler.fill()
-    live.server.close()
+    live.close()
     filler.fill()
     server = live.start(ready=True)
     writer, full = Writer(live.port, ledger, 0), True
@@ -205,7 +205,7 @@ def one_disk(size_mb: int, *, seed: int, changes: list[str], figures: Figures) -
                 eventually(lambda: _tidy(root), timeout_s=_TIDY_S)
             _start_full(live, disk, random, ledger, figures)
         finally:
-            live.server.close()
+            live.close()
         figures.answers += at_work.answers()
         figures.pages += at_work.reader.answers
         assert set(at_work.reader.answers) == {"200"}, f"readers were answered {at_work.reader.answers}"

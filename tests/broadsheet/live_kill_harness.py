@@ -81,7 +81,7 @@ def one_round(root: Path, *, kinds: Sequence[str], seed: int, changes: Sequence[
                     figures.written_s.append(written_s)
                     figures.searchable_s.append(searchable_s)
     finally:
-        live.server.close()
+        live.close()
     figures.answers += at_work.answers()
     figures.watched += at_work.watcher.watched
     settled = ledger.settle(root, root.with_name("anew"))

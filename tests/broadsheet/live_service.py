@@ -69,11 +69,18 @@ class Live:
                 for process in family:
                     _kill(process)
             eventually(lambda: not any(map(runs, family)))
-            server.close()
+            self.close()
             self.start()
         else:
             _kill(random.choice(eventually(server.indexers if kind == "indexer" else server.api_processes)))
         return kind
+
+    def close(self) -> None:
+        """Stop it; its indexer must have met nothing that ended it, whatever became of it afterwards."""
+        log = self.server.log()
+        self.server.close()
+        ends = [line for line in log.splitlines() if '"event": "the indexer ends"' in line]
+        assert not ends, f"the indexer ended by itself: {ends[0]}"
 
     def _merging(self) -> int | None:
         """The process that merges aside, as soon as there is one."""

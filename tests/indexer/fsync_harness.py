@@ -8,7 +8,7 @@ it were (W. Rebello et al., "Can Applications Recover from fsync Failures?", USE
 again. No file that an epoch names may be one whose fsync has failed, and the index must hold what the log does. The
 first thing that is not so raises `AssertionError`. With one of the `MUTANTS` something must.
 
-Not here: the log, whose fsyncs are SQLite's (`test_failed_fsync.py`), folders: their entries are the file system's,
+Not here: the log, whose fsyncs are SQLite's (`syscall_harness.py`), folders: their entries are the file system's,
 which stops when its journal cannot be written.
 """
 

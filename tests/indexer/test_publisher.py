@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import indexer.publisher
-from indexer.publisher import MOMENTS, OPENING_S, IndexerBusyError, IndexerLock, Retention, publish
+from indexer.publisher import MOMENTS, OPENING_S, IndexerBusyError, IndexerLock, Retention, prune, publish
 from partition.errors import IndexFileError, MissingFile
 from partition.manifest import EMPTY_GENERATION, FileRecord, Layout, RootManifest, StatisticsRecord
 from partition.reader import PartitionReader
@@ -247,3 +247,25 @@ def test_a_builder_holds_the_lock_of_its_dead_parent(tmp_path: Path, orphan: "su
     orphan.wait()
     with IndexerLock(tmp_path):
         pass
+
+
+def test_what_is_begun_meanwhile_is_not_removed(tmp_path: Path) -> None:
+    """A file that another thread begins while it is looked for what can go: it is said before it is there."""
+    with SmallIndex(tmp_path, partitions=1) as index:
+        index.put(*ARTICLES)
+        index.publish()
+    folder = Layout(tmp_path).partition(0)
+    stray, begun = folder / "stray.segment", folder / "begun.segment"
+    stray.touch()
+    asked = 0
+
+    def writing() -> Path | None:
+        nonlocal asked
+        asked += 1
+        if asked == 2:  # there are two folders; this is the later one's turn
+            begun.touch()
+        return None
+
+    prune(Layout(tmp_path), {}, now_ms=0, now_s=0, writing=writing)
+    assert begun.exists()
+    assert not stray.exists()
