@@ -2,8 +2,8 @@
 
 Contract: that of `command.py`, which says what each exit status means.
 
-Not here: `follow` and `import` (`intake_commands.py`), `rebuild` and `reshard` (`upkeep_commands.py`), `keys`
-(`key_commands.py`), what the commands do (the rooms), settings (`settings.py`).
+Not here: `follow` and `import` (`intake_commands.py`), `rebuild`, `rollback` and `reshard` (`upkeep_commands.py`),
+`keys` (`key_commands.py`), what the commands do (the rooms), settings (`settings.py`).
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from broadsheet.key_commands import keys
 from broadsheet.listing import print_answer, print_settings
 from broadsheet.progress import reporter
 from broadsheet.settings import SettingsError
-from broadsheet.upkeep_commands import rebuild, reshard
+from broadsheet.upkeep_commands import rebuild, reshard, rollback
 from indexer.routing import MAX_PARTITIONS
 from web.logs import configure_logs
 
@@ -111,6 +111,7 @@ def index(
 app.command()(follow)
 app.command("import")(import_)
 app.command()(rebuild)
+app.command()(rollback)
 app.command()(reshard)
 
 

@@ -1,8 +1,9 @@
-"""The commands that change how an archive lies on the disk, and nothing that it answers: `rebuild` and `reshard`.
+"""The commands that change how an archive lies on the disk: `rebuild`, `rollback` and `reshard`.
 
-Contract: that of `command.py`. Servers go on searching meanwhile, and take up what comes of it by themselves.
+Contract: that of `command.py`. What is answered changes as the log does, and not by them. Servers go on searching
+meanwhile, and take up what comes of it by themselves.
 
-Not here: how it is done (`indexer/projection.py`, `indexer/reshard_saga.py`).
+Not here: how it is done (`indexer/projection.py`, `indexer/rolling_back.py`, `indexer/reshard_saga.py`).
 """
 
 import time
@@ -68,6 +69,39 @@ def rebuild(data: Data = None, config: Config = None) -> None:
     typer.echo(
         f"epoch {manifest.epoch}: {manifest.articles:,} articles in {len(manifest.partitions)} partitions, from "
         f"{manifest.applied_seq:,} events; {time.monotonic() - started_s:.1f} s"
+    )
+
+
+def rollback(data: Data = None, config: Config = None) -> None:
+    """Go back to the newest epoch that is sound, where later ones are damaged.
+
+    Every byte of it is read first. Searches go on; what was logged later is indexed again, from the log. Epochs are
+    kept for half a minute after they were replaced: if there is none to go back to, rebuild.
+
+    \b
+    broadsheet rollback --data archive
+    """
+    from indexer.publisher import IndexerBusyError, IndexerLock
+    from indexer.rolling_back import NoSoundEpochError, roll_back
+
+    root = resolved(config, data=data).settings.root
+    try:
+        with IndexerLock(root):
+            manifest, to, damaged = roll_back(root)
+    except NoSoundEpochError as error:
+        fail(f"{error}; build the index again from its log: broadsheet rebuild")
+    except (IndexerBusyError, OSError) as error:
+        fail(error)
+    if not damaged:
+        typer.echo(f"epoch {to} is sound: there is nothing to go back from")
+        return
+    ring(root, LOG)
+    ring(root, EPOCH)
+    for problem in damaged:
+        typer.echo(f"left behind: {problem.path}: {problem.problem}")
+    typer.echo(
+        f"epoch {manifest.epoch} is what epoch {to} was: {manifest.articles:,} articles, log applied through "
+        f"{manifest.applied_seq:,}; what came later will be indexed again"
     )
 
 

@@ -108,7 +108,6 @@ class Projector:
         self._prune_at_s = 0.0
         self._taking = False
         """Whether the state in the making has taken over what was merged."""
-        self._prune()
         current = self.current()
         if current and current.applied_seq > log.last_seq():
             raise LogError(
@@ -116,7 +115,8 @@ class Projector:
                 "copy, or index into a new folder"
             )
         if current and not anew:
-            self._open(current)
+            self._open(current)  # before anything goes that could be gone back to
+        self._prune()
 
     def _open(self, manifest: RootManifest) -> None:
         """Look at every file as a server does that opens the epoch."""

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partition.build import average_of
-from partition.envelope import REBUILD
+from partition.envelope import MEND
 from partition.errors import CorruptFile
 from partition.kernels.postings import BOUND_STEPS
 from partition.lists import Lists, lists_of
@@ -48,7 +48,7 @@ def check_epoch(
     """
     path = layout.manifest(manifest.epoch)
     if manifest.schema_version != SCHEMA_VERSION:
-        raise CorruptFile(path, f"schema version {manifest.schema_version} instead of {SCHEMA_VERSION}", REBUILD)
+        raise CorruptFile(path, f"schema version {manifest.schema_version} instead of {SCHEMA_VERSION}", MEND)
     for frozen in manifest.statistics:
         Statistics(layout.statistics / frozen.file.name, seal=frozen.file.seal)
         _check_size(path, layout.statistics, frozen.file)
@@ -60,7 +60,7 @@ def check_epoch(
                 _check_size(path, folder, file)
             _check_partition(folder, record, manifest, partition, partition_of)
         elif record != EMPTY_GENERATION:
-            raise CorruptFile(path, f"partition {partition} is of generation 0 and yet not empty", REBUILD)
+            raise CorruptFile(path, f"partition {partition} is of generation 0 and yet not empty", MEND)
         checked(partition, record)
 
 
@@ -68,7 +68,7 @@ def _check_size(manifest: Path, folder: Path, file: FileRecord) -> None:
     size_bytes = (folder / file.name).stat().st_size
     if size_bytes != file.size_bytes:
         problem = f"says that {folder / file.name} has {file.size_bytes:,} bytes instead of {size_bytes:,}"
-        raise CorruptFile(manifest, problem, REBUILD)
+        raise CorruptFile(manifest, problem, MEND)
 
 
 def _check_partition(
@@ -86,11 +86,11 @@ def _check_partition(
         for docnum in segment.live.nonzero()[0].tolist():
             article_id = segment.article_id(docnum)
             if reader.stored(ordinal, docnum).get("id") != article_id or article_id in seen:
-                raise CorruptFile(folder, f"article {article_id!r} is there twice or mixed up", REBUILD)
+                raise CorruptFile(folder, f"article {article_id!r} is there twice or mixed up", MEND)
             if partition_of(article_id, len(manifest.partitions)) != partition:
-                raise CorruptFile(folder, f"article {article_id!r} belongs to another partition", REBUILD)
+                raise CorruptFile(folder, f"article {article_id!r} belongs to another partition", MEND)
             if segment.find(article_id) != docnum:
-                raise CorruptFile(folder, f"article {article_id!r} cannot be found by its id", REBUILD)
+                raise CorruptFile(folder, f"article {article_id!r} cannot be found by its id", MEND)
             seen.add(article_id)
     dead = sum(len(segment.dead) for segment in reader.segments)
     for found, stated, what in (
@@ -99,7 +99,7 @@ def _check_partition(
         (len(reader.segments), record.segments, "segments"),
     ):
         if found != stated:
-            raise CorruptFile(folder, f"{found} {what} instead of {stated}", REBUILD)
+            raise CorruptFile(folder, f"{found} {what} instead of {stated}", MEND)
 
 
 def _check_tombstones(folder: Path, segment: Segment, buried: Tombstones, applied_seq: int) -> None:
@@ -109,10 +109,10 @@ def _check_tombstones(folder: Path, segment: Segment, buried: Tombstones, applie
         _refuse(segment, "it holds articles that the log had not brought yet")
     name = f"the tombstones of {segment.file.path.name}"
     if len(dead) and not (bool((dead[1:] > dead[:-1]).all()) and dead[-1] < segment.size):
-        raise CorruptFile(folder, f"{name} delete articles that are not there", REBUILD)
+        raise CorruptFile(folder, f"{name} delete articles that are not there", MEND)
     sound = (seqs == ERASED) | ((seqs > came[dead]) & (seqs <= applied_seq))
     if not sound.all():
-        raise CorruptFile(folder, f"{name} delete articles at an impossible time", REBUILD)
+        raise CorruptFile(folder, f"{name} delete articles at an impossible time", MEND)
 
 
 def check_lists(segment: Segment) -> None:
@@ -138,7 +138,7 @@ def check_lists(segment: Segment) -> None:
 
 
 def _refuse(segment: Segment, problem: str) -> NoReturn:
-    raise CorruptFile(segment.file.path, problem, REBUILD)
+    raise CorruptFile(segment.file.path, problem, MEND)
 
 
 def _check_directory(segment: Segment) -> None:

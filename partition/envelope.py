@@ -39,7 +39,7 @@ PAGE_BYTES = 1 << 14
 HEADER_BYTES = 24
 ROOM_BYTES = 1 << 18
 """What a writer collects before it writes."""
-REBUILD = "build the index again from its log: broadsheet rebuild"
+MEND = "go back to an epoch that is sound: broadsheet rollback; or build the index again: broadsheet rebuild"
 _HEADER = struct.Struct("<4s4sIIQ")
 
 
@@ -186,7 +186,7 @@ class PagedFile:
         if magic != MAGIC or found_kind != kind:
             self.refuse(f"magic {magic!r} kind {found_kind!r} instead of {MAGIC!r} {kind!r}")
         if version < versions.start:
-            raise TooOldFile(path, f"format version {version} is older than {versions.start}", REBUILD)
+            raise TooOldFile(path, f"format version {version} is older than {versions.start}", MEND)
         if version >= versions.stop:
             cure = "upgrade broadsheet"
             raise TooNewFile(path, f"format version {version} is newer than {versions.stop - 1}", cure)
@@ -234,7 +234,7 @@ class PagedFile:
 
     def refuse(self, problem: str) -> NoReturn:
         """Raise CorruptFile for this file."""
-        raise CorruptFile(self.path, problem, REBUILD)
+        raise CorruptFile(self.path, problem, MEND)
 
 
 def read_payload(path: Path, kind: bytes, versions: range, *, seal: str | None = None) -> memoryview:
@@ -253,13 +253,13 @@ def _map(path: Path) -> memoryview:
         with path.open("rb") as file:
             mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except FileNotFoundError:
-        raise MissingFile(path, "the file is missing", REBUILD) from None
+        raise MissingFile(path, "the file is missing", MEND) from None
     except ValueError:  # an empty file cannot be mapped
-        raise CorruptFile(path, "the file is empty", REBUILD) from None
+        raise CorruptFile(path, "the file is empty", MEND) from None
     except OSError as error:
         raise UnreadableFile(path, f"cannot be read ({error.strerror})", "put that right") from None
     if len(mapped) < HEADER_BYTES:
-        raise CorruptFile(path, f"{len(mapped)} bytes are too few for a header", REBUILD)
+        raise CorruptFile(path, f"{len(mapped)} bytes are too few for a header", MEND)
     return mapped
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from partition.envelope import REBUILD
+from partition.envelope import MEND
 from partition.errors import CorruptFile
 from partition.kernels.merging import unpack_lists
 from partition.kernels.postings import AREA, BITMAP, BLOCK, BLOCKS, DATA, RANKS
@@ -105,9 +105,7 @@ class _Chunk:
         """Refuse the first term for which this is not true."""
         if not sound.all():
             key = self._segment.key(self._terms[int(sound.argmin())])
-            raise CorruptFile(
-                self._segment.file.path, f"the list of {key!r} in {self._field} makes no sense", REBUILD
-            )
+            raise CorruptFile(self._segment.file.path, f"the list of {key!r} in {self._field} makes no sense", MEND)
 
     def _place(self) -> None:
         """Find the parts of each list, which must lie inside it."""

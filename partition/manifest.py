@@ -201,7 +201,7 @@ def read_manifest(layout: Layout, epoch: int) -> RootManifest:
         CorruptFile, TooOldFile, TooNewFile: as `errors.py` says.
     """
     path = layout.manifest(epoch)
-    cure = "remove this file and restart the servers to fall back to the epoch before it"
+    cure = "go back to the epoch before it: broadsheet rollback"
     try:
         content = path.read_bytes()
     except FileNotFoundError:

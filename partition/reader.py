@@ -23,7 +23,7 @@ from zstandard import ZstdError
 
 from partition import documents, erasures, format, tombstones  # noqa: A004 - the module is what the word means here
 from partition.documents import DocumentCodec, read_dictionary
-from partition.envelope import REBUILD, PagedFile
+from partition.envelope import MEND, PagedFile
 from partition.erasures import Erasure, erasure_of, read_erasures
 from partition.errors import CorruptFile
 from partition.manifest import FileRecord, GenerationRecord
@@ -221,13 +221,13 @@ class PartitionReader:
         chosen = self.segments[segment]
         path, dictionary = chosen.file.path, chosen.file.directory["dictionary"]
         if dictionary not in self._dictionaries:
-            raise CorruptFile(path, f"its dictionary {dictionary!r} is not there", REBUILD)
+            raise CorruptFile(path, f"its dictionary {dictionary!r} is not there", MEND)
         try:
             stored = self.codec(segment).read(chosen.frame(docnum))
         except (ZstdError, JSONDecodeError) as error:
-            raise CorruptFile(path, f"stored article {docnum} cannot be read ({error})", REBUILD) from error
+            raise CorruptFile(path, f"stored article {docnum} cannot be read ({error})", MEND) from error
         if not isinstance(stored, dict):
-            raise CorruptFile(path, f"stored article {docnum} is no article", REBUILD)
+            raise CorruptFile(path, f"stored article {docnum} is no article", MEND)
         return stored
 
     def codec(self, segment: int) -> DocumentCodec:

@@ -26,8 +26,9 @@ from pathlib import Path
 from random import Random
 
 from indexer.projection import MiscountError, Projector, log_path
+from indexer.publisher import IndexerLock
+from indexer.rolling_back import roll_back
 from partition.errors import IndexFileError
-from partition.manifest import Layout
 from search.epochs import POLL_S
 from tests.api_server import ApiServer, eventually
 from tests.archive import copied
@@ -134,7 +135,10 @@ class Service:
                 time.sleep(2 * POLL_S)
             assert (self.shown(), self.server.epoch()) == (before, epoch), f"{damaged} was answered from"
             self._not_built_upon(damaged)
-            Layout(self._root).manifest(epoch + 1).unlink()
+            with IndexerLock(self._root):
+                back = roll_back(self._root)
+            assert (back.to, back.manifest.epoch) == (epoch, epoch + 2), "the wrong epoch was gone back to"
+            assert damaged.name in str(back.damaged[0]), f"{damaged} is not what was found damaged"
         with self._index() as index:
             self.put(index)
             good = index.publish().epoch

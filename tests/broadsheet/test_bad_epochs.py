@@ -12,6 +12,7 @@ import pytest
 from partition.manifest import Layout, read_manifest
 from tests.api_server import ApiServer, eventually
 from tests.broadsheet.bad_epoch_harness import epochs
+from tests.commands import run
 from tests.search.faults import damage
 
 BACK_S = 20.0
@@ -27,7 +28,7 @@ def _put(server: ApiServer, article_id: str) -> httpx2.Response:
 
 
 @pytest.mark.parametrize("what", ["manifest", "segment"])
-def test_a_damaged_epoch_is_rolled_back_by_removing_one_file(tmp_path: Path, what: str) -> None:
+def test_a_damaged_epoch_is_rolled_back_by_one_command(tmp_path: Path, what: str) -> None:
     """Until then the epoch before answers, and writes wait in the log; afterwards everything is there, by itself."""
     with _serving(tmp_path) as server:
         eventually(lambda: server.client.get("/livez").status_code == 200)
@@ -51,7 +52,10 @@ def test_a_damaged_epoch_is_rolled_back_by_removing_one_file(tmp_path: Path, wha
         eventually(lambda: '"event": "the indexer ends"' in server.log())
         assert str(manifest if what == "manifest" else changed) in server.log()
         assert len(server.ids({"q": "*"})) == 1
-        manifest.unlink()
+        back = run("rollback", "--data", tmp_path)
+        assert back.returncode == 0, back.stderr
+        assert f"epoch {newest + 1} is what epoch {newest - 1} was: 1 articles" in back.stdout
+        assert str(manifest if what == "manifest" else changed) in back.stdout
         eventually(lambda: server.client.get(written.headers["Location"]).json()["status"] == "succeeded")
         assert sorted(server.ids({"q": "*", "min_seq": written.json()["min_seq"]})) == ["first", "second", "third"]
 
