@@ -84,7 +84,7 @@ class Submission:
     """Equal digests mean equal articles, as submitted."""
     action: Action = "put"
     embargoed_until_ms: int | None = None
-    """Of a put: not before."""
+    """Of a put: not before, as it was said; one that has ended is none."""
     expected_version: int | None = None
     """Only if this version is shown now, 0 for none."""
     reason: str = ""
@@ -97,7 +97,7 @@ class Submission:
     @property
     def identity(self) -> bytes:
         """Eight bytes that differ where something else is submitted, whenever that is."""
-        said = f"{self.action}\0{self.article_id}\0{self.reason}\0"
+        said = f"{self.action}\0{self.article_id}\0{self.reason}\0{self.embargoed_until_ms}\0"
         return blake2b(said.encode(errors="surrogatepass") + self.digest, digest_size=8).digest()
 
 
@@ -218,12 +218,13 @@ def _withdraw(now: Standing, following: Standing) -> Decision:
 
 def _put(now: Standing, submission: Submission, following: Standing, now_ms: int) -> Decision:
     until_ms, digest, live = submission.embargoed_until_ms, submission.digest, now.state == "live"
+    waits = until_ms is not None and until_ms > now_ms
     if live and digest == now.digest:
-        if now.held is None or until_ms:
+        if now.held is None or waits:
             return Decision("unchanged", None, now)
         # What waits is taken back, and what is shown stays as it is.
         return Decision("unchanged", "cancel", replace(now, seq=following.seq, held=None))
-    if until_ms is not None and until_ms > now_ms:
+    if until_ms is not None and waits:
         if now.held and (now.held.digest, now.held.until_ms) == (digest, until_ms):
             return Decision("unchanged", None, now, now.held.version)
         held = Held(following.seq, following.version, until_ms, digest)

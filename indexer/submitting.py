@@ -6,8 +6,8 @@
 
 Contract: however a record comes in, `submission_of` says what is asked of the log, or raises `ArticleInvalid` and
 nothing else, whatever the values are. What could publish too early is refused rather than guessed at: a status that
-is not known, an embargo that cannot be read. An embargo that has ended is none. A withdrawal needs an id and nothing
-else; nothing else stops it. An article that waits may bear any date up to the end of its embargo.
+is not known, an embargo that cannot be read. A withdrawal needs an id and nothing else; nothing else stops it. An
+article that waits may bear any date up to the end of its embargo.
 
 Not here: the other fields (`article.py`), what a submission comes to (`events.py`), who submits (`client`).
 """
@@ -64,9 +64,7 @@ def submission_of(fields: Mapping[str, Any], *, now_ms: int) -> Submission:
     except ArticleInvalid as invalid:
         invalid.article_id = article_id
         raise
-    if until_ms is not None and until_ms <= now_ms:
-        until_ms = None
-    valid = validate(fields, now_ms=until_ms or now_ms)
+    valid = validate(fields, now_ms=max(now_ms, until_ms or 0))
     return Submission(article_id, valid.article, valid.digest, embargoed_until_ms=until_ms)
 
 

@@ -76,7 +76,7 @@ class Model:
         """Whether a message id comes again with something else; what is said, if not, is remembered."""
         said = dict(self.said)
         for one in batch:
-            what = one.action, one.article_id, one.article, one.reason
+            what = one.action, one.article_id, one.article, one.reason, one.embargoed_until_ms
             if one.message_id and said.setdefault(one.message_id, what) != what:
                 return True
         self.said = said
@@ -104,7 +104,7 @@ class Model:
             same = known.shown is not None and known.shown[1] == one.article
             waits = one.embargoed_until_ms is not None and one.embargoed_until_ms > now_ms
             again = waits and known.held is not None and known.held[1:] == (one.article, one.embargoed_until_ms)
-            if again or (same and (known.held is None or one.embargoed_until_ms)):
+            if again or (same and (known.held is None or waits)):
                 return Outcome("unchanged", None, known.held[0] if again and known.held else known.version)
             if same:
                 known.held = None

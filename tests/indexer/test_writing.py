@@ -151,6 +151,8 @@ def test_a_key_is_of_one_body_also_where_that_broke_off(service: Service) -> Non
         assert 0 < logged <= 500
         with pytest.raises(OtherSubmissionError):
             service.bulk(whole.replace(b"Title 0", b"Another"))
+        with pytest.raises(OtherSubmissionError):
+            service.bulk(whole.replace(b'"Title 0"', b'"Title 0", "embargoed_until": "2100-01-01"'))
         assert log.last_seq() == logged
     assert service.status(broken)[0] == "failed"
     assert service.bulk(whole).state == "received"
