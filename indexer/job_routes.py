@@ -25,7 +25,7 @@ from indexer.intake import IntakeFullError
 from indexer.job_file import JobsError
 from indexer.jobs import ID_BYTES
 from indexer.operations import NDJSON, JobAnswer, JobLinks, JobProgress, StepReceipt
-from indexer.writing import BusyJobError, JobView, LineResult, OtherBodyError, WriteService
+from indexer.writing import UNFINISHED, BusyJobError, JobView, LineResult, OtherBodyError, WriteService
 from web.bodies import Shares
 from web.parameters import parse, query_pairs
 from web.problems import Problem, retry_after
@@ -173,7 +173,7 @@ def job_response(view: JobView, status: int) -> Response:
         receipts=[StepReceipt(one.step, iso(one.at_ms), dict(one.told)) for one in view.receipts],
     )
     headers = {"Cache-Control": "no-store", "Location": address}
-    if view.status == "running":
+    if view.status in UNFINISHED:
         headers["Retry-After"] = "1"
     return Response(msgspec.json.encode(answer), status, headers, _JSON)
 

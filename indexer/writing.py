@@ -34,7 +34,9 @@ from partition.manifest import Layout, ParkedEvent, read_manifest
 
 _PAGE = 1000
 
-Status = Literal["running", "succeeded", "failed", "canceled"]
+Status = Literal["queued", "running", "succeeded", "failed", "canceled"]
+UNFINISHED: frozenset[Status] = frozenset({"queued", "running"})
+"""Something is to come of them."""
 
 
 class BusyJobError(Exception):
@@ -83,14 +85,18 @@ class LineResult(NamedTuple):
 
 
 def saga_view(saga: Saga) -> JobView:
-    """A saga as a job: its lines are its steps."""
-    status: Status = saga.state if saga.state in {"succeeded", "failed"} else "running"
-    if status == "failed" and saga.reason == CANCELED:
-        status = "canceled"
+    """A saga as a job: its lines are its steps. It is queued until the first of them has got anywhere."""
+    status: Status
+    if saga.state == "succeeded":
+        status = "succeeded"
+    elif saga.state == "failed":
+        status = "canceled" if saga.reason == CANCELED else "failed"
+    else:
+        status = "running" if saga.receipts or saga.progress or saga.state == "undoing" else "queued"
     steps = len(saga.receipts)
     seq = next((one.told["seq"] for one in saga.receipts if "seq" in one.told), 0)
     return JobView(
-        *(saga.id, saga.kind, status, steps, steps + (status == "running"), 0),
+        *(saga.id, saga.kind, status, steps, steps + (status in UNFINISHED), 0),
         created_ms=created_ms_of(saga.id),
         seq=seq,
         reason=saga.reason,

@@ -27,6 +27,7 @@ from redis import Redis
 
 from indexer.projection import log_path
 from indexer.sagas import SAGAS_FILE, SagaStore
+from indexer.writing import UNFINISHED
 from tests.api_server import ApiServer, eventually
 from tests.carving import hiding_places
 from tests.redis_server import RedisServer
@@ -85,7 +86,7 @@ def harness(takedowns: int, seed: int) -> dict[str, Any]:
                     body = _lines(takedowns, version)
                     patient.ask("POST", "/v1/articles:bulk?wait=searchable", content=body, headers=NDJSON)
                 export = patient.ask("POST", "/v1/exports?q=affair").headers["Location"]
-                eventually(lambda: patient.ask("GET", export).json()["status"] != "running")
+                eventually(lambda: patient.ask("GET", export).json()["status"] not in UNFINISHED)
                 for word in words:
                     patient.ask("GET", f"/v1/search?q={word}&timeout_ms=20000")
                 time.sleep(0.2)

@@ -14,6 +14,7 @@ from indexer.exporting import MAX_KEPT
 from indexer.jobs import new_job_id
 from indexer.log import EventLog
 from indexer.projection import log_path
+from indexer.writing import UNFINISHED
 from tests.api_server import ApiServer, eventually, problem_of
 from tests.commands import run
 from tests.redis_server import RedisServer
@@ -58,7 +59,7 @@ def _ended(live: ApiServer, address: str, step: str = "") -> dict[str, Any]:
     def look() -> dict[str, Any] | None:
         job: dict[str, Any] = live.client.get(address).json()
         steps = [one["step"] for one in job.get("receipts", [])]
-        return job if job["status"] != "running" or step in steps else None
+        return job if job["status"] not in UNFINISHED or step in steps else None
 
     return eventually(look, timeout_s=120)
 

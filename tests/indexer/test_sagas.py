@@ -9,6 +9,7 @@ import pytest
 
 from indexer.saga_runner import SagaRunner
 from indexer.sagas import CANCELED, Doing, NotYet, Saga, SagaFailedError, SagaStore, Step, advance
+from indexer.writing import JobView, saga_view
 from tests.small_index import Clock
 
 
@@ -104,6 +105,31 @@ def test_what_is_not_possible_yet_is_tried_again(store: SagaStore) -> None:
     told.waits = ""
     ended = advance(store, found, steps, _never)
     assert (told.said, ended.progress) == (["do a", "do b"], {})
+
+
+def test_a_saga_is_told_as_a_job(store: SagaStore) -> None:
+    """Queued until something of it was done, then running until it has ended, as one that was canceled, too."""
+    saga, told = _begun(store), Told()
+    steps = [told.step("a"), told.step("b")]
+
+    def now() -> JobView:
+        found = store.find(saga.id)
+        assert found
+        return saga_view(found)
+
+    assert (now().status, now().accepted, now().lines) == ("queued", 0, 1)
+    store.note(saga, {"far": 3})
+    assert now().status == "running"
+    told.waits = "b"
+    with pytest.raises(NotYet):
+        advance(store, saga, steps, _never)
+    assert (now().status, now().accepted, now().lines) == ("running", 1, 2)
+    store.fails(saga, CANCELED)
+    assert now().status == "running"
+    found = store.find(saga.id)
+    assert found
+    advance(store, found, steps, _never)
+    assert (now().status, now().reason) == ("canceled", CANCELED)
 
 
 def test_the_same_key_is_the_same_saga(store: SagaStore) -> None:
