@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partition.build import average_of
-from partition.envelope import MEND
+from partition.envelope import MEND, REBUILD
 from partition.errors import CorruptFile
 from partition.kernels.postings import BOUND_STEPS
 from partition.lists import Lists, lists_of
@@ -48,7 +48,7 @@ def check_epoch(
     """
     path = layout.manifest(manifest.epoch)
     if manifest.schema_version != SCHEMA_VERSION:
-        raise CorruptFile(path, f"schema version {manifest.schema_version} instead of {SCHEMA_VERSION}", MEND)
+        raise CorruptFile(path, f"schema version {manifest.schema_version} instead of {SCHEMA_VERSION}", REBUILD)
     for frozen in manifest.statistics:
         Statistics(layout.statistics / frozen.file.name, seal=frozen.file.seal)
         _check_size(path, layout.statistics, frozen.file)

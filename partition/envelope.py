@@ -30,6 +30,7 @@ from types import TracebackType
 from typing import NoReturn, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from partition.durability import make_durable
 from partition.errors import CorruptFile, MissingFile, TooNewFile, TooOldFile, UnreadableFile
@@ -39,7 +40,8 @@ PAGE_BYTES = 1 << 14
 HEADER_BYTES = 24
 ROOM_BYTES = 1 << 18
 """What a writer collects before it writes."""
-MEND = "go back to an epoch that is sound: broadsheet rollback; or build the index again: broadsheet rebuild"
+REBUILD = "build the index again from its log: broadsheet rebuild"
+MEND = f"{REBUILD}; or go back to an epoch that is sound: broadsheet rollback"
 _HEADER = struct.Struct("<4s4sIIQ")
 
 
@@ -186,7 +188,7 @@ class PagedFile:
         if magic != MAGIC or found_kind != kind:
             self.refuse(f"magic {magic!r} kind {found_kind!r} instead of {MAGIC!r} {kind!r}")
         if version < versions.start:
-            raise TooOldFile(path, f"format version {version} is older than {versions.start}", MEND)
+            raise TooOldFile(path, f"format version {version} is older than {versions.start}", REBUILD)
         if version >= versions.stop:
             cure = "upgrade broadsheet"
             raise TooNewFile(path, f"format version {version} is newer than {versions.stop - 1}", cure)
@@ -204,6 +206,8 @@ class PagedFile:
         self.content = mapped[HEADER_BYTES : HEADER_BYTES + length]
         self._table: list[int] = np.frombuffer(table, "<u4").tolist()
         self._sound = bytearray(pages)
+        self.sound: NDArray[np.uint8] = np.frombuffer(self._sound, np.uint8)
+        """Shape (pages,): 1 for each page of `PAGE_BYTES` that was verified; for looking only."""
 
     def verify(self, start: int, stop: int) -> None:
         """Check the pages that hold the half-open range [start, stop) of the content, unless they were checked.

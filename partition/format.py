@@ -160,7 +160,10 @@ class SegmentFile:
         self.directory: dict[str, Any] = orjson.loads(content[self._end : -_LENGTH.size])
         self.articles: int = self.directory["articles"]
         self._sections: dict[str, tuple[int, int, str]] = self.directory["sections"]
-        self._postings = self._sections["postings"][0]
+        self.postings_at: int = self._sections["postings"][0]
+        """Where the words of `postings` begin in the content, in bytes."""
+        self.sound = self._file.sound
+        """As of `envelope.PagedFile`."""
         self._stored = self._sections["stored"][0]
 
     @property
@@ -201,7 +204,7 @@ class SegmentFile:
         Raises:
             CorruptFile
         """
-        self._file.verify(self._postings + 8 * start, self._postings + 8 * stop)
+        self._file.verify(self.postings_at + 8 * start, self.postings_at + 8 * stop)
 
     def stored(self, start: int, stop: int) -> memoryview:
         """Bytes [start, stop) of `stored`, verified.

@@ -71,9 +71,7 @@ class Segment:
             IndexFileError
         """
         self.file = SegmentFile(path, seal=seal)
-        self.verified = self.file.size_bytes <= VERIFIED_BYTES
-        """Whether all of it was, and no list need be looked at again."""
-        if self.verified:
+        if self.file.size_bytes <= VERIFIED_BYTES:
             self.file.verify_whole()
         self.dead = dead
         self.origin: Segment | None = None

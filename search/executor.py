@@ -97,6 +97,7 @@ class SegmentExecutor:
         row[sharing.SIZE], row[sharing.DATED] = segment.size, view.dated
         row[sharing.POSTINGS_SIZE], row[sharing.IDS_SIZE] = len(view.words), len(view.ids)
         row[sharing.KEYS_SIZE], row[sharing.TERMS] = len(segment.keys), len(segment.areas)
+        row[sharing.POSTINGS_AT] = segment.file.postings_at
         for column, array in (
             (sharing.POSTINGS, view.words),
             (sharing.NORMS_AT, view.norms),
@@ -108,6 +109,7 @@ class SegmentExecutor:
             (sharing.KEY_ENDS, segment.key_ends),
             (sharing.AREAS, segment.areas),
             (sharing.DFS, segment.dfs),
+            (sharing.SOUND, segment.file.sound),
         ):
             row[column] = array.ctypes.data
         return row

@@ -101,12 +101,6 @@ class Share:
             (leaf.partition, ordinal, executor) for leaf in leaves for ordinal, executor in enumerate(leaf.executors)
         ]
         self._largest = max((executor.segment.size for _, _, executor in self._segments), default=0)
-        self._lazy = [
-            (at, executor.segment)
-            for at, (_, _, executor) in enumerate(self._segments)
-            if not executor.segment.verified
-        ]
-        """Segments whose lists are verified when they are looked up, and their places in the table."""
         executors = [executor for _, _, executor in self._segments]
         self._table = np.array([executor.row for executor in executors], np.int64).reshape(-1, sharing.COLUMNS)
         self._table[:, sharing.PARTITION] = [partition for partition, _, _ in self._segments]
@@ -176,12 +170,11 @@ class Share:
         """The rows of a term's lists, segment by segment, verified."""
         known = self._rows.get((field, key))
         if known is None:
-            rows, ordinals = np.zeros((len(self._segments), 8), np.int64), np.empty(len(self._segments), np.int64)
-            sharing.find_lists(self._table, self._terms[field], np.frombuffer(key, np.uint8), rows, ordinals)
+            rows, unverified = np.zeros((len(self._segments), 8), np.int64), np.empty(len(self._segments), np.int64)
+            sharing.find_lists(self._table, self._terms[field], np.frombuffer(key, np.uint8), rows, unverified)
             rows[:, NORMS] = TEXT_FIELDS.index(field)
-            for at, segment in self._lazy:
-                if ordinals[at] >= 0:
-                    segment.verify_list(int(ordinals[at]))
+            for at in np.flatnonzero(unverified >= 0).tolist():
+                self._segments[at][2].segment.verify_list(int(unverified[at]))
             known = rows.tobytes()
             if len(self._rows) * len(known) >= self._max_bytes:
                 self._rows.clear()

@@ -96,7 +96,7 @@ def _remove_unused(place: Path, used: Path) -> None:
 
 config.CACHE_DIR = str(cache_folder())
 
-_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+_OPTIONS: dict[str, Any] = {"error_model": "numpy"}
 
 
 @contextlib.contextmanager
@@ -110,9 +110,13 @@ def _alone(name: str) -> Iterator[None]:
         os.close(handle)
 
 
-def kernel(signature: Any) -> Callable[[Function], Function]:
-    """Compile for exactly this signature, now or from the folder."""
-    compiled = numba.njit(signature, cache=True, **_OPTIONS)
+def kernel(signature: Any, *, brief: bool = False) -> Callable[[Function], Function]:
+    """Compile for exactly this signature, now or from the folder.
+
+    One that is `brief`, some hundredths of a millisecond at most, keeps the interpreter to itself: on a busy machine
+    getting it back takes longer than that.
+    """
+    compiled = numba.njit(signature, cache=True, nogil=not brief, **_OPTIONS)
 
     def decorator(function: Function) -> Function:
         with _alone(f"{function.__module__}.{function.__qualname__}"):

@@ -17,6 +17,7 @@ from numba.core import cgutils
 from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
 
+from partition.envelope import PAGE_BYTES
 from partition.kernels.binding import (
     ATOMS,
     CLAUSES,
@@ -51,12 +52,14 @@ if TYPE_CHECKING:
 
 POSTINGS, POSTINGS_SIZE, NORMS_AT, SIZE, PUBLISHED, HASHES, IDS, IDS_SIZE, ID_ENDS, DATED, PARTITION = range(11)
 KEYS, KEYS_SIZE, KEY_ENDS, TERMS, AREAS, DFS = range(11, 17)
-COLUMNS = 17
+SOUND, POSTINGS_AT = range(17, 19)
+COLUMNS = 19
 """A row of the table: addresses of a segment's sections, with their lengths where articles or terms do not tell."""
 MASK, LOW, HIGH = range(3)
 """A row of ranges: the address of a mask, and docnums, as `views.Range`."""
 NONE, FEW_POSTINGS, ANY, RAREST, MATCHING = range(5)
 """Algorithms."""
+_AREA = np.uint64((1 << 48) - 1)
 FEW = 6
 """Lists have few postings when there are not more than a FEW-th of the segment's articles."""
 RARE = 32
@@ -98,36 +101,46 @@ def _view(table: "NDArray[np.int64]", s: int) -> SegmentView:
     )
 
 
-@kernel(void(i64w2, i64w2, u8s, i64w2, i64w))
+@kernel(void(i64w2, i64w2, u8s, i64w2, i64w), brief=True)
 def find_lists(
     table: "NDArray[np.int64]",
     terms: "NDArray[np.int64]",
     key: "NDArray[np.uint8]",
     rows: "NDArray[np.int64]",
-    ordinals: "NDArray[np.int64]",
+    unverified: "NDArray[np.int64]",
 ) -> None:
-    """Look one term up in every segment.
+    """Look one term up in every segment, and whether the pages that hold its list were verified.
 
     Args:
         table: the segments.
         terms: shape (segments, 2): the terms of the field in each dictionary.
         key: the term.
         rows: shape (segments, 8), zeros; receives the first six numbers of each list's row (`postings.py`).
-        ordinals: shape (segments,), receives the ordinal of the term in each dictionary, -1 where it is not.
+        unverified: shape (segments,), receives the ordinal of the term in each dictionary where its list is there and
+            was not verified yet, else -1.
     """
     for s in range(len(table)):
         keys = carray(_pointer(table[s, KEYS]), (table[s, KEYS_SIZE],), np.uint8)
         ends = carray(_pointer(table[s, KEY_ENDS]), (table[s, TERMS],), np.uint32)
         areas = carray(_pointer(table[s, AREAS]), (table[s, TERMS],), np.uint64)
         dfs = carray(_pointer(table[s, DFS]), (table[s, TERMS],), np.uint32)
-        ordinals[s] = -1
+        unverified[s] = -1
         term = lower_bound(keys, ends, terms[s, 0], terms[s, 1], key)
         if term < terms[s, 1]:
             start = np.int64(ends[term - 1]) if term else 0
             if compare(keys, start, np.int64(ends[term]), key, 0, len(key)) == 0:
-                ordinals[s] = term
-                area = np.int64(areas[term] & np.uint64((1 << 48) - 1))
+                area = np.int64(areas[term] & _AREA)
                 row_of(area, np.int64(dfs[term]), table[s, SIZE], rows, s)
+                stop = table[s, POSTINGS_SIZE]
+                if term + 1 < table[s, TERMS]:
+                    # Readers of bits look one word ahead.
+                    stop = min(stop, np.int64(areas[term + 1] & _AREA) + 1)
+                first = (table[s, POSTINGS_AT] + 8 * area) // PAGE_BYTES
+                last = (table[s, POSTINGS_AT] + 8 * stop - 1) // PAGE_BYTES
+                sound = carray(_pointer(table[s, SOUND]), (last + 1,), np.uint8)
+                for page in range(first, last + 1):
+                    if not sound[page]:
+                        unverified[s] = term
 
 
 @kernel(void(i64w2, i64, i64, i64, i64, i64w2))

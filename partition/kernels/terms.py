@@ -29,7 +29,7 @@ def compare(
     return (stop - start) - (text_stop - text_start)
 
 
-@kernel(i64(u8s, u32s, i64, i64, u8s))
+@kernel(i64(u8s, u32s, i64, i64, u8s), brief=True)
 def lower_bound(
     keys: "NDArray[np.uint8]", ends: "NDArray[np.uint32]", low: int, high: int, text: "NDArray[np.uint8]"
 ) -> int:
