@@ -81,16 +81,19 @@ def rollback(data: Data = None, config: Config = None) -> None:
     \b
     broadsheet rollback --data archive
     """
+    from indexer.events import LogError
+    from indexer.log import EventLog
+    from indexer.projection import log_path
     from indexer.publisher import IndexerBusyError, IndexerLock
     from indexer.rolling_back import NoSoundEpochError, roll_back
 
     root = resolved(config, data=data).settings.root
     try:
-        with IndexerLock(root):
-            manifest, to, damaged = roll_back(root)
+        with EventLog(log_path(root)) as log, IndexerLock(root):
+            manifest, to, damaged = roll_back(root, log)
     except NoSoundEpochError as error:
         fail(f"{error}; build the index again from its log: broadsheet rebuild")
-    except (IndexerBusyError, OSError) as error:
+    except (LogError, IndexerBusyError, OSError) as error:
         fail(error)
     if not damaged:
         typer.echo(f"epoch {to} is sound: there is nothing to go back from")

@@ -2,7 +2,8 @@
 
 Contract: every byte of an epoch is read before it counts as sound. It is published once more, under a number of its
 own, after the damaged ones; so no number, and no name of a file, ever means two things. What was logged later is
-brought in again by whoever indexes next, from the log. It can be interrupted at any moment and run again.
+brought in again by whoever indexes next, from the log. Nothing that was taken down since is shown again, not even for
+a moment. It can be interrupted at any moment and run again.
 
 Not here: building everything anew (`projection.py`), which needs no sound epoch.
 """
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from indexer.builder_processes import BuildError
+from indexer.events import Log
 from indexer.publisher import publish
 from indexer.routing import partition_of
 from partition.check import check_epoch
@@ -37,12 +39,12 @@ class RolledBack(NamedTuple):
     """What is wrong with those after it, newest first."""
 
 
-def roll_back(root: Path, *, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> RolledBack:
-    """Go back to the newest sound epoch of an archive; needs the `IndexerLock`.
+def roll_back(root: Path, log: Log, *, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> RolledBack:
+    """Go back to the newest sound epoch of an archive, which was made from this log; needs the `IndexerLock`.
 
     Raises:
         NoSoundEpochError
-        OSError
+        LogError, OSError
     """
     layout = Layout(root)
     epochs = layout.published_epochs()
@@ -60,6 +62,8 @@ def roll_back(root: Path, *, now_ms: Callable[[], int] = lambda: time.time_ns() 
         raise NoSoundEpochError(f"{root}: no epoch that is kept is sound{found}")
     manifest = sound
     if damaged:
+        if log.takedowns(sound.applied_seq, log.last_seq()):
+            raise NoSoundEpochError(f"{root}: epoch {sound.epoch} is sound, but shows what was taken down since")
         records = enumerate(sound.partitions)
         manifest = replace(
             sound,

@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from indexer.log import EventLog
 from indexer.projection import MiscountError, Projector, log_path
 from indexer.publisher import IndexerLock
 from indexer.rolling_back import roll_back
@@ -135,8 +136,8 @@ class Service:
                 time.sleep(2 * POLL_S)
             assert (self.shown(), self.server.epoch()) == (before, epoch), f"{damaged} was answered from"
             self._not_built_upon(damaged)
-            with IndexerLock(self._root):
-                back = roll_back(self._root)
+            with EventLog(log_path(self._root)) as log, IndexerLock(self._root):
+                back = roll_back(self._root, log)
             assert (back.to, back.manifest.epoch) == (epoch, epoch + 2), "the wrong epoch was gone back to"
             assert damaged.name in str(back.damaged[0]), f"{damaged} is not what was found damaged"
         with self._index() as index:

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from indexer.log import EventLog
+from indexer.projection import log_path
 from indexer.publisher import OPENING_S
-from indexer.rolling_back import NoSoundEpochError, roll_back
+from indexer.rolling_back import NoSoundEpochError, RolledBack, roll_back
 from partition import tombstones
 from partition.errors import IndexFileError
 from partition.format import SUFFIX
@@ -40,6 +42,11 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
+def _back(root: Path) -> RolledBack:
+    with EventLog(log_path(root)) as log:
+        return roll_back(root, log)
+
+
 def _new(root: Path, suffix: str) -> Path:
     """A file with such a name that only the newest epoch has."""
     layout = Layout(root)
@@ -62,7 +69,7 @@ def test_the_epoch_before_takes_the_place_of_a_damaged_one(
 ) -> None:
     """Under a number of its own; then what came later is indexed again, from the log."""
     damaged = _damage(root, suffix, how)
-    back = roll_back(root)
+    back = _back(root)
     assert (back.to, back.manifest.epoch, newest(root)) == (1, 3, back.manifest)
     assert [error.path for error in back.damaged] == [damaged]
     assert titles(root) == BEFORE
@@ -80,7 +87,7 @@ def test_no_name_means_two_things(root: Path) -> None:
     """Files that are written after going back have other names than those of the damaged epoch."""
     old = {path for path in files_of(root, newest(root)) if path.suffix != ".stat"}
     _damage(root, ".segment")
-    roll_back(root)
+    _back(root)
     with SmallIndex(root, partitions=2) as index:
         index.publish()
     layout = Layout(root)
@@ -89,20 +96,20 @@ def test_no_name_means_two_things(root: Path) -> None:
 
 def test_what_is_sound_stays(root: Path) -> None:
     """Nothing is published then."""
-    back = roll_back(root)
+    back = _back(root)
     assert (back.to, back.manifest.epoch, back.damaged) == (2, 2, ())
     assert Layout(root).published_epochs() == [1, 2]
 
 
 def test_there_may_be_nothing_to_go_back_to(root: Path, tmp_path: Path) -> None:
     """Then all stays as it is."""
-    with pytest.raises(NoSoundEpochError, match="no epoch that is kept is sound"):
-        roll_back(tmp_path / "none")
+    with EventLog(log_path(root)) as log, pytest.raises(NoSoundEpochError, match="no epoch that is kept is sound"):
+        roll_back(tmp_path / "none", log)
     _damage(root, ".segment")
     Layout(root).manifest(1).unlink()
     there = tree(root)
     with pytest.raises(NoSoundEpochError, match=r"0000000002-000\.segment"):
-        roll_back(root)
+        _back(root)
     assert tree(root) == there
 
 
@@ -114,8 +121,8 @@ def test_it_can_be_interrupted_at_every_step(root: Path, tmp_path: Path, suffix:
     while died:
         step += 1
         copy = Path(shutil.copytree(root, tmp_path / "copy"))
-        died = dies_at(step, partial(roll_back, copy))
-        back = roll_back(copy)
+        died = dies_at(step, partial(_back, copy))
+        back = _back(copy)
         assert back.manifest.epoch == 3
         assert titles(copy) == BEFORE
         with SmallIndex(copy, partitions=2) as index:
@@ -132,4 +139,14 @@ def test_an_indexer_that_finds_damage_leaves_what_can_be_gone_back_to(root: Path
     clock.pass_s(2 * OPENING_S)
     with pytest.raises(IndexFileError, match="broadsheet rollback"):
         SmallIndex(root, partitions=2, clock=clock)
-    assert roll_back(root).to == 1
+    assert _back(root).to == 1
+
+
+def test_what_was_taken_down_is_not_shown_again(root: Path) -> None:
+    """Not even until it is taken down again: then all must be built anew."""
+    with SmallIndex(root, partitions=2) as index:
+        index.take_down("b")
+        index.publish()
+    _damage(root, ".json")
+    with pytest.raises(NoSoundEpochError, match="epoch 2 is sound, but shows what was taken down since"):
+        _back(root)
