@@ -104,7 +104,7 @@ def test_every_truncation_is_found(tmp_path: Path) -> None:
     """A manifest is complete or refused, the empty file included."""
     sound = encode_manifest(MANIFEST)
     for size in range(len(sound)):
-        with pytest.raises(CorruptFile, match="not a root manifest; remove this file "):
+        with pytest.raises(CorruptFile, match="not a root manifest; go back to the epoch before"):
             read_manifest(_written(tmp_path, sound[:size]), 7)
 
 
@@ -118,9 +118,9 @@ def test_other_json_is_no_manifest(tmp_path: Path, content: bytes) -> None:
 @pytest.mark.parametrize(
     ("version", "error", "cure"),
     [
-        (3, TooOldFile, "remove this file "),
+        (3, TooOldFile, "go back to the epoch before it: broadsheet rollback"),
         (5, TooNewFile, "upgrade broadsheet"),
-        ("4", CorruptFile, "remove this file"),
+        ("4", CorruptFile, "go back to the epoch before it: broadsheet rollback"),
     ],
 )
 def test_other_versions_are_errors_of_their_own(
