@@ -22,6 +22,7 @@ from indexer.publisher import Known, Retention, prune, publish
 from indexer.resharding import spread
 from indexer.routing import ROUTING_VERSION, partition_of
 from partition.envelope import make_folder
+from partition.errors import IndexFileError
 from partition.format import MAX_ARTICLES
 from partition.manifest import (
     EMPTY_GENERATION,
@@ -29,6 +30,7 @@ from partition.manifest import (
     Layout,
     ParkedEvent,
     RootManifest,
+    last_number,
     read_manifest,
 )
 from partition.merge_aside import MergedSegments
@@ -78,7 +80,8 @@ class Projector:
 
     Raises:
         LogError: the log is not the one that the archive was made from, or its rules were others.
-        IndexFileError: the newest epoch is damaged; no server could open what is built upon it.
+        IndexFileError: the newest epoch is damaged, and all is not to be built anew: no server could open what is
+            built upon it.
     """
 
     def __init__(
@@ -108,15 +111,21 @@ class Projector:
         self._prune_at_s = 0.0
         self._taking = False
         """Whether the state in the making has taken over what was merged."""
-        current = self.current()
+        try:
+            current = self.current()
+        except IndexFileError:
+            if not anew:
+                raise
+            current = None
         if current and current.applied_seq > log.last_seq():
             raise LogError(
                 f"the event log ends before epoch {current.epoch}, which was made from it; restore the log from a "
                 "copy, or index into a new folder"
             )
         if current and not anew:
-            self._open(current)  # before anything goes that could be gone back to
-        self._prune()
+            self._open(current)
+        if not anew:
+            self._prune()  # nothing that could be gone back to, before it is known that this one is sound
 
     def _open(self, manifest: RootManifest) -> None:
         """Look at every file as a server does that opens the epoch."""
@@ -171,16 +180,15 @@ class Projector:
 
         It answers as before, but for walks that are under way: earlier states are not built.
         """
-        current = self.current()
         kept, self._retention = self._retention, Retention(seconds=0)
         try:
-            start, through = self._genesis(current), self._log.last_seq()
+            start, through = self._genesis(beside=True), self._log.last_seq()
             states = list(self._states(start, through, merge=False, purge=False, progress=progress))
         finally:
             self._retention = kept
         if not states:
             raise LogError("the log is empty: there is nothing to build")
-        manifest = replace(states[-1], epoch=current.epoch + 1) if current else states[-1]
+        manifest = replace(states[-1], epoch=self._layout.newest_epoch() + 1)
         self._publish(manifest)
         return manifest
 
@@ -214,11 +222,13 @@ class Projector:
         """Remove what is no longer needed; `project` does it too."""
         self._prune()
 
-    def _genesis(self, beside: RootManifest | None = None) -> RootManifest:
-        """The state before the first event; not published. Its files have names that those of `beside` have not."""
-        records = beside.partitions if beside else (EMPTY_GENERATION,)
-        empty = replace(EMPTY_GENERATION, generation=max(record.generation for record in records))
-        number = beside.statistics_epoch + 1 if beside else 0
+    def _genesis(self, *, beside: bool = False) -> RootManifest:
+        """The state before the first event; not published. `beside`: its files have names that none has by now."""
+        generation = number = 0
+        if beside:
+            generation = max(map(last_number, (self._layout.root / "partitions").glob("*")), default=0)
+            number = last_number(self._layout.statistics) + 1
+        empty = replace(EMPTY_GENERATION, generation=generation)
         return RootManifest(
             epoch=0,
             published_ms=0,

@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from partition.envelope import fsync_folder, make_folder, write_durably
+from partition.errors import IndexFileError
 from partition.manifest import Layout, Moment, RootManifest, encode_manifest, read_manifest
 
 LOCK_WAIT_S = 5.0
@@ -133,6 +134,8 @@ def prune(
 ) -> None:
     """Remove manifests that were replaced `OPENING_S` ago, and every file that is named no more.
 
+    One that cannot be read goes as soon as it is replaced: nobody can open it, nor say what it names.
+
     Args:
         layout: where the archive lies.
         known: manifests that were read already, by epoch; kept up to date.
@@ -140,11 +143,15 @@ def prune(
         now_s: by the monotonic clock.
         writing: the file that is being made beside, and will be named; said from before it is there.
     """
-    epochs = layout.published_epochs()
-    for epoch in epochs:
+    for epoch in layout.published_epochs():
         if epoch not in known:
-            known[epoch] = Known.of(read_manifest(layout, epoch), now_ms=now_ms, now_s=now_s)
-    for epoch, successor in pairwise(epochs):
+            try:
+                known[epoch] = Known.of(read_manifest(layout, epoch), now_ms=now_ms, now_s=now_s)
+            except IndexFileError:
+                if epoch == layout.newest_epoch():
+                    raise
+                layout.manifest(epoch).unlink()
+    for epoch, successor in pairwise(layout.published_epochs()):
         if known[successor].published_s <= now_s - OPENING_S:
             layout.manifest(epoch).unlink()
     for epoch in known.keys() - set(layout.published_epochs()):

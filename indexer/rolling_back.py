@@ -19,9 +19,8 @@ from indexer.events import Log
 from indexer.publisher import publish
 from indexer.routing import partition_of
 from partition.check import check_epoch
-from partition.envelope import fsync_folder
 from partition.errors import IndexFileError
-from partition.manifest import GenerationRecord, Layout, RootManifest, read_manifest
+from partition.manifest import GenerationRecord, Layout, RootManifest, last_number, read_manifest
 
 
 class NoSoundEpochError(BuildError):
@@ -72,21 +71,9 @@ def roll_back(root: Path, log: Log, *, now_ms: Callable[[], int] = lambda: time.
             partitions=tuple(_beyond(layout.partition(partition), record) for partition, record in records),
         )
         publish(layout, manifest)
-    _remove_unreadable(layout)
     return RolledBack(manifest, sound.epoch, tuple(damaged))
-
-
-def _remove_unreadable(layout: Layout) -> None:
-    """Manifests of which nobody could say what they name; all others go in their time."""
-    for epoch in layout.published_epochs():
-        try:
-            read_manifest(layout, epoch)
-        except IndexFileError:
-            layout.manifest(epoch).unlink()
-    fsync_folder(layout.epochs)
 
 
 def _beyond(folder: Path, record: GenerationRecord) -> GenerationRecord:
     """The same files, and the next generation has names that none in the folder has, nor had when it was damaged."""
-    numbers = [int(path.name[:10]) for path in folder.glob("*") if path.name[:10].isdigit()]
-    return replace(record, generation=max([record.generation, *numbers]))
+    return replace(record, generation=max(record.generation, last_number(folder)))

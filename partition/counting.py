@@ -13,14 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
+from partition.format import AREA
 from partition.kernels.reading import count_live
 from partition.kernels.terms import group_keys
 from partition.reader import PartitionReader
 from partition.schema import TEXT_FIELDS
 from partition.segment import Segment
 from partition.statistics import Statistics, TermCounts, write_statistics
-
-_AREA = np.uint64((1 << 48) - 1)
 
 
 def count_partition(reader: PartitionReader, path: Path, *, through_seq: int) -> None:
@@ -44,9 +43,9 @@ def _counts_of(segment: Segment, field: str) -> TermCounts:
     ends = segment.key_ends[first:last].astype(np.int64) - start
     dfs = segment.dfs[first:last].astype(np.int64)
     if len(segment.dead):
-        areas = (segment.areas[first:last] & _AREA).astype(np.int64)
+        areas = (segment.areas[first:last] & AREA).astype(np.int64)
         if len(areas):
-            after = int(segment.areas[last] & _AREA) if last < len(segment.areas) else len(segment.words)
+            after = int(segment.areas[last] & AREA) if last < len(segment.areas) else len(segment.words)
             segment.file.verify_words(int(areas[0]), after)
         count_live(segment.words, areas, segment.size, segment.live_words, dfs)
     return TermCounts(segment.keys[start:stop], ends, dfs)

@@ -15,6 +15,7 @@ Contract: a manifest is complete or invisible, and never changes once it has its
 Not here: writing and publishing manifests, retention (`indexer/publisher.py`).
 """
 
+import re
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -28,6 +29,8 @@ FORMAT = "broadsheet-epoch"
 VERSIONS = range(4, 5)
 """Manifest versions that this code reads, half open. 1: first; 2: seals of files; 3: earlier states;
 4: takedowns, and since when an article is parked."""
+
+_NUMBER = re.compile(r"\d{10,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +189,12 @@ class Layout:
         return max(self.published_epochs(), default=0)
 
 
+def last_number(folder: Path) -> int:
+    """The highest number, of a generation or a statistics epoch, that a file in the folder is named after, or 0."""
+    numbers = (int(number) for path in folder.glob("*") for number in _NUMBER.findall(path.name))
+    return max(numbers, default=0)
+
+
 def encode_manifest(manifest: RootManifest) -> bytes:
     """The manifest's file content."""
     epoch = _body_of(manifest)
@@ -201,7 +210,7 @@ def read_manifest(layout: Layout, epoch: int) -> RootManifest:
         CorruptFile, TooOldFile, TooNewFile: as `errors.py` says.
     """
     path = layout.manifest(epoch)
-    cure = "go back to the epoch before it: broadsheet rollback"
+    cure = "go back to the epoch before it: broadsheet rollback; or build the index again: broadsheet rebuild"
     try:
         content = path.read_bytes()
     except FileNotFoundError:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from partition.format import SegmentFile
+from partition.format import AREA, SegmentFile
 from partition.kernels.postings import BOUND_STEPS, NORMS
 from partition.kernels.ranking import WINDOW
 from partition.kernels.reading import fill_row, read_list, read_positions
@@ -24,7 +24,6 @@ from partition.kernels.terms import lower_bound
 from partition.schema import TEXT_FIELDS
 from partition.types import hash64
 
-_AREA = (1 << 48) - 1
 VERIFIED_BYTES = 1 << 20
 """A file up to this size is verified as a whole when it is opened, in less time than its lists take one by one."""
 MAX_REMEMBERED_TERMS = 10_000
@@ -211,7 +210,7 @@ class Segment:
         self.verify_list(term)
         row = np.zeros((1, 8), np.int64)
         df = int(self.dfs[term])
-        fill_row(int(self.areas[term]) & _AREA, df, self.size, row)
+        fill_row(int(self.areas[term] & AREA), df, self.size, row)
         row[0, NORMS] = norms
         return TermList(tuple(row[0].tolist()), row.tobytes(), df, (int(self.areas[term]) >> 48) / BOUND_STEPS)
 
@@ -221,8 +220,8 @@ class Segment:
         Raises:
             CorruptFile
         """
-        area = int(self.areas[term]) & _AREA
-        stop = int(self.areas[term + 1]) & _AREA if term + 1 < len(self.areas) else len(self.words)
+        area = int(self.areas[term] & AREA)
+        stop = int(self.areas[term + 1] & AREA) if term + 1 < len(self.areas) else len(self.words)
         # Readers of bits look one word ahead.
         self.file.verify_words(area, min(stop + 1, len(self.words)))
 

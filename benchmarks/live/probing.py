@@ -5,7 +5,8 @@ that holds the article has. Most probes wait: one search with `min_seq`, which t
 so far. One of `POLLING_EVERY` polls: an ordinary search every `POLL_S`, until one finds it. Neither can flatter,
 since only an answer that shows the article counts: waiting adds a round trip, polling up to `POLL_S` and their load.
 
-Contract: probes are told to the feed as any other article.
+Contract: probes are told to the feed as any other article, when they were looked for: nobody corrects or withdraws
+them before.
 
 Not here: figures of both together (`phases.py`).
 """
@@ -57,13 +58,15 @@ class Prober:
             if answer.status not in {200, 202}:
                 self.errors[f"write: status {answer.status}"] += 1
                 return
-            self._feed.written([article_id])
             self.put_s.append(answer.received_s - due_s)
             if number % POLLING_EVERY == 0:
                 kept, condition = self.polled_s, ""
             else:
                 kept, condition = self.waited_s, f"&min_seq={orjson.loads(answer.body)['min_seq']}&timeout_ms=30000"
-            found = await self._found(f"/v1/search?q={mark}{condition}", answer.received_s + GIVE_UP_S)
+            try:
+                found = await self._found(f"/v1/search?q={mark}{condition}", answer.received_s + GIVE_UP_S)
+            finally:
+                self._feed.written([article_id])
         except (OSError, TimeoutError) as error:
             self.errors[type(error).__name__] += 1
             return

@@ -17,7 +17,6 @@ from numba.core import cgutils
 from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
 
-from partition.envelope import PAGE_BYTES
 from partition.kernels.binding import (
     ATOMS,
     CLAUSES,
@@ -59,7 +58,8 @@ MASK, LOW, HIGH = range(3)
 """A row of ranges: the address of a mask, and docnums, as `views.Range`."""
 NONE, FEW_POSTINGS, ANY, RAREST, MATCHING = range(5)
 """Algorithms."""
-_AREA = np.uint64((1 << 48) - 1)
+AREA = np.uint64((1 << 48) - 1)
+PAGE_BYTES = 1 << 14
 FEW = 6
 """Lists have few postings when there are not more than a FEW-th of the segment's articles."""
 RARE = 32
@@ -101,7 +101,7 @@ def _view(table: "NDArray[np.int64]", s: int) -> SegmentView:
     )
 
 
-@kernel(void(i64w2, i64w2, u8s, i64w2, i64w), brief=True)
+@kernel(void(i64w2, i64w2, u8s, i64w2, i64w))
 def find_lists(
     table: "NDArray[np.int64]",
     terms: "NDArray[np.int64]",
@@ -129,12 +129,12 @@ def find_lists(
         if term < terms[s, 1]:
             start = np.int64(ends[term - 1]) if term else 0
             if compare(keys, start, np.int64(ends[term]), key, 0, len(key)) == 0:
-                area = np.int64(areas[term] & _AREA)
+                area = np.int64(areas[term] & AREA)
                 row_of(area, np.int64(dfs[term]), table[s, SIZE], rows, s)
                 stop = table[s, POSTINGS_SIZE]
                 if term + 1 < table[s, TERMS]:
                     # Readers of bits look one word ahead.
-                    stop = min(stop, np.int64(areas[term + 1] & _AREA) + 1)
+                    stop = min(stop, np.int64(areas[term + 1] & AREA) + 1)
                 first = (table[s, POSTINGS_AT] + 8 * area) // PAGE_BYTES
                 last = (table[s, POSTINGS_AT] + 8 * stop - 1) // PAGE_BYTES
                 sound = carray(_pointer(table[s, SOUND]), (last + 1,), np.uint8)

@@ -16,6 +16,7 @@ from benchmarks.live import __main__ as command
 from benchmarks.live import overload, phases
 from benchmarks.live.feed import PREFIX, Feed
 from benchmarks.live.figures import after_warm_up, compared, latencies, patience, ratio, slope
+from benchmarks.live.probing import Prober
 from benchmarks.live.report import Target
 from benchmarks.live.schedule import evenly, on_schedule
 from benchmarks.live.watching import Sample, summary
@@ -120,6 +121,31 @@ def test_a_body_is_taken_when_all_its_lines_are() -> None:
     assert not taken(job("failed", 2), lines)
     assert not taken(job("running", 1), lines)
     assert not taken(job("running", 2)._replace(status=503), lines)
+
+
+def test_what_is_looked_for_is_changed_by_nobody() -> None:
+    """A probe is to be corrected or withdrawn like any other article, but only when it was found, or given up."""
+    feed, handed_out = Feed([], texts=1, seed=1, corrections=1.0), []
+
+    class Server:
+        """Acknowledges, and fails the last search."""
+
+        async def send(self, *_given: Any) -> Answer:
+            """A write."""
+            return SENT._replace(body=b'{"min_seq": 1}')
+
+        async def get(self, _target: str) -> Answer:
+            """A search."""
+            handed_out.append(feed.take())
+            if len(handed_out) == 2:
+                raise OSError
+            return Answer(200, b"", b'{"total": {"value": 1}}', 1.0)
+
+    prober = Prober(Server(), feed)  # type: ignore[arg-type]
+    asyncio.run(prober.probe(1000.0, 0.002))
+    assert handed_out == [None, "probe-0000000"]
+    assert feed.expected == {"probe-0000000", "probe-0000001"}
+    assert (feed.take(), prober.errors) == ("probe-0000001", {"OSError": 1})
 
 
 def test_ids_are_percent_encoded() -> None:

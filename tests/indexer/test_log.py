@@ -247,14 +247,16 @@ def test_a_full_disk_is_an_error_and_loses_nothing(log: EventLog) -> None:
     assert seqs(log.append(put(article("c")))) == [2]
 
 
-def test_what_is_shown_takes_back_what_waits(tmp_path: Path) -> None:
-    """Put again without an embargo it stays the version that it is, and nobody is told of anything."""
+@pytest.mark.parametrize("ended_ms", [None, 0, Clock().now_ms])
+def test_what_is_shown_takes_back_what_waits(tmp_path: Path, ended_ms: int | None) -> None:
+    """Put again without an embargo that holds it stays the version that it is, and nobody is told of anything."""
     clock, one, two = Clock(), article("a", "Shown"), article("a", "Waits")
     with EventLog(tmp_path / "log.sqlite", partitions=1, now_ms=clock) as log:
         log.append([Submission("a", one, b"1")])
         log.append([Submission("a", two, b"2", embargoed_until_ms=clock.now_ms + 1)])
-        again = Submission("a", one, b"1", message_id=b"m")
+        again = Submission("a", one, b"1", embargoed_until_ms=ended_ms, message_id=b"m")
         assert log.append([again]) == [Outcome("unchanged", None, 1)]
+        assert log.next_lift_ms() is None
         assert log.append([again, Submission("a", one, b"1")]) == [Outcome("unchanged", None, 1)] * 2
         clock.pass_s(1)
         assert (log.next_lift_ms(), log.lift_due()) == (None, 0)

@@ -249,6 +249,23 @@ def test_a_builder_holds_the_lock_of_its_dead_parent(tmp_path: Path, orphan: "su
         pass
 
 
+def test_the_newest_epoch_is_never_removed(tmp_path: Path) -> None:
+    """Where it cannot be read, that is said; an earlier one that cannot be goes."""
+    layout = Layout(tmp_path)
+    with SmallIndex(tmp_path) as index:
+        for one in ARTICLES[:2]:
+            index.put(one)
+            index.publish()
+    layout.manifest(1).write_bytes(b"")
+    prune(layout, {}, now_ms=0, now_s=0)
+    assert layout.published_epochs() == [2]
+    layout.manifest(2).write_bytes(b"")
+    there = tree(tmp_path)
+    with pytest.raises(IndexFileError, match=r"000000000002\.json: not a root manifest"):
+        prune(layout, {}, now_ms=0, now_s=0)
+    assert tree(tmp_path) == there
+
+
 def test_what_is_begun_meanwhile_is_not_removed(tmp_path: Path) -> None:
     """A file that another thread begins while it is looked for what can go: it is said before it is there."""
     with SmallIndex(tmp_path, partitions=1) as index:

@@ -7,7 +7,7 @@ import pytest
 
 from indexer.events import LogError
 from indexer.projection import advance_statistics
-from partition.manifest import RootManifest
+from partition.manifest import Layout, RootManifest
 from partition.statistics import Statistics, TermCounts
 from tests.commands import run
 from tests.small_index import SmallIndex, article, contents, files_of, named, newest, tree
@@ -48,9 +48,10 @@ def _counts(statistics: Statistics) -> list[TermCounts]:
 def test_the_same_is_built_again(tmp_path: Path) -> None:
     """One epoch later, from the same sequence, in as many partitions: everything is what it was."""
     before = _full(tmp_path)
-    answering = _answering(tmp_path)
+    answering, files = _answering(tmp_path), files_of(tmp_path, before)
     with SmallIndex(tmp_path, partitions=5) as index:
         after = index.projector.rebuild()
+        assert not set(files_of(tmp_path, after)) & set(files), "beside what there was"
         assert (after.epoch, after.applied_seq) == (before.epoch + 1, before.applied_seq)
         assert _answering(tmp_path) == answering
         assert after.since_seq == after.applied_seq, "earlier states were not built"
@@ -117,3 +118,23 @@ def test_an_empty_log_builds_nothing(tmp_path: Path) -> None:
     """It says so."""
     with SmallIndex(tmp_path) as index, pytest.raises(LogError, match="empty"):
         index.projector.rebuild()
+
+
+@pytest.mark.parametrize("content", [b"", b"{}"])
+def test_a_manifest_that_nobody_can_read_is_no_hindrance(tmp_path: Path, content: bytes) -> None:
+    """Also the only one: what it named goes, once the new epoch is there."""
+    before = _full(tmp_path)
+    answering = _answering(tmp_path)
+    layout = Layout(tmp_path)
+    for epoch in layout.published_epochs()[:-1]:
+        layout.manifest(epoch).unlink()
+    layout.manifest(before.epoch).write_bytes(content)
+    assert run("rollback", "--data", tmp_path).stderr.rstrip().endswith("broadsheet rebuild")
+    rebuilt = run("rebuild", "--data", tmp_path)
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    assert layout.published_epochs() == [before.epoch + 1]
+    assert _answering(tmp_path)[0] == answering[0]
+    with SmallIndex(tmp_path, partitions=5) as index:
+        index.put(article("later"))
+        index.publish()
+    assert set(contents(tmp_path)) == {*answering[0], "later"}

@@ -83,15 +83,24 @@ def test_the_epoch_before_takes_the_place_of_a_damaged_one(
     assert tree(root) == named(root), "something of the damaged epoch is left"
 
 
-def test_no_name_means_two_things(root: Path) -> None:
+@pytest.mark.parametrize("suffix", [SUFFIX, tombstones.SUFFIX])
+def test_no_name_means_two_things(root: Path, suffix: str) -> None:
     """Files that are written after going back have other names than those of the damaged epoch."""
-    old = {path for path in files_of(root, newest(root)) if path.suffix != ".stat"}
-    _damage(root, ".segment")
-    _back(root)
     with SmallIndex(root, partitions=2) as index:
+        if suffix == SUFFIX:
+            index.put(*THIRD)
+        else:
+            index.withdraw("a/1", "a/2", "a/3")
         index.publish()
     layout = Layout(root)
-    assert not (set(files_of(root, newest(root))) & old) - {*files_of(root, read_manifest(layout, 3))}
+    before, damaged = (files_of(root, read_manifest(layout, epoch)) for epoch in (2, 3))
+    _damage(root, ".json")
+    assert _back(root).to == 2
+    with SmallIndex(root, partitions=2) as index:
+        index.publish()
+    after = files_of(root, newest(root))
+    assert any(path.suffix == suffix for path in after if path not in before)
+    assert not set(after) & set(damaged) - set(before)
 
 
 def test_what_is_sound_stays(root: Path) -> None:

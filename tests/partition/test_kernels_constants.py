@@ -3,7 +3,11 @@
 Not here: what the numbers mean.
 """
 
-from partition import schema, scoring
+import ast
+import sys
+from pathlib import Path
+
+from partition import envelope, format, schema, scoring  # noqa: A004 - the module is what the word means here
 from partition.kernels import matching, ranking, sharing, views
 from search import order
 
@@ -15,3 +19,17 @@ def test_repeated_numbers_are_equal() -> None:
     assert order.LAST == views.LAST
     assert schema.NO_DATE_MS == matching.NO_DATE
     assert ranking.WINDOW == 64 * ranking.WORDS
+    assert format.AREA == sharing.AREA
+    assert envelope.PAGE_BYTES == sharing.PAGE_BYTES
+
+
+def test_kernels_import_nothing_that_they_would_not_be_compiled_again_for() -> None:
+    """Of the project, only each other."""
+    for path in Path(sharing.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            named = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            named += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            for name in named:
+                assert name.split(".")[0] in {"llvmlite", "numba", "numpy", *sys.stdlib_module_names} or (
+                    name.startswith("partition.kernels")
+                ), f"{path.name} imports {name}"

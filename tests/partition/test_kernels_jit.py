@@ -285,7 +285,7 @@ def test_kernels_are_compiled_ahead_for_one_signature() -> None:
     """And run without the GIL, but for brief ones, in strict floating point, and return nothing to be unpickled."""
     for name, kernel in _KERNELS.items():
         assert len(kernel.signatures) == 1
-        assert kernel.targetoptions["nogil"] == (name not in {"lower_bound", "find_lists"})
+        assert kernel.targetoptions["nogil"] == (name != "lower_bound")
         assert not kernel.targetoptions.get("fastmath")
         assert isinstance(kernel.nopython_signatures[0].return_type, types.Number | types.Boolean | types.NoneType)
 
