@@ -50,8 +50,8 @@ class BuildJob:
     count: bool
     """Also write the partition's share of a statistics epoch, to `counts_path`; none where it has no article."""
     merge: bool = False
-    merge_at_most: int = MAX_ARTICLES
-    """Groups of segments with more articles are left for `merging.py`."""
+    merge_up_to: int = MAX_ARTICLES
+    """Segments of more articles are left for `merging.py`."""
     purge: bool = False
     """Write everything anew, so that nothing is left of what was taken down."""
     merged: tuple[MergedSegments, ...] = ()
@@ -117,7 +117,7 @@ def _write(
         base=job.base if job.base.generation else None,
         changes=changes,
         merge=job.merge,
-        merge_at_most=job.merge_at_most,
+        merge_up_to=job.merge_up_to,
         merged=job.merged,
         purge=job.purge,
         since_seq=job.since_seq,

@@ -1,4 +1,4 @@
-"""Merging in the background: large groups of segments, one at a time, in a thread that gives way.
+"""Merging in the background: large segments, one group at a time, in a thread that gives way.
 
 Contract: `start` never waits; what comes out is put into a later epoch by whoever publishes (`projection.py`). A
 merge that fails is told in the log, and leaves nothing behind; the segments go on being searched. Its partition is
@@ -19,25 +19,38 @@ from typing import Self
 import structlog
 
 from partition.errors import IndexFileError
+from partition.format import MAX_ARTICLES
 from partition.manifest import Layout, RootManifest
 from partition.merge_aside import MergedSegments, merge_aside
+from partition.merge_policy import FACTOR
 from partition.reader import OpenFiles
 
-MERGE_AT_MOST = 2000
-"""Articles of a group that is merged while an epoch is made: it takes some hundredths of a second."""
+SMALL = 400
+"""Articles of a segment that is merged while an epoch is made: a group takes some hundredths of a second."""
+MANY_SEGMENTS = 24
+"""Of a partition, which has a few for each size. From there on merging gives way no longer, and epochs help, with
+segments `FACTOR` times as large for each `MORE_SEGMENTS`: they take longer, and segments stay bounded."""
+MORE_SEGMENTS = 8
 AGAIN_S = 30.0
 NICE = 10
 """Beside a thread that is busy, such a one gets a tenth of a core (sched(7))."""
 _log = structlog.get_logger()
 
 
+def small(segments: int) -> int:
+    """Up to how many articles a segment is small, in a partition of so many segments."""
+    steps = max(0, 1 + (segments - MANY_SEGMENTS) // MORE_SEGMENTS)
+    return min(int(SMALL * FACTOR**steps), MAX_ARTICLES)
+
+
 class BackgroundMerger:
-    """One thread that merges; a context manager."""
+    """Merges in one thread at a time; a context manager."""
 
     def __init__(self, root: Path, opened: OpenFiles | None = None) -> None:
         """Args: the data folder; files that are open already."""
         self._layout = Layout(root)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="merge", initializer=_give_way)
+        self._yielding = ThreadPoolExecutor(1, thread_name_prefix="merge", initializer=_give_way)
+        self._pressing = ThreadPoolExecutor(1, thread_name_prefix="merge")
         self._opened = opened or OpenFiles()
         self._merging: Future[tuple[int, MergedSegments] | None] | None = None
         self._left_alone: dict[int, float] = {}
@@ -50,12 +63,14 @@ class BackgroundMerger:
 
     def __exit__(self, *_raised: object) -> None:
         """Wait until it is done."""
-        self._thread.shutdown(cancel_futures=True)
+        for thread in (self._yielding, self._pressing):
+            thread.shutdown(cancel_futures=True)
 
     def start(self, manifest: RootManifest) -> None:
         """Look for something to merge in an epoch, unless that is done already."""
         if self._merging is None:
-            self._merging = self._thread.submit(self._merge, manifest)
+            many = any(record.segments >= MANY_SEGMENTS for record in manifest.partitions)
+            self._merging = (self._pressing if many else self._yielding).submit(self._merge, manifest)
 
     def ready(self) -> tuple[int, MergedSegments] | None:
         """A partition and what was merged of it, to be put into its next generation."""
@@ -81,7 +96,7 @@ class BackgroundMerger:
                     self._layout.partition(partition),
                     record,
                     since_seq=manifest.since_seq,
-                    more_than=MERGE_AT_MOST,
+                    larger_than=small(record.segments),
                     opened=self._opened,
                     writing=self._write,
                 )

@@ -17,7 +17,7 @@ from indexer.builder import Builder, BuildJob, Progress
 from indexer.builder_processes import BuildError
 from indexer.events import Log, LogError
 from indexer.freezing import forget_words, freeze, no_statistics
-from indexer.merging import MERGE_AT_MOST, BackgroundMerger
+from indexer.merging import BackgroundMerger, small
 from indexer.publisher import Known, Retention, prune, publish
 from indexer.resharding import spread
 from indexer.routing import ROUTING_VERSION, partition_of
@@ -43,8 +43,6 @@ PRUNE_EVERY_S = 5
 """While articles arrive one by one."""
 MERGE_EVERY = 4
 """Generations of a partition of which one merges small segments, while articles arrive one by one."""
-MANY_SEGMENTS = 32
-"""Of a partition: then everything that should be merged is, while the epoch is made."""
 STATISTICS_GROWTH = 0.1
 """Statistics advance when the number of live articles has changed by this share since they were frozen."""
 
@@ -384,20 +382,19 @@ class Projector:
             count=count,
             merge=merge,
             purge=purge,
-            merge_at_most=self._merge_at_most(partition, base),
+            merge_up_to=self._merge_up_to(partition, base),
             merged=(merged[partition],) if partition in merged else (),
             parked=tuple(parked),
             memory_mb=self._memory_mb,
         )
 
-    def _merge_at_most(self, partition: int, base: GenerationRecord) -> int:
-        # The background merger gives way to everything: where it does not keep up, epochs wait for a while.
-        if self._merger is None or base.segments >= MANY_SEGMENTS:
+    def _merge_up_to(self, partition: int, base: GenerationRecord) -> int:
+        if self._merger is None:
             return MAX_ARTICLES
         generation = base.generation + 1
         # Partitions that take in the same number of articles have something to merge at the same time: one after the
         # other, they hold up no epoch for long.
-        return MERGE_AT_MOST if (generation + partition) % MERGE_EVERY == 0 else 0
+        return small(base.segments) if (generation + partition) % MERGE_EVERY == 0 else 0
 
 
 def _by_partition(manifest: RootManifest) -> dict[int, list[ParkedEvent]]:

@@ -193,15 +193,14 @@ class GenerationWriter:
         if len(buried.docnums):
             self._changed.add(name)
 
-    def finish(self, *, merge: bool, merge_at_most: int, purge: bool) -> GenerationRecord:
+    def finish(self, *, merge: bool, merge_up_to: int, purge: bool) -> GenerationRecord:
         """Write what is left, merge, and make all of it durable."""
         self.flush()
         self._bury()
         if purge:
             self._train([self._source(name) for name in self._segments])
-        for names in self._groups(merge=merge, anew=purge):
-            if purge or sum(self._segments[name].size for name in names) <= merge_at_most:
-                self._merge(names, anew=purge)
+        for names in self._groups(merge=merge, merge_up_to=merge_up_to, anew=purge):
+            self._merge(names, anew=purge)
         for name in self._changed:
             self._write_tombstones(name)
         if self._erased and not any(name.endswith(erasures.SUFFIX) for name in self._records):
@@ -228,10 +227,13 @@ class GenerationWriter:
             if file_name.endswith(tombstones.SUFFIX) and tombstones.segment_of(file_name) == name:
                 del self._records[file_name]
 
-    def _groups(self, *, merge: bool, anew: bool) -> list[list[str]]:
+    def _groups(self, *, merge: bool, merge_up_to: int, anew: bool) -> list[list[str]]:
         names = sorted(self._segments)
         sizes = [Size(self._segments[name].size, len(self._forgotten(name))) for name in names]
-        groups = everything_to_merge(sizes, anew=anew) if merge or anew else segments_to_merge(sizes)
+        if merge or anew:
+            groups = everything_to_merge(sizes, anew=anew)
+        else:
+            groups = segments_to_merge(sizes, up_to=merge_up_to)
         return [[names[at] for at in group] for group in groups]
 
     def _forgotten(self, name: str) -> NDArray[np.int64]:

@@ -1,9 +1,9 @@
-"""Merging beside the writer: large groups of segments, while small ones go on coming.
+"""Merging beside the writer: large segments, while small ones go on coming.
 
 Contract: the base generation stays as it is; what comes out is a new file that no generation names yet, and
 `write_generation` puts it in the place of its sources, with what was deleted from them meanwhile.
 
-Not here: small groups, which the writer merges itself (`writer.py`), threads (`indexer/merging.py`).
+Not here: small ones, which the writer merges itself (`writer.py`), threads (`indexer/merging.py`).
 """
 
 from collections.abc import Callable
@@ -38,17 +38,17 @@ def merge_aside(
     base: GenerationRecord,
     *,
     since_seq: int,
-    more_than: int,
+    larger_than: int,
     opened: OpenFiles,
     writing: Callable[[Path], None],
 ) -> MergedSegments | None:
-    """Merge the smallest group of segments that `write_generation` leaves, if there is one.
+    """Merge the smallest group of segments of those that `write_generation` leaves, if there is one.
 
     Args:
         folder: of the partition.
         base: the generation that is looked at; its files must stay meanwhile.
         since_seq: the earliest state that must still be seen.
-        more_than: the `merge_at_most` of `write_generation`.
+        larger_than: the `merge_up_to` of `write_generation`, -1 for all segments.
         opened: files that are open already.
         writing: told the new file before it is made.
 
@@ -58,7 +58,7 @@ def merge_aside(
     reader = PartitionReader(folder, base, opened=opened)
     forgotten = [buried.until(since_seq) for buried in reader.tombstones]
     sizes = [Size(one.size, len(gone)) for one, gone in zip(reader.segments, forgotten, strict=True)]
-    groups = [group for group in segments_to_merge(sizes) if sum(sizes[at].articles for at in group) > more_than]
+    groups = segments_to_merge(sizes, larger_than=larger_than)
     if not groups:
         return None
     group = min(groups, key=lambda group: sum(sizes[at].articles for at in group))

@@ -40,11 +40,20 @@ class Size(NamedTuple):
         return self.articles - self.dead
 
 
-def segments_to_merge(sizes: Sequence[Size]) -> list[list[int]]:
-    """Groups of ordinals of segments, each to become one segment; a group may be a single one."""
+def segments_to_merge(sizes: Sequence[Size], *, larger_than: int = -1, up_to: int = MAX_ARTICLES) -> list[list[int]]:
+    """Groups of ordinals of segments, each to become one segment; a group may be a single one.
+
+    Args:
+        sizes: of all segments.
+        larger_than: those of so many articles are left to somebody else. What a segment holds never changes, so two
+            who share a limit never merge the same.
+        up_to: and so are larger ones.
+    """
     groups: list[list[int]] = []
     tiers: dict[int, list[int]] = {}
     for at, size in enumerate(sizes):
+        if not larger_than < size.articles <= up_to:
+            continue
         live = size.live
         if live == 0 or size.dead > MAX_DEAD * size.articles:
             groups.append([at])

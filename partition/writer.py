@@ -32,7 +32,7 @@ def write_generation(
     changes: Iterable[Put | Withdraw],
     since_seq: int,
     merge: bool = False,
-    merge_at_most: int = MAX_ARTICLES,
+    merge_up_to: int = MAX_ARTICLES,
     merged: Sequence[MergedSegments] = (),
     purge: bool = False,
     stays: Hashes | None = None,
@@ -51,7 +51,7 @@ def write_generation(
         since_seq: the earliest state that must still be seen.
         merge: merge into one segment without what can be forgotten (more, where one would be too large), whatever
             the policy says.
-        merge_at_most: groups of segments with more articles than this are left for `merge_aside`.
+        merge_up_to: segments of more articles than this are left for `merge_aside`, but for `merge` and `purge`.
         merged: what it has done since the base.
         purge: write everything anew, with another dictionary, so that nothing is left of articles that were taken
             down, once older files are gone.
@@ -79,4 +79,4 @@ def write_generation(
         writer.apply(change)
         if writer.held_bytes > memory_mb << 20:
             writer.flush()
-    return writer.finish(merge=merge, merge_at_most=merge_at_most, purge=purge)
+    return writer.finish(merge=merge, merge_up_to=merge_up_to, purge=purge)

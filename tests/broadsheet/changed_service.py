@@ -64,9 +64,8 @@ def hurried() -> None:
 
 
 def merging_aside() -> None:
-    """Small groups of segments are merged aside too, slowly, and where that is done is said."""
-    _change(merging, MERGE_AT_MOST=0)
-    _change(projection, MERGE_AT_MOST=0)
+    """Small segments are merged aside too, slowly, and where that is done is said."""
+    _change(merging, SMALL=0)
 
     def slowly(folder: Path, *given: Any, writing: Callable[[Path], None], **named: Any) -> MergedSegments | None:
         said = folder.parents[1] / MERGING

@@ -5,6 +5,8 @@ Not here: what is merged (`tests/partition/test_merge_aside.py`), deaths (`tests
 
 import errno
 import os
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,13 @@ import pytest
 
 from indexer import merging
 from indexer.builder import InlineBuilder
-from indexer.merging import AGAIN_S, BackgroundMerger
-from indexer.projection import MANY_SEGMENTS, Projector
+from indexer.merging import AGAIN_S, MANY_SEGMENTS, MORE_SEGMENTS, NICE, SMALL, BackgroundMerger, small
+from indexer.projection import MERGE_EVERY, Projector
 from indexer.publisher import Retention
 from partition.errors import CorruptFile
+from partition.format import MAX_ARTICLES
 from partition.merge_aside import merge_aside
+from partition.merge_policy import FACTOR
 from tests.small_index import SmallIndex, article, contents
 
 
@@ -30,10 +34,12 @@ class Merged:
         self.attempts = 0
         self.error: Exception | None = None
         self.left: list[Path] = []
+        self.nice: list[int] = []
 
     def merge_aside(self, *given: Any, writing: Callable[[Path], None], **named: Any) -> Any:
         """The real thing, or half a file and an error."""
         self.attempts += 1
+        self.nice.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
         if self.error is None:
             return merge_aside(*given, writing=writing, **named)
         left = given[0] / "0000000001-000-0000000009.segment"
@@ -55,8 +61,7 @@ class Merged:
 @pytest.fixture
 def merged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Merged]:
     """Everything is merged aside, or not at all."""
-    monkeypatch.setattr("indexer.projection.MERGE_AT_MOST", 0)
-    monkeypatch.setattr(merging, "MERGE_AT_MOST", 0)
+    monkeypatch.setattr(merging, "SMALL", 0)
     with SmallIndex(tmp_path, partitions=1) as index, BackgroundMerger(tmp_path) as merger:
         projector = Projector(
             tmp_path, index.log, InlineBuilder(), retention=Retention(seconds=0), merger=merger, now_ms=index.clock
@@ -95,11 +100,32 @@ def test_a_damaged_file_ends_merging_of_its_partition(merged: Merged) -> None:
     assert merged.attempts == 1
 
 
-def test_segments_stay_bounded_where_merging_does_not_keep_up(merged: Merged) -> None:
-    """Then they are merged while the epoch is made; nothing is missing."""
+def test_segments_stay_bounded_where_merging_does_not_keep_up(
+    merged: Merged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then they are merged while the epoch is made, once they count as small; nothing is missing."""
+    monkeypatch.setattr(merging, "SMALL", FACTOR**-2)
     merged.error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # it never comes to anything
-    rounds = MANY_SEGMENTS + 5
-    segments = [merged.round() for _round in range(rounds)]
-    assert max(segments) == MANY_SEGMENTS
+    many = MANY_SEGMENTS + MORE_SEGMENTS
+    segments = [merged.round() for _round in range(many + 2 * MERGE_EVERY)]
+    assert many <= max(segments) < many + MERGE_EVERY
     assert segments[-1] < 10
-    assert len(contents(merged.index.root)) == rounds
+    assert len(contents(merged.index.root)) == len(segments)
+
+
+def test_what_is_small_depends_on_how_many_there_are() -> None:
+    """Never more than a segment can hold."""
+    some = [small(segments) for segments in range(MANY_SEGMENTS + 2 * MORE_SEGMENTS)]
+    assert some == [SMALL] * MANY_SEGMENTS + [SMALL * FACTOR] * MORE_SEGMENTS + [SMALL * FACTOR**2] * MORE_SEGMENTS
+    assert small(1000) == MAX_ARTICLES
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a thread has a niceness of its own on Linux only")
+def test_merging_gives_way_until_there_are_many_segments(merged: Merged) -> None:
+    """Then it has to come to an end."""
+    for _round in range(MANY_SEGMENTS + 2):
+        merged.round()
+        merged.now_s += AGAIN_S
+        merged.error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert set(merged.nice[: MANY_SEGMENTS - 1]) == {NICE}
+    assert merged.nice[-1] == 0

@@ -14,14 +14,14 @@ from tests.partition.generations import Chain, Change, expected, found, generati
 from tests.small_index import article
 
 
-def _aside(chain: Chain, since_seq: int, more_than: int = 0) -> MergedSegments | None:
+def _aside(chain: Chain, since_seq: int, larger_than: int = -1) -> MergedSegments | None:
     written: list[Path] = []
     assert chain.record
     merged = merge_aside(
         chain.root,
         chain.record,
         since_seq=since_seq,
-        more_than=more_than,
+        larger_than=larger_than,
         opened=OpenFiles(),
         writing=written.append,
     )
@@ -41,7 +41,7 @@ def test_no_state_changes(steps: list[list[Change]], since: int, waits: list[int
         for number, changes in enumerate(steps):
             since_seq = min(since, number)
             taken = (merging,) if merging and number >= due else ()
-            chain.write(changes, since_seq=since_seq, merge_at_most=0, merged=taken)
+            chain.write(changes, since_seq=since_seq, merge_up_to=0, merged=taken)
             if taken:
                 event("taken")
                 merging = None
@@ -53,26 +53,29 @@ def test_no_state_changes(steps: list[list[Change]], since: int, waits: list[int
             assert found(reader) == {one: expected(put) for one, put in chain.models[seq].items()}
 
 
-def test_large_groups_are_left_for_it(tmp_path: Path) -> None:
-    """The writer merges small ones; of those it leaves, one after the other is merged, until there are none."""
+def test_large_segments_are_left_for_it(tmp_path: Path) -> None:
+    """The writer merges small ones, also meanwhile."""
     chain = Chain(tmp_path)
-    for number in range(4):
-        puts = [Put(article(f"{number}/{at}"), 1, 0, seq=1) for at in range(30)]
-        record = chain.write(puts, merge_at_most=100)
-    assert record.segments == 4
-    assert _aside(chain, 0, more_than=120) is None
-    merged = _aside(chain, 0, more_than=100)
-    assert merged
-    assert len(merged.sources) == 4
-    record = chain.write([Withdraw("0/0", seq=1)], merge_at_most=100, since_seq=0, merged=(merged,))
-    assert (record.segments, record.articles, record.tombstones) == (1, 119, 1)
+    for number in range(8):
+        large = number < 4
+        puts = [Put(article(f"{number}/{at}"), 1, 0, seq=1) for at in range(30 if large else 5)]
+        record = chain.write(puts, merge_up_to=29)
+        if number == 3:
+            assert record.segments == 4
+            assert _aside(chain, 0, larger_than=30) is None
+            merged = _aside(chain, 0, larger_than=29)
+            assert merged
+            assert len(merged.sources) == 4
+    assert (record.segments, record.articles) == (5, 140)
+    record = chain.write([Withdraw("0/0", seq=1)], merge_up_to=29, since_seq=0, merged=(merged,))
+    assert (record.segments, record.articles, record.tombstones) == (2, 139, 1)
 
 
 def test_what_was_merged_otherwise_meanwhile_is_not_taken(tmp_path: Path) -> None:
     """Then its file is named by nobody, and no article is there twice."""
     chain = Chain(tmp_path)
     for number in range(4):
-        chain.write([Put(article(f"{number}"), 1, 0, seq=1)], merge_at_most=0)
+        chain.write([Put(article(f"{number}"), 1, 0, seq=1)], merge_up_to=0)
     merged = _aside(chain, 0)
     assert merged
     assert merged.file
@@ -86,12 +89,12 @@ def test_nothing_may_be_left(tmp_path: Path) -> None:
     """Of segments that no state shows any more."""
     chain = Chain(tmp_path)
     for number in range(4):
-        chain.write([Put(article(f"{number}"), 1, 0, seq=1)], merge_at_most=0)
-    chain.write([Withdraw(f"{number}", seq=1) for number in range(4)], merge_at_most=0)
+        chain.write([Put(article(f"{number}"), 1, 0, seq=1)], merge_up_to=0)
+    chain.write([Withdraw(f"{number}", seq=1) for number in range(4)], merge_up_to=0)
     merged = _aside(chain, since_seq=5)
     assert merged
     assert merged.file is None
     while merged is not None:
-        record = chain.write([], merge_at_most=0, merged=(merged,))
+        record = chain.write([], merge_up_to=0, merged=(merged,))
         merged = _aside(chain, since_seq=5)
     assert record.segments == 0

@@ -69,6 +69,18 @@ def test_the_policy_comes_to_rest(sizes: list[Size]) -> None:
     assert all(len(tier) < FACTOR or sum(tier) > MAX_ARTICLES for tier in tiers.values())
 
 
+@given(sizes=_sizes, limit=st.integers(0, 10**6) | st.integers(0, 3 * FLOOR))
+def test_two_who_share_a_limit_share_all_segments(sizes: list[Size], limit: int) -> None:
+    """What one of them does is what it would do if there were no others; each segment is one's or the other's."""
+    small = segments_to_merge(sizes, up_to=limit)
+    large = segments_to_merge(sizes, larger_than=limit)
+    for groups, mine in (
+        (small, [at for at, size in enumerate(sizes) if size.articles <= limit]),
+        (large, [at for at, size in enumerate(sizes) if size.articles > limit]),
+    ):
+        assert groups == [[mine[at] for at in group] for group in segments_to_merge([sizes[at] for at in mine])]
+
+
 @given(batches=st.lists(st.integers(1, 5000), min_size=1, max_size=400))
 def test_an_archive_that_grows_by_small_batches(batches: list[int]) -> None:
     """Segments stay few and each article is written about once a tier, however it comes."""
