@@ -186,7 +186,7 @@ def serve(
 
     \b
     broadsheet serve --data archive
-    BROADSHEET_REDIS_URL=redis://localhost broadsheet serve --data archive --workers 2 --port 8080
+    BROADSHEET_REDIS_URL=redis://localhost broadsheet serve --data archive --workers 8 --port 8080
     broadsheet serve --data archive --host 0.0.0.0     (once there are keys: broadsheet keys add)
     """
     from broadsheet.cache_backend import backend_of

@@ -31,7 +31,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     data: Annotated[str, Meta(min_length=1, description="Folder of the archive.")] = "data"
     host: Annotated[str, Meta(min_length=1, description="Address the server listens on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535, description="Port the server listens on.")] = 8000
-    workers: Annotated[int, Meta(ge=1, le=64, description="API processes.")] = 1
+    workers: Annotated[int, Meta(ge=1, le=64, description="API processes.")] = min(4, os.cpu_count() or 1)
     threads: Annotated[int, Meta(ge=1, le=64, description="Threads of each API process that search.")] = (
         os.cpu_count() or 1
     )

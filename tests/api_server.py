@@ -86,7 +86,7 @@ class ApiServer:
     ) -> None:
         self.port: int = port or free_port()
         # Most tests publish epochs themselves, at moments of their choosing.
-        settings = {"threads": 2, "whoosh_processes": 1, "indexer": False, **settings}
+        settings = {"workers": 1, "threads": 2, "whoosh_processes": 1, "indexer": False, **settings}
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
         self._process = subprocess.Popen(
             [*command, "serve", "--data", str(root), "--port", str(self.port)],

@@ -16,6 +16,7 @@ Not here: thresholds on latencies, which belong to a machine; the table says wha
 import argparse
 import gc
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -54,7 +55,7 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=500.0, help="articles a second (500)")
     parser.add_argument("--load", type=float, default=0.5, help="searches meanwhile, as a share of the peak (0.5)")
     parser.add_argument("--clients", type=int, default=4, help="writers, each with a key of its own (4)")
-    parser.add_argument("--partitions", type=int, default=8, help="of the archive (8)")
+    parser.add_argument("--partitions", type=int, default=os.cpu_count(), help="of the archive (as many as cores)")
     parser.add_argument("--workers", type=int, default=2, help="API processes of the server (2)")
     parser.add_argument("--max-backlog", type=int, default=50_000, help="the server's setting (50,000)")
     parser.add_argument("--walk", type=str.split, default=["federal", "security"], help="any of these words")

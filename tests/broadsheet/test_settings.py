@@ -35,7 +35,12 @@ def test_a_flag_beats_the_environment_beats_the_file_beats_the_default(folder: P
     environ = {"BROADSHEET_HOST": "environment", "BROADSHEET_DATA": "environment", "HOST": "ignored"}
     resolved = resolve({"data": "flag", "workers": None}, environ=environ)
     settings = resolved.settings
-    assert (settings.data, settings.host, settings.port, settings.workers) == ("flag", "environment", 1, 1)
+    assert (settings.data, settings.host, settings.port, settings.workers) == (
+        "flag",
+        "environment",
+        1,
+        Settings().workers,
+    )
     assert resolved.sources == {
         **dict.fromkeys(NAMES, "default"),
         "data": "--data",
