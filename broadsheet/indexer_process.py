@@ -31,9 +31,10 @@ from partition.errors import IndexFileError
 from web.logs import configure_logs
 
 AGAIN_S = 1.0
-NICE = 5
+NICE = 2
 """Where the cores are busy a search goes first, for somebody waits for it: of a core that both want the indexer
-and the processes that it starts get a quarter (weights 335 and 1,024, sched(7)), enough to keep up."""
+and the processes that it starts get two fifths (weights 655 and 1,024, sched(7)). What is more than the cores can do
+is refused to those who search; those who write were told that it is taken."""
 SAY_EVERY_S = 60.0
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _log = structlog.get_logger()

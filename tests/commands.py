@@ -14,13 +14,16 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
 BROADSHEET = (sys.executable, "-P", "-c", "from broadsheet.cli import main; main()")
+WITHOUT_SCIPY = REPOSITORY / "tests" / "without_scipy"
+"""Only benchmarks need SciPy, and users have none. Where it is, Numba looks into it: that takes a fifth of a second
+whenever a process starts, and tests start many."""
 TIMEOUT_S = 120
 
 
 def environment(**settings: object) -> dict[str, str]:
     """The environment of a command with these settings (`BROADSHEET_*`)."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BROADSHEET_")}
-    kept["PYTHONPATH"] = os.pathsep.join(filter(None, (str(REPOSITORY), kept.get("PYTHONPATH"))))
+    kept["PYTHONPATH"] = os.pathsep.join(filter(None, (str(REPOSITORY), str(WITHOUT_SCIPY), kept.get("PYTHONPATH"))))
     return kept | {f"BROADSHEET_{name.upper()}": str(value) for name, value in settings.items()}
 
 

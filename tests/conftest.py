@@ -11,7 +11,7 @@ import pytest
 
 from tests.api_server import ApiServer
 from tests.archive import Archive, make_archive
-from tests.commands import environment
+from tests.commands import REPOSITORY
 from tests.redis_server import RedisServer
 
 
@@ -31,7 +31,7 @@ def _interrupts_are_heard() -> None:
 def _processes_find_the_rooms() -> Iterator[None]:
     """Every process that a test starts imports this checkout, whether the package is installed or not."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("PYTHONPATH", environment()["PYTHONPATH"])
+        patched.setenv("PYTHONPATH", str(REPOSITORY))
         yield
 
 
