@@ -13,6 +13,7 @@ Not here: farewells (`protocol.py`), who starts it and tells it to stop (`superv
 """
 
 import asyncio
+import gc
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -28,6 +29,9 @@ STOP_S = 8
 SWITCH_S = 0.0005
 """How long a thread that has Python keeps others waiting: each search is handed from thread to thread several times.
 With Python's own 5 ms, half of all searches took four times as long while articles were written."""
+OLD_AFTER = 200
+"""Collections of young objects after which all are looked at, instead of 10 (`gc.set_threshold`): it stops a process
+for 40 to 60 ms, several times a minute while articles are written, and finds next to nothing."""
 
 
 class _Server(uvicorn.Server):
@@ -59,6 +63,7 @@ def serve(factory: str, arguments: Sequence[str]) -> None:
         arguments: the process's own.
     """
     sys.setswitchinterval(SWITCH_S)
+    gc.set_threshold(*gc.get_threshold()[:2], OLD_AFTER)
     numbers, *handles = arguments
     say_ready = tie_to_supervisor(handles)
     config = uvicorn.Config(

@@ -58,9 +58,6 @@ from web.problems import HANDLERS
 from web.rawpath import allow_together
 
 _TEXT = "text/plain; charset=utf-8"
-OLD_AFTER = 200
-"""Collections of young objects after which all are looked at, instead of 10 (`gc.set_threshold`): it stops a process
-for 40 to 60 ms, several times a minute while articles are written, and finds next to nothing."""
 PROBES = (
     Operation(
         path="/livez",
@@ -171,7 +168,6 @@ def create_app(settings: Settings | None = None) -> Starlette:
             with contextlib.suppress(Exception):  # whoever follows the epochs tries again, and says what is wrong
                 await asyncio.gather(running.pool.start(), running.epochs.refresh())
             gc.freeze()  # what is there now stays: it need not be looked through again and again
-            gc.set_threshold(*gc.get_threshold()[:2], OLD_AFTER)
             endless = [running.epochs.follow(), running.scrubber.follow()]
             if chosen.redis_url:
                 endless.append(listen(chosen.redis_url, running.bell.ring))

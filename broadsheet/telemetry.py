@@ -28,7 +28,7 @@ def metrics_folder() -> Iterator[str]:
 
 def forget_process(folder: str, pid: int) -> None:
     """Forget what a process that has ended measured of itself."""
-    mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]
+    mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]  # prometheus_client leaves both untyped
 
 
 async def metrics(_request: Request) -> Response:

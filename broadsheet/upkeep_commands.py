@@ -157,7 +157,7 @@ def reshard(
                     try:
                         advance(store, saga, steps, lambda: False)
                     except NotYet:
-                        time.sleep(_LOOK_S)
+                        time.sleep(_LOOK_S)  # another process has to do its part first: a command may wait
     except KeyboardInterrupt:
         fail("interrupted; run it again to go on", INTERRUPTED)
     except (LogError, BuildError, IndexFileError, OSError) as error:

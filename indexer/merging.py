@@ -38,7 +38,10 @@ _log = structlog.get_logger()
 
 
 def small(segments: int) -> int:
-    """Up to how many articles a segment is small, in a partition of so many segments."""
+    """Up to how many articles a segment is small, in a partition of so many segments.
+
+    Where this changes during a merge, an epoch may merge some of the same; then what was merged here is not taken.
+    """
     steps = max(0, 1 + (segments - MANY_SEGMENTS) // MORE_SEGMENTS)
     return min(int(SMALL * FACTOR**steps), MAX_ARTICLES)
 

@@ -143,15 +143,17 @@ def prune(
         now_s: by the monotonic clock.
         writing: the file that is being made beside, and will be named; said from before it is there.
     """
-    for epoch in layout.published_epochs():
+    published = layout.published_epochs()
+    for epoch in published[:]:
         if epoch not in known:
             try:
                 known[epoch] = Known.of(read_manifest(layout, epoch), now_ms=now_ms, now_s=now_s)
             except IndexFileError:
-                if epoch == layout.newest_epoch():
+                if epoch == published[-1]:
                     raise
                 layout.manifest(epoch).unlink()
-    for epoch, successor in pairwise(layout.published_epochs()):
+                published.remove(epoch)
+    for epoch, successor in pairwise(published):
         if known[successor].published_s <= now_s - OPENING_S:
             layout.manifest(epoch).unlink()
     for epoch in known.keys() - set(layout.published_epochs()):

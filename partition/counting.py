@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from partition.format import AREA
+from partition.kernels.postings import FIRST_WORD
 from partition.kernels.reading import count_live
 from partition.kernels.terms import group_keys
 from partition.reader import PartitionReader
@@ -43,9 +43,9 @@ def _counts_of(segment: Segment, field: str) -> TermCounts:
     ends = segment.key_ends[first:last].astype(np.int64) - start
     dfs = segment.dfs[first:last].astype(np.int64)
     if len(segment.dead):
-        areas = (segment.areas[first:last] & AREA).astype(np.int64)
+        areas = (segment.areas[first:last] & FIRST_WORD).astype(np.int64)
         if len(areas):
-            after = int(segment.areas[last] & AREA) if last < len(segment.areas) else len(segment.words)
+            after = int(segment.areas[last] & FIRST_WORD) if last < len(segment.areas) else len(segment.words)
             segment.file.verify_words(int(areas[0]), after)
         count_live(segment.words, areas, segment.size, segment.live_words, dfs)
     return TermCounts(segment.keys[start:stop], ends, dfs)

@@ -79,8 +79,6 @@ from partition.manifest import FileRecord
 
 KIND = b"SEGM"
 VERSIONS = range(1, 2)
-AREA = np.uint64((1 << 48) - 1)
-"""Of an entry of `areas`: the first word of the list."""
 SUFFIX = ".segment"
 MAX_ARTICLES = 8_000_000
 """So that ids of `types.MAX_ARTICLE_ID_BYTES` end within 32 bits; larger segments are not merged."""

@@ -23,9 +23,10 @@ from partition.build import (
     write_values,
 )
 from partition.documents import DocumentCodec
-from partition.format import AREA, SegmentWriter
+from partition.format import SegmentWriter
 from partition.inversion import FieldLists, Values, chunks_of
 from partition.kernels.merging import merge_runs, unpack_lists
+from partition.kernels.postings import FIRST_WORD
 from partition.kernels.terms import group_keys
 from partition.manifest import FileRecord
 from partition.schema import COLUMNS, KEYWORD_FIELDS, TEXT_FIELDS
@@ -178,11 +179,11 @@ class _FieldMerging:
             segment = source.segment
             groups = self._groups[self._bounds[at] : self._bounds[at + 1]]
             low, high = np.searchsorted(groups, [first, last]).tolist()
-            areas = (self._of(segment, "areas")[low:high] & AREA).astype(np.int64)
+            areas = (self._of(segment, "areas")[low:high] & FIRST_WORD).astype(np.int64)
             lists = np.stack([groups[low:high] - first, areas, self._of(segment, "dfs")[low:high]], axis=1)
             if len(lists):
                 term = segment.fields[self._name]["terms"][0] + high
-                stop = int(segment.areas[term] & AREA) if term < len(segment.areas) else len(segment.words)
+                stop = int(segment.areas[term] & FIRST_WORD) if term < len(segment.areas) else len(segment.words)
                 segment.file.verify_words(int(areas[0]), stop)
                 lists = np.ascontiguousarray(lists, np.int64)
                 unpack_lists(segment.words, lists, segment.size, numbers, self._positions, places, occurrences)

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from partition.format import AREA, SegmentFile
-from partition.kernels.postings import BOUND_STEPS, NORMS
+from partition.format import SegmentFile
+from partition.kernels.postings import BOUND_STEPS, FIRST_WORD, NORMS
 from partition.kernels.ranking import WINDOW
 from partition.kernels.reading import fill_row, read_list, read_positions
 from partition.kernels.terms import lower_bound
@@ -210,7 +210,7 @@ class Segment:
         self.verify_list(term)
         row = np.zeros((1, 8), np.int64)
         df = int(self.dfs[term])
-        fill_row(int(self.areas[term] & AREA), df, self.size, row)
+        fill_row(int(self.areas[term] & FIRST_WORD), df, self.size, row)
         row[0, NORMS] = norms
         return TermList(tuple(row[0].tolist()), row.tobytes(), df, (int(self.areas[term]) >> 48) / BOUND_STEPS)
 
@@ -220,8 +220,8 @@ class Segment:
         Raises:
             CorruptFile
         """
-        area = int(self.areas[term] & AREA)
-        stop = int(self.areas[term + 1] & AREA) if term + 1 < len(self.areas) else len(self.words)
+        area = int(self.areas[term] & FIRST_WORD)
+        stop = int(self.areas[term + 1] & FIRST_WORD) if term + 1 < len(self.areas) else len(self.words)
         # Readers of bits look one word ahead.
         self.file.verify_words(area, min(stop + 1, len(self.words)))
 

@@ -52,6 +52,7 @@ class Siege:
 
     def figures(self) -> dict[str, Any]:
         """Everything, phase after phase."""
+        # Bystanders ask from threads of their own; sleeping is how long they do.
         with self._bystanders():  # for warmth
             time.sleep(self._given.seconds / 2)
         with self._bystanders() as stream:

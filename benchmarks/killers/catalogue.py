@@ -95,6 +95,7 @@ def _edges() -> Iterator[Killer]:
 
 def _around(limit: int, name: str, given: Callable[[int], Parameters | bytes]) -> Iterator[Killer]:
     for n in (limit - 1, limit, limit + 1, limit * FAR):
+        # mypy cannot infer a lambda with a default, here and below; it holds what the loop variable is now.
         yield Killer(f"{n:,} {name}", lambda n=n: given(n), beyond=n > limit)  # type: ignore[misc]
 
 

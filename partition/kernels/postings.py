@@ -25,6 +25,8 @@ DENSE_SHARE = 16
 """A list is dense when df * DENSE_SHARE >= articles of the segment."""
 BOUND_STEPS = 255
 """Block maxima of tf / (tf + norm) are kept in so many steps, rounded up."""
+FIRST_WORD = np.uint64((1 << 48) - 1)
+"""Of an entry of a segment's `areas`: where the list begins. Above it is its largest bound."""
 
 AREA, DF, BLOCKS, BITMAP, RANKS, DATA, _UNUSED, NORMS = range(8)
 """A row: first word of the list, articles on it, blocks, first word of the bitmap (-1 unless dense) and of its ranks,

@@ -31,7 +31,7 @@ from partition.kernels.clauses import Clauses
 from partition.kernels.intersection import rank_rarest
 from partition.kernels.jit import allocating, f64w, i64, i64m, i64w, i64w2, kernel, u8s, u64w, void
 from partition.kernels.matching import RELEVANCE, rank_matches
-from partition.kernels.postings import DF, row_of
+from partition.kernels.postings import DF, FIRST_WORD, row_of
 from partition.kernels.ranking import WINDOW, WORDS, rank_any, rank_few
 from partition.kernels.terms import compare, lower_bound
 from partition.kernels.views import (
@@ -58,7 +58,6 @@ MASK, LOW, HIGH = range(3)
 """A row of ranges: the address of a mask, and docnums, as `views.Range`."""
 NONE, FEW_POSTINGS, ANY, RAREST, MATCHING = range(5)
 """Algorithms."""
-AREA = np.uint64((1 << 48) - 1)
 PAGE_BYTES = 1 << 14
 FEW = 6
 """Lists have few postings when there are not more than a FEW-th of the segment's articles."""
@@ -129,12 +128,12 @@ def find_lists(
         if term < terms[s, 1]:
             start = np.int64(ends[term - 1]) if term else 0
             if compare(keys, start, np.int64(ends[term]), key, 0, len(key)) == 0:
-                area = np.int64(areas[term] & AREA)
+                area = np.int64(areas[term] & FIRST_WORD)
                 row_of(area, np.int64(dfs[term]), table[s, SIZE], rows, s)
                 stop = table[s, POSTINGS_SIZE]
                 if term + 1 < table[s, TERMS]:
                     # Readers of bits look one word ahead.
-                    stop = min(stop, np.int64(areas[term + 1] & AREA) + 1)
+                    stop = min(stop, np.int64(areas[term + 1] & FIRST_WORD) + 1)
                 first = (table[s, POSTINGS_AT] + 8 * area) // PAGE_BYTES
                 last = (table[s, POSTINGS_AT] + 8 * stop - 1) // PAGE_BYTES
                 sound = carray(_pointer(table[s, SOUND]), (last + 1,), np.uint8)

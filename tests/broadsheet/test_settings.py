@@ -1,5 +1,6 @@
 """Settings and cursor keys: who wins, what is refused and how it is said."""
 
+import os
 import re
 import stat
 from collections.abc import Callable
@@ -26,6 +27,7 @@ def test_defaults_need_nothing() -> None:
     """Without flags, variables and files everything is at its default, and says so."""
     resolved = resolve({"data": None, "port": None}, environ={})
     assert resolved.settings == Settings()
+    assert resolved.settings.workers == min(4, os.cpu_count() or 1)
     assert resolved.sources == dict.fromkeys(NAMES, "default")
 
 

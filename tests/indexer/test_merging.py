@@ -113,6 +113,21 @@ def test_segments_stay_bounded_where_merging_does_not_keep_up(
     assert len(contents(merged.index.root)) == len(segments)
 
 
+def test_small_segments_are_left_to_epochs(merged: Merged, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The background touches none of them."""
+    monkeypatch.setattr(merging, "SMALL", 1)
+    monkeypatch.setattr("indexer.projection.MERGE_EVERY", 1000)
+    assert [merged.round() for _round in range(2 * FACTOR)] == list(range(1, 2 * FACTOR + 1))
+    assert merged.attempts
+
+
+def test_epochs_merge_now_and_then(merged: Merged, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of `MERGE_EVERY` generations of a partition."""
+    monkeypatch.setattr(merging, "SMALL", SMALL)
+    between = list(range(2, MERGE_EVERY + 1))
+    assert [merged.round() for _round in range(3 * MERGE_EVERY)] == [1, 2, 3, 1, *between, 1, *between, 1]
+
+
 def test_what_is_small_depends_on_how_many_there_are() -> None:
     """Never more than a segment can hold."""
     some = [small(segments) for segments in range(MANY_SEGMENTS + 2 * MORE_SEGMENTS)]

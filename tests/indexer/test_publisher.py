@@ -253,15 +253,15 @@ def test_the_newest_epoch_is_never_removed(tmp_path: Path) -> None:
     """Where it cannot be read, that is said; an earlier one that cannot be goes."""
     layout = Layout(tmp_path)
     with SmallIndex(tmp_path) as index:
-        for one in ARTICLES[:2]:
+        for one in ARTICLES[:3]:
             index.put(one)
             index.publish()
-    layout.manifest(1).write_bytes(b"")
-    prune(layout, {}, now_ms=0, now_s=0)
-    assert layout.published_epochs() == [2]
     layout.manifest(2).write_bytes(b"")
+    prune(layout, {}, now_ms=0, now_s=0)
+    assert layout.published_epochs() == [1, 3]
+    layout.manifest(3).write_bytes(b"")
     there = tree(tmp_path)
-    with pytest.raises(IndexFileError, match=r"000000000002\.json: not a root manifest"):
+    with pytest.raises(IndexFileError, match=r"000000000003\.json: not a root manifest"):
         prune(layout, {}, now_ms=0, now_s=0)
     assert tree(tmp_path) == there
 

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from partition.changes import Put, Withdraw
+from partition.manifest import GenerationRecord
 from partition.merge_aside import MergedSegments, merge_aside
 from partition.reader import OpenFiles, PartitionReader
 from tests.partition.generations import Chain, Change, expected, found, generations
@@ -56,18 +57,21 @@ def test_no_state_changes(steps: list[list[Change]], since: int, waits: list[int
 def test_large_segments_are_left_for_it(tmp_path: Path) -> None:
     """The writer merges small ones, also meanwhile."""
     chain = Chain(tmp_path)
-    for number in range(8):
-        large = number < 4
-        puts = [Put(article(f"{number}/{at}"), 1, 0, seq=1) for at in range(30 if large else 5)]
-        record = chain.write(puts, merge_up_to=29)
-        if number == 3:
-            assert record.segments == 4
-            assert _aside(chain, 0, larger_than=30) is None
-            merged = _aside(chain, 0, larger_than=29)
-            assert merged
-            assert len(merged.sources) == 4
+
+    def write(articles: int) -> GenerationRecord:
+        for number in range(4):
+            ids = (f"{articles}/{number}/{at}" for at in range(articles))
+            record = chain.write([Put(article(one), 1, 0, seq=1) for one in ids], merge_up_to=29)
+        return record
+
+    assert write(30).segments == 4
+    assert _aside(chain, 0, larger_than=30) is None
+    merged = _aside(chain, 0, larger_than=29)
+    assert merged
+    assert len(merged.sources) == 4
+    record = write(5)
     assert (record.segments, record.articles) == (5, 140)
-    record = chain.write([Withdraw("0/0", seq=1)], merge_up_to=29, since_seq=0, merged=(merged,))
+    record = chain.write([Withdraw("30/0/0", seq=1)], merge_up_to=29, since_seq=0, merged=(merged,))
     assert (record.segments, record.articles, record.tombstones) == (2, 139, 1)
 
 

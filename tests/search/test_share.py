@@ -10,7 +10,7 @@ import pytest
 
 from partition.envelope import HEADER_BYTES, PAGE_BYTES
 from partition.errors import CorruptFile
-from partition.format import AREA
+from partition.kernels.postings import FIRST_WORD
 from partition.segment import Segment
 from search.share import Share
 from search.snapshot import Snapshots
@@ -39,7 +39,7 @@ def _share(root: Path) -> Share:
 def _terms(segment: Segment) -> list[tuple[bytes, range]]:
     """The terms of a segment, and the pages of its file on which their lists lie."""
     first, last = segment.fields[FIELD]["terms"]
-    areas = [*(segment.areas & AREA).astype(np.int64).tolist(), len(segment.words)]
+    areas = [*(segment.areas & FIRST_WORD).astype(np.int64).tolist(), len(segment.words)]
     found = []
     for term in range(first, last):
         stop = min(areas[term + 1] + 1, len(segment.words))  # readers of bits look one word ahead
