@@ -1,10 +1,10 @@
 """From the fields of one record to one valid `Article`.
 
-Contract: `validate` takes fields by their canonical names (`fields.py`; other names are not looked at) and
-either returns the article, or raises `ArticleInvalid` and nothing else, whatever the values are. Texts come
-out trimmed, without NUL characters, encodable as UTF-8 and within the limits below. Dates never cost an
-article: an unreadable one is dropped, one in the future becomes the present, and both are flagged in
-`date_confidence`.
+Contract: `validate` takes fields by their canonical names (`fields.py`; other names are not looked at) and either
+returns the article, or raises `ArticleInvalid` and nothing else, whatever the values are. Texts come out trimmed,
+without NUL characters, encodable as UTF-8, composed (NFC: letters with accents are one character each, as in queries)
+and within the limits below. A language that is not told is detected, if it is certain. Dates never cost an article:
+an unreadable one is dropped, one in the future becomes the present, and both are flagged in `date_confidence`.
 
 Not here: recognising the names of fields (`fields.py`), status and embargo (`submitting.py`), the spellings of
 dates (`dates.py`), files (`readers/`).
@@ -15,10 +15,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
+from unicodedata import normalize
 
 import orjson
 
 from indexer.dates import read_date
+from indexer.language import detect
 from partition.types import MAX_ARTICLE_ID_BYTES, Article
 
 MAX_TITLE_CHARS = 4096
@@ -97,7 +99,7 @@ def validate(fields: Mapping[str, Any], *, now_ms: int) -> Validated:
         source=source,
         section=section,
         tags=tags,
-        language=language,
+        language=language or detect(title, body or summary),
         url=url,
         published_ms=published_ms,
         modified_ms=modified_ms,
@@ -129,7 +131,7 @@ def _present(text: str, name: str) -> str:
 
 
 def _text(fields: Mapping[str, Any], name: str, max_chars: int) -> str:
-    return _checked(fields.get(name), name, max_chars)
+    return normalize("NFC", _checked(fields.get(name), name, max_chars))
 
 
 def _entries(fields: Mapping[str, Any], name: str, *, separators: str) -> tuple[str, ...]:
@@ -144,7 +146,7 @@ def _entries(fields: Mapping[str, Any], name: str, *, separators: str) -> tuple[
         raise ArticleInvalid(f"{name} is {kind_of(value)}, not a list of texts")
     if len(value) > MAX_ENTRIES:
         raise ArticleInvalid(f"{name} has more than {MAX_ENTRIES} entries")
-    entries = (_checked(entry, f"an entry of {name}", MAX_LABEL_CHARS) for entry in value)
+    entries = (normalize("NFC", _checked(entry, f"an entry of {name}", MAX_LABEL_CHARS)) for entry in value)
     return tuple(dict.fromkeys(entry for entry in entries if entry))
 
 

@@ -320,6 +320,9 @@ class Log(Protocol):
     def taken_down(self, after: int) -> int:
         """How many articles were taken down after an event: what was to be seen of them then may be destroyed."""
 
+    def languages(self, through: int) -> dict[str, int]:
+        """The languages (`analysis.LANGUAGES`) of articles that were shown by then, with the first event of each."""
+
     def created_ms(self, seq: int) -> int:
         """When the event `seq` was logged; 0 for sequence 0."""
 

@@ -20,7 +20,7 @@ def no_statistics(layout: Layout, number: int) -> StatisticsRecord:
     """Those of an archive without articles."""
     path = _path(layout, number)
     lengths = dict.fromkeys(TEXT_FIELDS, 0)
-    seal = write_statistics(path, articles=0, through_seq=0, total_lengths=lengths, counts={})
+    seal = write_statistics(path, languages={}, through_seq=0, total_lengths=lengths, counts={})
     return StatisticsRecord(number, 0, _record(path, seal))
 
 

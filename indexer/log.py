@@ -201,7 +201,14 @@ class EventLog:
                     body = self._bodies.encode(one.article) if one.article and kind != "cancel" else None
                     shown_again = kind == "restore" or (kind == "retry" and now.state == "live")
                     source = now.body_seq if shown_again else None
-                    writing.event(kind, one.article_id, now, following, source=source, body=body, submission=one)
+                    article = one.article if body else None
+                    writing.event(
+                        *(kind, one.article_id, now, following),
+                        source=source,
+                        article=article,
+                        body=body,
+                        submission=one,
+                    )
                     standings[one.article_id] = following
                 version = following.version if waiting is None else waiting
                 outcome = Outcome(status, writing.seq if kind and status != "unchanged" else None, version)
@@ -226,6 +233,12 @@ class EventLog:
             ((article_id, *columns_of(standings[article_id])) for article_id in sorted(writing.changed)),
         )
         self._messages.add(writing.messages)
+        self._db.executemany("INSERT OR IGNORE INTO language VALUES (?, ?)", writing.languages.items())
+
+    @_explained()
+    def languages(self, through: int) -> dict[str, int]:
+        """As `events.Log` says."""
+        return dict(self._db.execute("SELECT language, seq FROM language WHERE seq <= ?", (through,)))
 
     def _name(self) -> None:
         if not self._named:
@@ -255,7 +268,9 @@ class EventLog:
             }
             for article_id, now in due.items():
                 source = now.held.seq if now.held else None
-                writing.event("lift", article_id, now, standings[article_id], source=source)
+                (body,) = self._db.execute("SELECT body FROM event WHERE seq = ?", (source,)).fetchone()
+                article, _fault = self._bodies.decode(body)
+                writing.event("lift", article_id, now, standings[article_id], source=source, article=article)
             self._write(writing, standings)
         return len(due)
 

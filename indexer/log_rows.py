@@ -13,9 +13,10 @@ import zstandard
 
 from indexer.events import Held, Kind, Standing, Submission, notice_of
 from indexer.routing import partition_of
+from partition.analysis import language_of
 from partition.types import Article
 
-FORMAT = 2
+FORMAT = 3
 """Of the file: SQLite's `user_version`."""
 SCHEMA = f"""
 PRAGMA user_version = {FORMAT};
@@ -37,6 +38,7 @@ CREATE INDEX article_held ON article (held_until_ms, held_seq) WHERE held_until_
 CREATE TABLE message (
     message_id BLOB PRIMARY KEY, article_id TEXT NOT NULL, status TEXT NOT NULL, seq INTEGER,
     version INTEGER NOT NULL, identity BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE language (language TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 """
 
 CHAIN = """
@@ -61,6 +63,8 @@ class Writing:
         self.events: list[tuple[Any, ...]] = []
         self.messages: list[tuple[Any, ...]] = []
         self.changed: set[str] = set()
+        self.languages: dict[str, int] = {}
+        """Of articles that are shown from one of these events on, with the first that shows one."""
         self._live = live
         self._partitions = partitions
 
@@ -72,10 +76,11 @@ class Writing:
         following: Standing,
         *,
         source: int | None,
+        article: Article | None = None,
         body: bytes | None = None,
         submission: Submission | None = None,
     ) -> None:
-        """One more event, which leads from `now` to `following`."""
+        """One more event, which leads from `now` to `following`; `article` is what it brings to be shown."""
         self.seq += 1
         self._live += (following.state == "live") - (now.state == "live")
         partition = None if kind in {"hold", "cancel"} else partition_of(article_id, self._partitions)
@@ -90,6 +95,8 @@ class Writing:
             )
         )
         self.changed.add(article_id)
+        if article and kind != "hold":
+            self.languages.setdefault(language_of(article.language), self.seq)
 
 
 def columns_of(standing: Standing) -> tuple[Any, ...]:

@@ -27,6 +27,7 @@ from partition.format import MAX_ARTICLES
 from partition.manifest import (
     EMPTY_GENERATION,
     GenerationRecord,
+    LanguageRecord,
     Layout,
     ParkedEvent,
     RootManifest,
@@ -240,6 +241,7 @@ class Projector:
             erased_seq=0,
             purged_seq=0,
             schema_version=SCHEMA_VERSION,
+            languages=(),
             statistics=(no_statistics(self._layout, number),),
             partitions=(empty,) * self._log.partitions,
         )
@@ -305,6 +307,7 @@ class Projector:
             since_seq=history[0].applied_seq if history else through,
             history=history,
             erased_seq=takedowns[-1][0] if takedowns else manifest.erased_seq,
+            languages=tuple(LanguageRecord(*one) for one in sorted(self._log.languages(through).items())),
         )
 
     def _publish(self, manifest: RootManifest) -> None:

@@ -10,7 +10,8 @@ Not here: the inversion (`inversion.py`), when a segment is written and what it 
 """
 
 from collections.abc import Iterable
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ from partition.schema import (
     TEXT,
     TEXT_FIELDS,
     USABLE,
+    languages_of,
+    number_of,
     texts_of,
     values_of,
 )
@@ -126,9 +129,11 @@ class SegmentBuilder:
         self._published_ms: list[int] = []
         self._modified_ms: list[int] = []
         self._seqs: list[int] = []
+        self._languages: list[int] = []
         # Of tuples, which the garbage collector stops looking into; of as many lists it would look into each.
         self._values: tuple[list[tuple[str, ...]], ...] = tuple([] for _ in KEYWORD_FIELDS)
-        self._pending: tuple[list[bytes], ...] = tuple([] for _ in POSITION_FIELDS)
+        self._pending: tuple[list[tuple[str, bytes]], ...] = tuple([] for _ in POSITION_FIELDS)
+        """Language and text."""
         self._pending_bytes = 0
         self._tokens = {name: Growing(np.int32) for name in POSITION_FIELDS}
         self._counts = {name: Growing(np.int64) for name in POSITION_FIELDS}
@@ -155,9 +160,11 @@ class SegmentBuilder:
         self._seqs.append(seq)
         for column, values in zip(self._values, values_of(article), strict=True):
             column.append(values)
-        for pending, text in zip(self._pending, texts_of(article), strict=True):
+        languages = languages_of(article)
+        self._languages.append(number_of(languages[0]))
+        for pending, text, language in zip(self._pending, texts_of(article), languages, strict=True):
             encoded = text.encode()
-            pending.append(encoded)
+            pending.append((language, encoded))
             self._pending_bytes += len(encoded)
         self.size_bytes += 4 * len(raw) + 500
         if self._pending_bytes > ANALYSED_BYTES:
@@ -165,9 +172,10 @@ class SegmentBuilder:
 
     def _analyse(self) -> None:
         for name, pending in zip(POSITION_FIELDS, self._pending, strict=True):
-            tokens, counts = self._vocabulary.tokenize(pending)
-            self._tokens[name].extend(tokens)
-            self._counts[name].extend(counts)
+            for language, some in groupby(pending, key=itemgetter(0)):
+                tokens, counts = self._vocabulary.tokenize([text for _, text in some], language)
+                self._tokens[name].extend(tokens)
+                self._counts[name].extend(counts)
             pending.clear()
         self._pending_bytes = 0
 
@@ -216,6 +224,7 @@ class SegmentBuilder:
                 "hash": hashes[order],
                 "seq": np.array(self._seqs, np.int64)[order],
                 "status": np.full(len(order), USABLE, np.uint8),
+                "language": np.array(self._languages, np.uint8)[order],
                 **{f"{name}_length": lengths[name].astype(np.uint32) for name in TEXT_FIELDS},
             }
             write_columns(file, columns)

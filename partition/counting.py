@@ -8,11 +8,13 @@ Contract: exact, whatever is deleted and however articles are spread over segmen
 Not here: when it happens (`indexer/projection.py`).
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from partition.analysis import LANGUAGES
 from partition.kernels.postings import FIRST_WORD
 from partition.kernels.reading import count_live
 from partition.kernels.terms import group_keys
@@ -27,13 +29,20 @@ def count_partition(reader: PartitionReader, path: Path, *, through_seq: int) ->
     segments = reader.segments
     write_statistics(
         path,
-        articles=sum(int(segment.live.sum()) for segment in segments),
+        languages=_languages_of(segments),
         through_seq=through_seq,
         total_lengths={
             name: sum(int(segment.length(name)[segment.live].sum()) for segment in segments) for name in TEXT_FIELDS
         },
         counts={name: added_up([_counts_of(segment, name) for segment in segments]) for name in TEXT_FIELDS},
     )
+
+
+def _languages_of(segments: Sequence[Segment]) -> dict[str, int]:
+    counts = np.zeros(len(LANGUAGES), np.int64)
+    for segment in segments:
+        counts += np.bincount(segment.column("language")[segment.live], minlength=len(LANGUAGES))
+    return dict(zip(LANGUAGES, counts.tolist(), strict=True))
 
 
 def _counts_of(segment: Segment, field: str) -> TermCounts:
@@ -56,7 +65,7 @@ def merge_counts(path: Path, *, shares: list[Path], through_seq: int) -> str:
     parts = [Statistics(share) for share in shares]
     return write_statistics(
         path,
-        articles=sum(part.articles for part in parts),
+        languages=sum((Counter(part.languages) for part in parts), Counter()),
         through_seq=through_seq,
         total_lengths={name: sum(part.total_lengths[name] for part in parts) for name in TEXT_FIELDS},
         counts={name: added_up([part.counts(name) for part in parts]) for name in TEXT_FIELDS},
@@ -99,7 +108,7 @@ def forget_terms(path: Path, older: Statistics, newest: Statistics) -> str:
         counts[name] = TermCounts(np.frombuffer(b"".join(keys), np.uint8), ends, terms.dfs[kept])
     return write_statistics(
         path,
-        articles=older.articles,
+        languages=older.languages,
         through_seq=older.through_seq,
         total_lengths=older.total_lengths,
         counts=counts,

@@ -1,8 +1,9 @@
 """The root manifest: one JSON file that names everything an epoch consists of.
 
     DATA/epochs/000000000007.json
-    {"format": "broadsheet-epoch", "version": 4, "checksum": "<blake2b-16 of the epoch's JSON>",
+    {"format": "broadsheet-epoch", "version": 5, "checksum": "<blake2b-16 of the epoch's JSON>",
      "epoch": {"epoch": 7, "published_ms": .., "archive": "..", "applied_seq": .., "since_seq": .., "parked": [], ..,
+               "languages": [{"language": "en", "since_seq": 1}, ..],
                "statistics": [{"number": 2, "through_seq": .., "file": {"name": .., "size_bytes": .., "seal": ..}}],
                "partitions": [{"generation": 5, "articles": .., "segments": .., .., "files": [..]}, ..]}}
 
@@ -23,12 +24,13 @@ from typing import Any
 
 import orjson
 
+from partition.analysis import ENGLISH
 from partition.errors import CorruptFile, MissingFile, TooNewFile, TooOldFile
 
 FORMAT = "broadsheet-epoch"
-VERSIONS = range(4, 5)
+VERSIONS = range(5, 6)
 """Manifest versions that this code reads, half open. 1: first; 2: seals of files; 3: earlier states;
-4: takedowns, and since when an article is parked."""
+4: takedowns, and since when an article is parked; 5: languages."""
 
 _NUMBER = re.compile(r"\d{10,}")
 
@@ -86,6 +88,16 @@ class ParkedEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class LanguageRecord:
+    """A language that articles of the archive are, or were, in."""
+
+    language: str
+    """Of `analysis.LANGUAGES`."""
+    since_seq: int
+    """The first event that brought an article in it: so a state knows the same languages, whoever looks when."""
+
+
+@dataclass(frozen=True, slots=True)
 class Moment:
     """When a state was published."""
 
@@ -122,6 +134,8 @@ class RootManifest(State):
     purged_seq: int
     """Of articles that were taken down by this sequence, none of its files holds anything."""
     schema_version: int
+    languages: tuple[LanguageRecord, ...]
+    """In the order of their names."""
     statistics: tuple[StatisticsRecord, ...]
     """Those that states from `since_seq` on are scored by, oldest first."""
     partitions: tuple[GenerationRecord, ...]
@@ -150,6 +164,10 @@ class RootManifest(State):
     def statistics_file(self) -> FileRecord:
         """File of the newest statistics epoch."""
         return self.statistics[-1].file
+
+    def languages_at(self, seq: int) -> tuple[str, ...]:
+        """The languages that a query of the state after `seq` may be in; English before there is any."""
+        return tuple(one.language for one in self.languages if one.since_seq <= seq) or (ENGLISH,)
 
     def statistics_at(self, seq: int) -> StatisticsRecord:
         """What the state after `seq` is scored by."""
@@ -244,6 +262,7 @@ def decode_generation(fields: dict[str, Any]) -> GenerationRecord:
 def _decode(body: dict[str, Any]) -> RootManifest:
     changed = {
         "history": tuple(Moment(**moment) for moment in body["history"]),
+        "languages": tuple(LanguageRecord(**one) for one in body["languages"]),
         "parked": tuple(ParkedEvent(**parked) for parked in body["parked"]),
         "statistics": tuple(
             StatisticsRecord(**{**one, "file": FileRecord(**one["file"])}) for one in body["statistics"]

@@ -15,12 +15,12 @@ fields lie in a file (`format.py`).
 
 from collections.abc import Sequence
 
-from partition.analysis import exact
+from partition.analysis import LANGUAGES, NAMES, exact, language_of
 from partition.types import Article
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """1: Porter stems, one Whoosh field each for title and body. 2: Snowball stems, `text`, segments of our own. 3: the
-column `seq`."""
+column `seq`. 4: terms by language, names without stems, the column `language`."""
 
 TEXT = "text"
 """Searched when a query names no field."""
@@ -31,6 +31,9 @@ PARTS = {"title": 2, "body": 1}
 POSITION_FIELDS = ("title", "body", "author")
 
 TEXT_FIELDS = (TEXT, *POSITION_FIELDS)
+
+NAME_FIELDS = ("author",)
+"""Text fields of names, which are of no language."""
 
 FIELD_BOOSTS = {TEXT: 1.0, "title": 2.0, "body": 1.0, "author": 1.0}
 """Weight of a match by field, where a query names fields."""
@@ -50,10 +53,22 @@ COLUMNS = {
     "hash": "<u8",
     "seq": "<i8",
     "status": "<u1",
+    "language": "<u1",
     **{f"{field}_length": "<u4" for field in TEXT_FIELDS},
 }
 """Numbers kept for each article, and their types: times, `types.hash64` of the id, the log sequence that brought this
-version of it, status, words by field."""
+version of it, status, the number of the language it was analysed under, words by field."""
+
+
+def languages_of(article: Article) -> tuple[str, ...]:
+    """Under which languages (`analysis.LANGUAGES`) the texts of `POSITION_FIELDS` are analysed."""
+    language = language_of(article.language)
+    return language, language, NAMES
+
+
+def number_of(language: str) -> int:
+    """The number of a language in the column."""
+    return LANGUAGES.index(language)
 
 
 def texts_of(article: Article) -> tuple[str, ...]:

@@ -1,9 +1,9 @@
 """The words met so far: analyse the vocabulary, not the text.
 
 Contract: `tokenize` turns texts into the ordinals of terms, exactly as `analysis.terms` would; what is dear happens
-once for each distinct form of a word. A vocabulary grows with the language, not with the archive (some 135,000 forms
-in 54 million words), and serves any number of segments, one after the other; between them it forgets everything when
-it holds more than `MAX_FORMS`.
+once for each distinct form of a word in a language. A vocabulary grows with the language, not with the archive (some
+135,000 forms in 54 million words), and serves any number of segments, one after the other; between them it forgets
+everything when it holds more than `MAX_FORMS`.
 
 Not here: the loop over bytes (`kernels/tokens.py`).
 """
@@ -16,7 +16,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from partition.analysis import terms_of
+from partition.analysis import ENGLISH, IDEOGRAPHS, terms_of
 from partition.kernels.invert import number_terms
 from partition.kernels.tokens import rehash, tokenize
 
@@ -42,6 +42,59 @@ def word_characters() -> NDArray[np.uint8]:
     return np.packbits(bits, bitorder="little")
 
 
+@cache
+def ideographs() -> NDArray[np.uint8]:
+    """The same: whether it is one that is taken in pairs (`analysis.py`)."""
+    letters = np.unpackbits(word_characters(), bitorder="little")
+    bits = np.zeros_like(letters)
+    for first, last in IDEOGRAPHS:
+        bits[first : last + 1] = letters[first : last + 1]
+    return np.packbits(bits, bitorder="little")
+
+
+class _Forms:
+    """The forms met in texts of one language, in a table (`kernels/tokens.py`)."""
+
+    def __init__(self) -> None:
+        self.allocate(_FIRST_SLOTS)
+        self.starts = np.zeros(self.most + 1, np.int64)
+        self.forms = np.zeros(8 * self.most, np.uint8)
+        self.used = 0
+        self.terms = np.zeros(self.most, np.int32)
+        """By form, the ordinal of its term, as far as `analysed`."""
+        self.analysed = 0
+
+    def allocate(self, slots: int) -> None:
+        """Room for half as many forms, in an empty table."""
+        self.keys = np.zeros(slots, np.uint64)
+        self.slots = np.zeros(slots, np.int32)
+
+    @property
+    def most(self) -> int:
+        """How many there is room for."""
+        return len(self.keys) // 2
+
+    def grow(self, text_bytes: int) -> None:
+        """Make room for all forms of a text."""
+        keys, slots = self.keys, self.slots
+        size = 2 * len(keys)
+        while size < 2 * (self.used + text_bytes):
+            size *= 2
+        self.allocate(size)
+        rehash(keys, slots, self.forms, self.starts, self.keys, self.slots)
+        more = self.most - len(self.terms)
+        self.starts = np.concatenate([self.starts, np.zeros(more, np.int64)])
+        self.terms = np.concatenate([self.terms, np.zeros(more, np.int32)])
+        room = max(8 * self.most, int(self.starts[self.used]) + 4 * text_bytes)
+        self.forms = np.concatenate([self.forms, np.zeros(max(0, room - len(self.forms)), np.uint8)])
+
+    def new(self) -> list[str]:
+        """Those that were not analysed yet."""
+        bounds = self.starts[self.analysed : self.used + 1].tolist()
+        text = self.forms[bounds[0] : bounds[-1]].tobytes()
+        return [text[a - bounds[0] : b - bounds[0]].decode() for a, b in pairwise(bounds)]
+
+
 class Vocabulary:
     """Forms of words and their terms. Belongs to one thread."""
 
@@ -49,28 +102,16 @@ class Vocabulary:
         self._clear()
 
     def _clear(self) -> None:
-        self._allocate(_FIRST_SLOTS)
-        self._starts = np.zeros(self._most_forms + 1, np.int64)
-        self._forms = np.zeros(8 * self._most_forms, np.uint8)
-        self._used = 0
-        self._terms = np.zeros(self._most_forms, np.int32)
-        self._analysed = 0
+        self._forms: dict[str, _Forms] = {}
+        """By language."""
         self._ordinals: dict[str, int] = {}
         self._texts: list[bytes] = []
-        self._numbers = np.full(self._most_forms, -1, np.int32)
+        self._numbers = np.full(1024, -1, np.int32)
         """By ordinal, what `distinct` works with; it leaves it as it was."""
-
-    def _allocate(self, slots: int) -> None:
-        self._keys = np.zeros(slots, np.uint64)
-        self._slots = np.zeros(slots, np.int32)
-
-    @property
-    def _most_forms(self) -> int:
-        return len(self._keys) // 2
 
     def trim(self) -> None:
         """Forget everything if it is more than `MAX_FORMS`; ordinals that were given out mean nothing then."""
-        if self._used > MAX_FORMS:
+        if sum(forms.used for forms in self._forms.values()) > MAX_FORMS:
             self._clear()
 
     def __len__(self) -> int:
@@ -89,6 +130,8 @@ class Vocabulary:
         Returns:
             The ordinals of these terms, each once.
         """
+        if len(self._numbers) < len(self):
+            self._numbers = np.full(2 * len(self), -1, np.int32)
         used = np.empty(min(len(self), sum(map(len, parts))), np.int32)
         count = 0
         for part in parts:
@@ -96,15 +139,21 @@ class Vocabulary:
         self._numbers[used[:count]] = -1
         return used[:count]
 
-    def tokenize(self, texts: Sequence[bytes]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    def tokenize(
+        self, texts: Sequence[bytes], language: str = ENGLISH
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """The terms of some texts.
 
         Args:
             texts: in UTF-8.
+            language: that all of them are in (`analysis.LANGUAGES`).
 
         Returns:
             Ordinals of terms, text after text, and shape (n,), how many each text has.
         """
+        forms = self._forms.get(language)
+        if forms is None:
+            forms = self._forms[language] = _Forms()
         text = np.frombuffer(b"".join(texts), np.uint8)
         bounds = np.zeros(len(texts) + 1, np.int64)
         np.cumsum([len(one) for one in texts], out=bounds[1:])
@@ -119,50 +168,33 @@ class Vocabulary:
                 article,
                 ascii_lower(),
                 word_characters(),
-                self._keys,
-                self._slots,
-                self._starts,
-                self._forms,
-                self._used,
+                ideographs(),
+                forms.keys,
+                forms.slots,
+                forms.starts,
+                forms.forms,
+                forms.used,
                 tokens,
                 written,
                 ends,
                 state,
             )
-            article, self._used, written = state.tolist()
+            article, forms.used, written = state.tolist()
             if article == len(texts):
                 break
-            self._grow(int(bounds[article + 1] - bounds[article]))
-        self._analyse()
-        return self._terms[tokens[:written]], np.diff(ends, prepend=0)
+            forms.grow(int(bounds[article + 1] - bounds[article]))
+        if forms.used > forms.analysed:
+            self._analyse(forms, language)
+        return forms.terms[tokens[:written]], np.diff(ends, prepend=0)
 
-    def _grow(self, text_bytes: int) -> None:
-        keys, slots = self._keys, self._slots
-        size = 2 * len(keys)
-        while size < 2 * (self._used + text_bytes):
-            size *= 2
-        self._allocate(size)
-        rehash(keys, slots, self._forms, self._starts, self._keys, self._slots)
-        more = self._most_forms - len(self._terms)
-        self._starts = np.concatenate([self._starts, np.zeros(more, np.int64)])
-        self._terms = np.concatenate([self._terms, np.zeros(more, np.int32)])
-        self._numbers = np.concatenate([self._numbers, np.full(more, -1, np.int32)])
-        room = max(8 * self._most_forms, int(self._starts[self._used]) + 2 * text_bytes)
-        self._forms = np.concatenate([self._forms, np.zeros(max(0, room - len(self._forms)), np.uint8)])
-
-    def _analyse(self) -> None:
+    def _analyse(self, forms: _Forms, language: str) -> None:
         """Find the terms of forms that are new."""
-        bounds = self._starts[self._analysed : self._used + 1].tolist()
-        if len(bounds) < 2:
-            return
-        text = self._forms[bounds[0] : bounds[-1]].tobytes()
-        forms = [text[a - bounds[0] : b - bounds[0]].decode() for a, b in pairwise(bounds)]
         ordinals, texts = self._ordinals, self._texts
         new = []
-        for term in terms_of(forms):
+        for term in terms_of(forms.new(), language):
             ordinal = ordinals.setdefault(term, len(texts))
             if ordinal == len(texts):
                 texts.append(term.encode())
             new.append(ordinal)
-        self._terms[self._analysed : self._used] = new
-        self._analysed = self._used
+        forms.terms[forms.analysed : forms.used] = new
+        forms.analysed = forms.used

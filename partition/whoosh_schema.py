@@ -2,7 +2,8 @@
 
 `text`, `title`, `body` and `author` are searched as the leaf searches them; keyword fields hold whole values;
 `published_ms` and `modified_ms` are numbers that can be sorted by and asked for in ranges; an `id` can be looked up;
-`hash` can be sorted by, to break ties as the leaf does. What an article stores beside these is there to be read.
+`hash` can be sorted by, to break ties as the leaf does. Texts that Whoosh analyses are taken for English: terms of
+other languages say so at their end (`analysis.py`). What an article stores beside these is there to be read.
 
 Contract: no format here writes or reads a pickle. What our format does not hold is refused (`kept`), or, where Whoosh
 does without it, left out: character ranges, position boosts and term vectors.
@@ -19,8 +20,8 @@ from typing import Any
 from whoosh import columns, fields, formats
 from whoosh.analysis import Filter, IDTokenizer
 
-from partition.analysis import ANALYZER, exact
-from partition.schema import KEYWORD_FIELDS, POSITION_FIELDS, TEXT
+from partition.analysis import ANALYZER, NAMES, analyzer, exact
+from partition.schema import KEYWORD_FIELDS, NAME_FIELDS, POSITION_FIELDS, TEXT
 from partition.types import Article
 
 TIMES = ("published_ms", "modified_ms")
@@ -97,7 +98,10 @@ def article_schema() -> fields.Schema:
     found: dict[str, Any] = {
         "id": fields.ID(stored=True, unique=True),
         TEXT: fields.TEXT(analyzer=ANALYZER, phrase=False, stored=True),
-        **{name: kept(fields.TEXT(analyzer=ANALYZER, stored=True)) for name in POSITION_FIELDS},
+        **{
+            name: kept(fields.TEXT(analyzer=analyzer(NAMES) if name in NAME_FIELDS else ANALYZER, stored=True))
+            for name in POSITION_FIELDS
+        },
         **{
             name: fields.ID(analyzer=whole, stored=name in SINGLE_VALUED, sortable=name in SINGLE_VALUED)
             for name in KEYWORD_FIELDS

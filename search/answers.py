@@ -21,6 +21,7 @@ from search.broker import Gathered
 from search.facets import shown
 from search.leaf import Match
 from search.parameters import SearchParameters
+from search.parsing import Note
 from search.plan import postings_of
 from search.query import Query, without_kernel
 from search.snapshot import Snapshot
@@ -148,6 +149,14 @@ class Facet(msgspec.Struct):
     other: OtherValues
 
 
+class QueryNote(msgspec.Struct):
+    """Something in a query that was left out, or taken for text."""
+
+    position: int
+    """Of the character in `q`, from 0."""
+    detail: str
+
+
 class SearchAnswer(msgspec.Struct):
     """One page of a search."""
 
@@ -158,6 +167,8 @@ class SearchAnswer(msgspec.Struct):
     coverage: Coverage
     facets: dict[str, Facet]
     """By the names that `facets` gave."""
+    notes: list[QueryNote]
+    """What of the query was not understood as it may have been meant; with `strict=true` an error instead."""
     as_of: str
     """When the state of the archive that answered was published."""
     explain: Explanation | msgspec.UnsetType = msgspec.UNSET
@@ -275,6 +286,7 @@ def page_body(
     matches: list[Match],
     documents: list[dict[str, Any]],
     *,
+    notes: tuple[Note, ...],
     next_: str | None,
     prev: str | None,
     missed: tuple[int, ...],
@@ -291,6 +303,7 @@ def page_body(
         "total": total if parameters.exact_total else None,
         "coverage": coverage_of(found, missed),
         "facets": facets_of(parameters, found),
+        "notes": [note._asdict() for note in notes],
         "as_of": iso(snapshot.state.published_ms),
     }
     if parameters.explain:

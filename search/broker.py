@@ -31,7 +31,7 @@ from partition.errors import CorruptFile, IndexFileError, MissingFile
 from search.expansions import check_beginnings
 from search.facets import Counts, added
 from search.leaf import Given, LeafAnswer, LeafQuery, Match, SegmentSearch, Slice, merged
-from search.messages import Broken, Damaged, EpochGone, Matched, MatchRequest, Parsed, ParseRequest, Refused, Reply
+from search.messages import Broken, Damaged, EpochGone, Matched, MatchRequest, Refused, Reply
 from search.parsing import QueryError
 from search.plan import Plan, postings_of
 from search.pool import WhooshPool
@@ -141,21 +141,6 @@ class Broker:
         if damaged := snapshot.partitions.damaged:
             raise min(damaged.items())[1]
         return snapshot
-
-    async def parse(self, text: str, deadline_s: float) -> Node:
-        """The tree of a query text.
-
-        Raises:
-            QueryError: it cannot be executed.
-            LeafError
-        """
-        half_s = (time.monotonic() + deadline_s) / 2
-        reply = await self._pool.ask(ParseRequest(text, half_s), half_s)
-        if isinstance(reply, Broken):  # any other process will do
-            reply = await self._pool.ask(ParseRequest(text, deadline_s), deadline_s)
-        answered = _sound(reply)
-        assert isinstance(answered, Parsed)
-        return answered.node
 
     async def search(
         self,

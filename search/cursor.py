@@ -41,10 +41,6 @@ class CursorInvalidError(ValueError):
     """The cursor was not made by this service, or was damaged."""
 
 
-class CursorMismatchError(ValueError):
-    """The cursor belongs to another query."""
-
-
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """A position in the result of one query in one state."""
@@ -60,7 +56,11 @@ class Cursor:
 
 
 def digest_of(query: Query) -> bytes:
-    """Eight bytes that stand for what decides membership and order."""
+    """Eight bytes that stand for what decides membership and order.
+
+    Args:
+        query: with the tree as it was written, which does not depend on the languages of the archive.
+    """
     return blake2b(query.canonical(), digest_size=8).digest()
 
 
@@ -101,7 +101,7 @@ class CursorCodec:
         return base64.urlsafe_b64encode(signed).rstrip(b"=").decode()
 
     def decode(self, text: str) -> Cursor:
-        """The cursor, if it is one of ours; whether it belongs to the query is for `check` to say.
+        """The cursor, if it is one of ours; whether it belongs to the query its digest says.
 
         Raises:
             CursorInvalidError
@@ -130,16 +130,6 @@ class CursorCodec:
 
     def _sign(self, key_id: int, payload: bytes) -> bytes:
         return hmac.digest(self._keys[key_id], payload, "sha256")[:_SIGNATURE_BYTES]
-
-
-def check(cursor: Cursor, query: Query) -> None:
-    """Make sure that the cursor belongs to `query`.
-
-    Raises:
-        CursorMismatchError
-    """
-    if cursor.query_digest != digest_of(query):
-        raise CursorMismatchError("the cursor belongs to another query; leave it out to start from the beginning")
 
 
 def _shortened(article_id: str, *, backwards: bool) -> bytes:

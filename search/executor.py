@@ -23,7 +23,7 @@ from partition.schema import NO_DATE_MS, TEXT_FIELDS
 from partition.scoring import K1, ONE, norms_of
 from partition.segment import Segment, TermList
 from partition.statistics import Statistics
-from search.plan import Atom, Beginning, FoundByWhoosh, PhraseWords, Plan, Word
+from search.plan import Atom, Beginning, During, FoundByWhoosh, PhraseWords, Plan, Word
 from search.query import Choice, Filters, Sort, Wildcard
 
 SORTS: dict[Sort, int] = {
@@ -193,9 +193,21 @@ class SegmentExecutor:
             raise DeadlineError
         return bitmap
 
+    def during(self, period: During) -> NDArray[np.uint64]:
+        """A bit for each docnum: which articles have a time in a period."""
+        times = self.segment.column(period.column)
+        bits = np.zeros(64 * len(self.segment.live_words), np.bool_)
+        within = bits[: len(times)]
+        within[:] = times != NO_DATE_MS
+        if period.from_ms is not None:
+            within &= times >= period.from_ms
+        if period.to_ms is not None:
+            within &= times < period.to_ms
+        return np.packbits(bits, bitorder="little").view(np.uint64)
+
     def unit(self, field: str) -> float:
-        """What a bound of one step adds at most, for a weight of 1."""
-        return self._units[field]
+        """What a bound of one step adds at most, for a weight of 1; values weigh nothing."""
+        return self._units.get(field, 0.0)
 
     def _range(self, filters: Filters) -> Range:
         low, high = 0, self.segment.size
@@ -284,7 +296,7 @@ class _Bound:
             case Beginning():
                 terms = self._segment.terms_with_prefix(atom.field, atom.text)
                 return (self._segment.size, atom, tuple(map(self._segment.list_at, terms))) if terms else None
-            case FoundByWhoosh() | Plan():
+            case FoundByWhoosh() | During() | Plan():
                 return self._segment.size, atom, ()
 
     def _add_clause(self, clause: "list[_FoundAtom]", *, scored: bool) -> None:
@@ -299,6 +311,8 @@ class _Bound:
                     self._add_set(bitmap, float(atom.score), -1)
                 case FoundByWhoosh():
                     self._add_set(self._given[atom.node], float(atom.score), -1)
+                case During():
+                    self._add_set(self._executor.during(atom), 0.0, -1)
                 case Plan():
                     everything = self._executor.everything()
                     bitmap, scores = self._executor._collect(  # noqa: SLF001 - two halves of one thing

@@ -20,7 +20,22 @@ from partition.scoring import constant, contributions
 from partition.segment import Segment
 from partition.statistics import Statistics
 from search.executor import DeadlineError
-from search.query import And, Choice, Every, Filters, Node, Nothing, Or, Phrase, Prefix, Term, Wildcard, pattern_of
+from search.query import (
+    And,
+    Between,
+    Choice,
+    Every,
+    Filters,
+    Node,
+    Nothing,
+    Or,
+    Phrase,
+    Prefix,
+    Term,
+    Value,
+    Wildcard,
+    pattern_of,
+)
 
 Mask = NDArray[np.bool_]
 Scores = NDArray[np.int64]
@@ -53,7 +68,7 @@ class Executor:
         mask = found.mask & self._segment.live & self._filters(filters)
         return Matches(mask, found.scores)
 
-    def _node(self, node: Node) -> Matches:
+    def _node(self, node: Node) -> Matches:  # noqa: C901 - one case for each kind of node
         if time.monotonic() > self._deadline_s:
             raise DeadlineError
         match node:
@@ -66,6 +81,10 @@ class Executor:
                 return self._any_of(held, node)
             case Wildcard():
                 return self._any_of(self._terms_like(node), node)
+            case Value():
+                return self._unscored(self._choice(Choice(node.field, (node.text,))))
+            case Between():
+                return self._unscored(self._within(node.column, node.from_ms, node.to_ms))
             case And():
                 return self._and(node)
             case Or():
@@ -74,6 +93,8 @@ class Executor:
                 return Matches(np.ones(self._segment.size, np.bool_), np.zeros(self._segment.size, np.int64))
             case Nothing():
                 return self._nothing()
+            case _:
+                raise AssertionError(f"{type(node).__name__} was not analysed")
 
     def _nothing(self) -> Matches:
         return Matches(np.zeros(self._segment.size, np.bool_), np.zeros(self._segment.size, np.int64))
@@ -143,16 +164,23 @@ class Executor:
 
     def _filters(self, filters: Filters) -> Mask:
         mask = np.ones(self._segment.size, np.bool_)
-        published_ms = self._segment.published_ms
-        if filters.published_from_ms is not None:
-            mask &= published_ms >= filters.published_from_ms
-        if filters.published_to_ms is not None:
-            mask &= published_ms < filters.published_to_ms
         if (filters.published_from_ms, filters.published_to_ms) != (None, None):
-            mask &= published_ms != NO_DATE_MS
+            mask &= self._within("published_ms", filters.published_from_ms, filters.published_to_ms)
         for choice in filters.choices:
             mask &= self._choice(choice)
         return mask
+
+    def _within(self, column: str, from_ms: int | None, to_ms: int | None) -> Mask:
+        times = self._segment.column(column)
+        mask: Mask = times != NO_DATE_MS
+        if from_ms is not None:
+            mask &= times >= from_ms
+        if to_ms is not None:
+            mask &= times < to_ms
+        return mask
+
+    def _unscored(self, mask: Mask) -> Matches:
+        return Matches(mask, np.zeros(self._segment.size, np.int64))
 
     def _choice(self, choice: Choice) -> Mask:
         def holders(values: tuple[str, ...]) -> Mask:

@@ -1,7 +1,7 @@
 """What the API process and its Whoosh processes say to each other: MessagePack frames over a socket.
 
     frame    u32 length, little endian, then so many bytes of MessagePack
-    request  one of `Request`; answered by one `Reply`. A process that has started says `Ready` first
+    request  a `MatchRequest`; answered by one `Reply`. A process that has started says `Ready` first
 
 Contract: plain data only, decoded against these types; nothing is ever pickled.
 
@@ -12,17 +12,9 @@ import struct
 
 import msgspec
 
-from search.query import Node, Wildcard
+from search.query import Wildcard
 
 FRAME = struct.Struct("<I")
-
-
-class ParseRequest(msgspec.Struct, frozen=True, tag="parse"):
-    """Parse the text of a query."""
-
-    text: str
-    deadline_s: float
-    """When the reply is worth nothing any more, on the monotonic clock, which all processes share."""
 
 
 class MatchRequest(msgspec.Struct, frozen=True, tag="match"):
@@ -34,20 +26,11 @@ class MatchRequest(msgspec.Struct, frozen=True, tag="match"):
     """The log sequence after which it is seen."""
     nodes: tuple[Wildcard, ...]
     deadline_s: float
-    """As of `ParseRequest`."""
-
-
-Request = ParseRequest | MatchRequest
+    """When the reply is worth nothing any more, on the monotonic clock, which all processes share."""
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
     """Requests are answered from now on."""
-
-
-class Parsed(msgspec.Struct, frozen=True, tag="parsed"):
-    """The tree of a query text."""
-
-    node: Node
 
 
 class Refused(msgspec.Struct, frozen=True, tag="refused"):
@@ -93,14 +76,14 @@ class Broken(msgspec.Struct, frozen=True, tag="broken"):
     reason: str
 
 
-Reply = Ready | Parsed | Refused | Matched | EpochGone | Broken
+Reply = Ready | Refused | Matched | EpochGone | Broken
 
 
-def encode(message: Request | Reply) -> bytes:
+def encode(message: MatchRequest | Reply) -> bytes:
     """The message as a frame."""
     content = msgspec.msgpack.encode(message)
     return FRAME.pack(len(content)) + content
 
 
-decode_request = msgspec.msgpack.Decoder(Request).decode
+decode_request = msgspec.msgpack.Decoder(MatchRequest).decode
 decode_reply = msgspec.msgpack.Decoder(Reply).decode

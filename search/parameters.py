@@ -81,6 +81,8 @@ class SearchParameters(msgspec.Struct, frozen=True):
     allow_partial: bool
     timeout_ms: int
     explain: bool
+    strict: bool
+    """Whether a query with notes is refused."""
     facets: tuple[tuple[str, str], ...]
     """Names as users write them, with those of `facets.FACETS`."""
     min_seq: int
@@ -156,13 +158,23 @@ MIN_SEQ = Parameter(
 SEARCH = (
     Parameter(
         name="q",
-        description='The query: words (all must match), `"phrases"`, `AND OR NOT -`, parentheses, `title:`, `body:`, '
-        "`author:`, `beginning*`, `wo?d`, `wo*d`, `word^2`. Left out, it matches every article.",
+        description='The query: words (all must match), `"phrases"`, `"near by"~2`, `AND OR NOT - +`, parentheses, '
+        "`title:`, `body:`, `author:`, `section:`, `source:`, `tag:`, `language:`, `published:2007-04..2007-06`, "
+        "`modified:>=2007`, `beginning*`, `wo?d`, `wo*d`, `word^2`. Left out, it matches every article.",
         schema={"type": "string", "maxLength": 512},
         # Its own limits are checked where it is parsed, with positions.
         convert=lambda text: text,
         default="",
         example='"health care" reform',
+    ),
+    Parameter(
+        name="strict",
+        description="Whether a query in which something is not understood is refused, rather than answered with a "
+        "note (`notes`).",
+        schema={"type": "boolean", "default": False},
+        convert=boolean,
+        default=False,
+        example=True,
     ),
     _date(
         "from",
@@ -255,7 +267,7 @@ SEARCH = (
 )
 
 _IN_LINKS = (
-    *("q", "from", "to", "sort", *_FILTERS),
+    *("q", "strict", "from", "to", "sort", *_FILTERS),
     *("limit", "fields", "total", "allow_partial", "timeout_ms", "explain", "facets"),
 )
 
@@ -285,6 +297,7 @@ def parse_search(given: list[tuple[str, str]]) -> SearchParameters:
         allow_partial=values["allow_partial"],
         timeout_ms=values["timeout_ms"],
         explain=values["explain"],
+        strict=values["strict"],
         facets=values["facets"],
         min_seq=values["min_seq"],
         given=tuple(ordered),

@@ -1,41 +1,49 @@
-"""From the text of a query to its tree, by Whoosh's parser behind limits of our own.
+"""From the text of a query to its tree.
 
-    words            all of them must match                     climate summit
-    "a phrase"       in this order; "..."~2 allows two others   "prime minister"~1
-    AND OR NOT - ()  capital letters                            (storm OR flood) -insurance
-    title: body: author:                                        author:akaka
-    word*            a beginning, at least three letters        elect*
-    wo?d wo*d        one letter, any letters; three come first  gover?or labo*r
-    word^2           counts twice                               tariff^2 trade
+    words             all of them must match                     climate summit
+    "a phrase"        in this order; "..."~2 allows two others   "prime minister"~1
+    AND OR NOT - + () capital letters                            (storm OR flood) -insurance
+    title: body:      in a field; before words, phrases, groups  author:akaka title:(tax cut)
+    section: source: tag: language:   a whole value              section:politics tag:"health care"
+    published: modified:              2007, 2007-04-10, from..to, >=, >, <=, <, [a TO b]   published:2007-04..2007-06
+    word*             a beginning, at least three letters        elect*
+    wo?d wo*d         one letter, any letters; three come first  gover?or labo*r
+    word^2            counts twice                               tariff^2 trade
 
-Contract: limits are checked before Whoosh sees the text (its parser is quadratic in the length of its input and
-raises on some of it); whatever the parser raises becomes a `QueryError`. Equal meanings get equal trees as far as
-spelling goes: case, white space and the order of clauses do not count.
+OR binds closer than words that stand side by side, and AND closer than OR: `a b OR c` is a AND (b OR c).
 
-Not here: request parameters (`parameters.py`), execution (`executor.py`).
+Contract: any text gives a tree, in time that grows with its length, or a `QueryError` when it is too much: too long,
+too deep, too many words. What is wrong otherwise is taken for text, or left out, and a note says so; who wants to be
+strict refuses a text with notes. Equal meanings get equal trees as far as spelling goes: case, white space and the
+order of clauses do not count.
+
+Not here: request parameters (`parameters.py`), terms and languages (`terms.py`), execution (`executor.py`).
 """
 
 import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterator
+from typing import NamedTuple
+from unicodedata import normalize
 
-from whoosh import query as whoosh_query
-from whoosh.qparser import QueryParser, plugins, syntax
-
-from partition.analysis import term_of, terms
-from partition.kernels.tokens import MAX_WORD_CHARS
+from partition.analysis import exact, ideographic, runs, words
 from partition.schema import POSITION_FIELDS, TEXT
-from search.query import And, Every, Node, Nothing, Or, Phrase, Prefix, Term, Wildcard
+from search.canonical import Clause, conjunction, disjunction, scaled
+from search.periods import CLOCKS, PeriodError, period_of
+from search.query import And, Every, Node, Nothing, Pattern, Quote, Start, Value, Word
 
 MAX_QUERY_CHARS = 512
 MAX_CLAUSES = 32
 MAX_DEPTH = 8
-MAX_PHRASE_TERMS = 6
+MAX_PHRASE_TERMS = 16
+_WORDS_OF_CLAUSE = 6
+"""A phrase counts as a clause for each so many words."""
 MAX_SLOP = 3
 MAX_BOOST = 100.0
 MIN_PREFIX_CHARS = 3
 MAX_STARS = 2
 """In one word."""
+VALUES = {"section": "section", "source": "source", "tag": "tag", "language": "language"}
+"""Name in a query to keyword field."""
 
 
 class QueryError(ValueError):
@@ -48,319 +56,309 @@ class QueryError(ValueError):
         """Offset of the offending character in the query text, where known."""
 
 
-class _SloppyPhrasePlugin(plugins.PhrasePlugin):  # type: ignore[misc]  # Whoosh is untyped to us
-    """Whoosh's slop of a phrase counts steps, 1 meaning adjacent; users count the words in between."""
+class Note(NamedTuple):
+    """Something in a query that was not understood as it may have been meant."""
 
-    class PhraseTagger(plugins.PhrasePlugin.PhraseTagger):  # type: ignore[misc]
-        def create(self, parser: QueryParser, match: "re.Match[str]") -> Any:
-            node = super().create(parser, match)
-            node.slop = 1 + int(match.group("slop") or 0)
-            return node
+    position: int
+    """Offset of the character in the query text."""
+    detail: str
 
 
-_WILDCARD = r"(?P<text>\w+(?:[?*]+\w+)+\*?)(?![\w*:])"
+class Parsed(NamedTuple):
+    """What a text means."""
+
+    node: Node
+    notes: tuple[Note, ...]
 
 
-class _WildcardPlugin(plugins.TaggingPlugin):  # type: ignore[misc]  # as above
-    """Words with `?` or `*` inside; at the end of a word, the one ends a question and the other is a beginning."""
+class _Token(NamedTuple):
+    kind: str
+    """`open`, `close`, `phrase`, `sign`, `field`, `bracket` or `chunk`."""
+    text: str
+    """Of a phrase what is quoted, of a parenthesis its boost, of a field its name."""
+    position: int
+    suffix: str = ""
+    """Slop and boost of a phrase."""
 
-    class WildcardNode(syntax.TextNode):  # type: ignore[misc]
-        qclass = whoosh_query.Wildcard
 
-    expr = _WILDCARD
-    nodetype = WildcardNode
-
-
-_PARSER = QueryParser(
-    None,
-    None,
-    plugins=[
-        plugins.WhitespacePlugin(),
-        plugins.FieldsPlugin(expr=rf"(?<!\w)(?P<text>{'|'.join(POSITION_FIELDS)}):(?=\S)"),
-        _WildcardPlugin(),
-        # Whoosh's own expression swallows operators, fields and quotation marks before the word.
-        plugins.PrefixPlugin(expr=r'(?P<text>\w[^\s*"():]*)\*(?=[\s)^]|$)'),
-        _SloppyPhrasePlugin(),
-        plugins.GroupPlugin(),
-        plugins.OperatorsPlugin(
-            Not=r"(^|(?<=(\s|[()])))(NOT(?=\s)|-(?=\S))", AndNot=None, AndMaybe=None, Require=None
-        ),
-        plugins.BoostPlugin(),
-    ],
+_NAMES = "|".join((*POSITION_FIELDS, *VALUES, *CLOCKS))
+_BOOST = r"\^(?:\d+\.?\d*|\.\d+)"
+_TOKEN = re.compile(
+    rf"""\s+
+    |\((?P<open>)
+    |\)(?P<close>(?:{_BOOST})?)
+    |"(?P<phrase>[^"]*)"(?P<suffix>(?:~\d+)?(?:{_BOOST})?)
+    |(?P<quote>")
+    |(?<![^\s()":+-])(?P<sign>[-+])(?=[^\s)])
+    |(?<![^\s()":+-])(?P<field>{_NAMES}):(?=[^\s)])
+    |(?<=:)(?P<bracket>\[[^\]\s]+\s+TO\s+[^\]\s]+\])
+    |(?P<chunk>[^\s"()]+)
+    """,
+    re.VERBOSE,
 )
-
-_UNSUPPORTED = (
-    (
-        re.compile(r"(?<=\w)\*(?![\s)^]|$)|(?<=[^\w\s])\*|(?<!\w)\*(?=\S)"),
-        "a * may only end a word, or stand inside one; remove it or move it",
-    ),
-    (
-        re.compile(r"(?<=[\w\"])~|~(?=\d)"),
-        f"a ~ may only follow a phrase, with a number from 1 to {MAX_SLOP}; remove it",
-    ),
-)
+_SUFFIX = re.compile(rf"(?:~(?P<number>\d*))?(?P<boost>{_BOOST})?")
+_CHUNK = re.compile(rf"(?P<body>.*?)(?P<suffix>(?:~\d*)?(?:{_BOOST})?)", re.DOTALL)
+_PIECE = re.compile(r"(?P<pattern>\w+(?:[?*]+\w+)+\*?)(?![\w*])|(?P<start>\w+)\*$|(?P<word>\w+)|(?P<star>\*)")
+_OPERATORS = frozenset({"AND", "OR", "NOT"})
+_UNKNOWN = re.compile(r"(?P<name>[a-z_]{2,20}):\w")
 
 
-def parse_query(text: str) -> Node:
+def parse_query(text: str) -> Parsed:
     """The tree of a query text; an empty text, or a lone `*`, matches every article.
 
     Raises:
-        QueryError: a limit is exceeded, or the text cannot be parsed.
+        QueryError: a limit is exceeded.
     """
-    node = parse_plain(text)
-    if node is not None:
-        return node
-    _check_text(text)
-    try:
-        parsed = _PARSER.parse(text, normalize=False)
-    except Exception as error:
-        raise QueryError(
-            f"the query cannot be parsed ({type(error).__name__}); put unusual text in quotes"
-        ) from error
-    node, negated = _Compiler().compile(parsed, depth=0, boost=1.0)
-    return And((Every(),), (node,)) if negated else node
-
-
-_SYNTAX = re.compile(r"[*():^~\0\ud800-\udfff]|(?:^|\s)-|\w\?+\w|\b(?:AND|NOT)\b")
-"""What needs the whole parser."""
-_PARTS = re.compile(r'\s*(?:(?:"[^"]*"|[^\s"]+)(?:\s+|$))*')
-_PART = re.compile(r'"[^"]*"|[^\s"]+')
-
-
-def parse_plain(text: str) -> Node | None:  # noqa: C901 - every way out of the short way
-    """The tree of words and phrases, all of them or any (OR), by the short way; `None` if this is not the way.
-
-    It takes some 10 us, a thirtieth of the whole parser, and can be taken anywhere: it is bounded and never fails.
-    """
-    if len(text) > MAX_QUERY_CHARS:
-        return None
-    if _WORDS.fullmatch(text):
-        return _parse_words(text.split())
-    if text.strip() in {"", "*"}:
-        return Every()
-    if _SYNTAX.search(text) or not _PARTS.fullmatch(text):
-        return None
-    parts = _PART.findall(text)
-    either = len(parts) > 2 and "OR" in parts
-    if either and not _alternates(parts):
-        return None
-    nodes: list[tuple[Node, bool]] = []
-    count = 0
-    for part in parts[::2] if either else parts:
-        found = terms(part)
-        quoted = part[0] == '"'
-        if part == "OR" or (quoted and len(found) > MAX_PHRASE_TERMS):
-            return None
-        count += 1 if quoted else len(found)
-        words = [(Term(TEXT, term), False) for term in found]
-        if quoted and len(words) > 1:
-            nodes.append((Phrase(TEXT, tuple(found)), False))
-        elif either:
-            nodes.append((_conjunction(words), False))
-        else:
-            nodes += words
-    if count > MAX_CLAUSES:
-        return None
-    return _disjunction(nodes) if either else _conjunction(nodes)
-
-
-_WORDS = re.compile(rf"\w{{1,{MAX_WORD_CHARS}}}(?: \w{{1,{MAX_WORD_CHARS}}})*")
-_OPERATORS = frozenset({"AND", "OR", "NOT"})
-
-
-def _parse_words(words: list[str]) -> Node | None:
-    """The same for nothing but words, with OR between all of them or none."""
-    either = len(words) > 2 and words[1] == "OR"
-    if either:
-        if set(words[1::2]) != {"OR"} or len(words) % 2 == 0:
-            return None
-        words = words[::2]
-    if len(words) > MAX_CLAUSES or not _OPERATORS.isdisjoint(words):
-        return None
-    counts: dict[str, float] = {}
-    for word in words:
-        term = term_of(word)
-        counts[term] = counts.get(term, 0.0) + 1.0
-    nodes = tuple([Term(TEXT, term, counts[term]) for term in sorted(counts)])
-    if len(nodes) == 1:
-        return nodes[0]
-    return Or(nodes) if either else And(nodes)
-
-
-def _alternates(parts: list[str]) -> bool:
-    """Whether every second part, but not the last, is OR, and no other."""
-    return len(parts) % 2 == 1 and all((part == "OR") == bool(at % 2) for at, part in enumerate(parts))
-
-
-def _check_text(text: str) -> None:
     if len(text) > MAX_QUERY_CHARS:
         raise QueryError(f"the query has {len(text)} characters; {MAX_QUERY_CHARS} are allowed", MAX_QUERY_CHARS)
-    depth = 0
-    for position, character in enumerate(text):
-        if character == "\0" or "\ud800" <= character <= "\udfff":
-            raise QueryError("the query holds a character that is not text", position)
-        depth += (character == "(") - (character == ")")
-        if depth > MAX_DEPTH:
-            raise QueryError(f"parentheses are nested more than {MAX_DEPTH} deep", position)
-    unquoted = re.sub(r'"[^"]*"(~[1-9]\d*)?', lambda match: '"' * len(match.group()), text)
-    unquoted = re.sub(_WILDCARD, lambda match: "w" * len(match.group()), unquoted)
-    for pattern, cure in _UNSUPPORTED:
-        if found := pattern.search(unquoted):
-            raise QueryError(cure, found.start())
+    if found := _NO_TEXT.search(text):
+        raise QueryError("the query holds a character that is not text", found.start())
+    if not text.strip():
+        return Parsed(Every(), ())
+    if _WORDS.fullmatch(text):
+        forms = text.lower().split(" ")
+        if len(forms) <= MAX_CLAUSES:  # the whole way takes five times as long
+            return Parsed(conjunction([(Word(TEXT, form), False) for form in forms]), ())
+    parser = _Parser(normalize("NFC", text))
+    node = parser.parse()
+    return Parsed(node, tuple(sorted(parser.notes)))
 
 
-class _Compiler:
-    """Turns one Whoosh query into our tree, counting what it costs."""
+_WORDS = re.compile(r"(?!AND|OR|NOT)[A-Za-z]{1,64}(?: (?!AND|OR|NOT)[A-Za-z]{1,64})*")
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
-    def __init__(self) -> None:
+
+class _Parser:
+    """Recursive descent over the tokens of one text."""
+
+    def __init__(self, text: str) -> None:
+        self.notes: list[Note] = []
         self._clauses = 0
+        self._tokens = list(self._cut(text))
+        self._at = 0
 
-    def compile(self, parsed: Any, *, depth: int, boost: float) -> tuple[Node, bool]:
-        """The tree of `parsed`, and whether it is to be negated."""
-        boost *= getattr(parsed, "boost", 1.0)
-        if not 0.0 < boost <= MAX_BOOST:
-            raise QueryError(f"a boost of {boost:g} is not in (0, {MAX_BOOST:g}]")
-        # Each pair of parentheses makes up to two levels: a group and the group of operators inside.
-        if depth > 2 * MAX_DEPTH + 2:
-            raise QueryError(f"the query is nested more than {MAX_DEPTH} deep")
-        match parsed:
-            case whoosh_query.And() | whoosh_query.Or():
-                clauses = [self.compile(clause, depth=depth + 1, boost=boost) for clause in parsed.subqueries]
-                return (_conjunction if isinstance(parsed, whoosh_query.And) else _disjunction)(clauses), False
-            case whoosh_query.Not():
-                node, negated = self.compile(parsed.query, depth=depth + 1, boost=boost)
-                return node, not negated and node != Nothing()
-            case whoosh_query.Phrase():
-                return self._phrase(parsed, boost), False
-            case whoosh_query.Wildcard():
-                return self._wildcard(parsed, boost), False
-            case whoosh_query.Prefix():
-                return self._prefix(parsed, boost), False
-            case whoosh_query.Term():
-                return self._words(parsed, boost), False
-            case _:  # an empty group
-                return Nothing(), False
+    def _cut(self, text: str) -> Iterator[_Token]:
+        opened: list[int] = []
+        for match in _TOKEN.finditer(text):
+            kind, position = match.lastgroup, match.start()
+            match kind:
+                case None:  # white space
+                    continue
+                case "quote":
+                    self._note(position, "a quotation mark without a second one; it is left out")
+                    continue
+                case "open":
+                    opened.append(position)
+                    if len(opened) > MAX_DEPTH:
+                        raise QueryError(f"parentheses are nested more than {MAX_DEPTH} deep", position)
+                case "close":
+                    if not opened:
+                        self._note(position, "a parenthesis that closes nothing; it is left out")
+                        continue
+                    opened.pop()
+                case "suffix":
+                    kind = "phrase"
+            yield _Token(kind, match[kind], position, match["suffix"] or "")
+        for position in opened:
+            self._note(position, "a parenthesis that is not closed; it reaches to the end")
 
-    def _count(self) -> None:
-        self._clauses += 1
+    def _note(self, position: int, detail: str) -> None:
+        self.notes.append(Note(position, detail))
+
+    def _count(self, words_: int = 1) -> None:
+        self._clauses += 1 + (words_ - 1) // _WORDS_OF_CLAUSE
         if self._clauses > MAX_CLAUSES:
             raise QueryError(f"the query has more than {MAX_CLAUSES} words and phrases; leave some out")
 
-    def _words(self, parsed: Any, boost: float) -> Node:
-        found = terms(parsed.text)
-        nodes = []
-        for term in found:
-            self._count()
-            nodes.append((_word(parsed.fieldname, term, boost), False))
-        return _conjunction(nodes)
+    def _peek(self, ahead: int = 0) -> _Token | None:
+        """The next token of this group, `None` at its end."""
+        at = self._at + ahead
+        token = self._tokens[at] if at < len(self._tokens) else None
+        return None if token is None or token.kind == "close" else token
 
-    def _phrase(self, parsed: Any, boost: float) -> Node:
-        self._count()
-        found = tuple(terms(" ".join(parsed.words)))
-        slop = parsed.slop - 1
-        if len(found) > MAX_PHRASE_TERMS:
-            raise QueryError(f"a phrase has {len(found)} words; {MAX_PHRASE_TERMS} are allowed")
+    def parse(self) -> Node:
+        """The whole text."""
+        node, negated = self._group(None)
+        return And((Every(),), (node,)) if negated else node
+
+    def _group(self, field: str | None) -> Clause:
+        """Clauses side by side, up to a parenthesis that closes them."""
+        clauses = []
+        begun = self._at
+        while self._peek():
+            if (word := self._operator("AND", "OR")) and not (self._at == begun and self._peek(1) is None):
+                self._note(word.position, f"{word.text} has nothing on one side; it is left out")
+                self._at += 1
+            else:
+                clauses.append(self._either(field))
+        return clauses[0] if len(clauses) == 1 else (conjunction(clauses), False)
+
+    def _either(self, field: str | None) -> Clause:
+        """Alternatives with OR between."""
+        must: list[Clause] = []
+        may: list[Clause] = []
+        while True:
+            required, clause = self._both(field)
+            (must if required else may).append(clause)
+            if not self._joined("OR"):
+                break
+        if len(must) + len(may) == 1:
+            return (must or may)[0]
+        if not must:
+            return disjunction(may), False
+        # Whatever must be there is; the others add to the score.
+        return conjunction([*must, (disjunction([*may, (Every(), False)]), False)] if may else must), False
+
+    def _both(self, field: str | None) -> tuple[bool, Clause]:
+        """Clauses with AND between, and whether it is one with a plus before it."""
+        plus, first = self._signed(field)
+        clauses = [first]
+        while self._joined("AND"):
+            clauses.append(self._signed(field)[1])
+        return (plus, first) if len(clauses) == 1 else (False, (conjunction(clauses), False))
+
+    def _operator(self, *names: str, ahead: int = 0) -> _Token | None:
+        token = self._peek(ahead)
+        return token if token and token.kind == "chunk" and token.text in names else None
+
+    def _joined(self, name: str) -> bool:
+        """Whether such an operator comes next, with something behind it; it is taken then."""
+        if not self._operator(name) or not self._peek(1) or self._operator("AND", "OR", ahead=1):
+            return False
+        self._at += 1
+        return True
+
+    def _signed(self, field: str | None) -> tuple[bool, Clause]:
+        """One clause with what stands before it, and whether that is a plus."""
+        negated = plus = False
+        while token := self._peek():
+            if token.kind == "sign":
+                negated, plus = negated ^ (token.text == "-"), token.text == "+"
+            elif self._operator("NOT") and self._peek(1) and not self._operator("AND", "OR", ahead=1):
+                negated = not negated
+            else:
+                break
+            self._at += 1
+        node, inner = self._operand(field)
+        return plus, (node, (negated ^ inner) and node != Nothing())
+
+    def _operand(self, field: str | None) -> Clause:
+        token = self._peek()
+        if token is None:
+            return Nothing(), False
+        self._at += 1
+        match token.kind:
+            case "field":
+                return self._signed(token.text)[1]
+            case "open":
+                node, negated = self._group(field)
+                closing = self._tokens[self._at] if self._at < len(self._tokens) else None
+                self._at += 1
+                return self._boosted(node, closing.text if closing else "", token.position), negated
+            case _:
+                return self._leaf(token, field), False
+
+    def _leaf(self, token: _Token, field: str | None) -> Node:
+        quoted = token.kind == "phrase"
+        if field in CLOCKS:
+            try:
+                period = period_of(field, token.text)
+            except PeriodError as error:
+                self._note(token.position, str(error))
+                return self._chunk(token._replace(text=f"{field} {token.text}"), TEXT)
+            self._count()
+            return period
+        if field in VALUES:
+            self._count()
+            value = exact(token.text)
+            return Value(VALUES[field], value) if value else Nothing()
+        if quoted:
+            return self._phrase(token, field or TEXT)
+        if field is None and (found := _UNKNOWN.match(token.text)):
+            self._note(token.position, f"there is no field {found['name']}; it is taken for text")
+        return self._chunk(token, field or TEXT)
+
+    def _phrase(self, token: _Token, field: str) -> Node:
+        suffix = _SUFFIX.fullmatch(token.suffix)
+        assert suffix, "it was cut so"
+        slop = int(suffix["number"][:4]) if suffix["number"] else 0
         if slop > MAX_SLOP:
-            raise QueryError(f"a phrase allows {slop} other words; {MAX_SLOP} are allowed")
-        if not found:
+            self._note(token.position, f"a phrase allows {MAX_SLOP} other words at most, not {slop}")
+            slop = MAX_SLOP
+        forms = tuple([word.lower() for word in words(token.text)])
+        if not forms:
             return Nothing()
-        if len(found) == 1:
-            return _word(parsed.fieldname, found[0], boost)
-        return Phrase(parsed.fieldname or TEXT, found, slop, boost)
+        if len(forms) > MAX_PHRASE_TERMS:
+            raise QueryError(f"a phrase has {len(forms)} words; {MAX_PHRASE_TERMS} are allowed", token.position)
+        self._count(len(forms))
+        node = Word(field, forms[0]) if len(forms) == 1 else Quote(field, forms, slop)
+        return self._boosted(node, suffix["boost"] or "", token.position)
 
-    def _prefix(self, parsed: Any, boost: float) -> Node:
-        # Words before the last one, as in "post-pol*", are whole.
-        *whole, last = re.findall(r"\w+", parsed.text) or [""]
-        beginning = last.lower()
-        self._count()
-        if len(beginning) < MIN_PREFIX_CHARS:
-            raise QueryError(f"{parsed.text}* is too short; a beginning needs {MIN_PREFIX_CHARS} letters")
+    def _chunk(self, token: _Token, field: str) -> Node:
+        """What stands between white space: words, perhaps with a suffix, a star or question marks."""
+        if token.text == "*":
+            return Every()
+        match = _CHUNK.fullmatch(token.text)
+        assert match, "it matches anything"
+        suffix = _SUFFIX.fullmatch(match["suffix"])
+        assert suffix, "it was cut so"
+        found: list[Node] = []
+        for piece in _PIECE.finditer(match["body"]):
+            found += self._piece(piece, field, token.position)
+        if suffix["number"] is not None and found:
+            self._note(token.position, f"a ~ may follow a phrase, with a number from 1 to {MAX_SLOP}; it is left out")
+        node = conjunction((one, False) for one in found)
+        return self._boosted(node, suffix["boost"] or "", token.position)
 
-        field = parsed.fieldname or TEXT
-        prefix = Prefix(field, beginning, boost)
-        stem = term_of(last)
-        # The index holds stems: elections* must find "elections", which is kept as "elect".
-        begins = prefix if stem.startswith(beginning) else Or((prefix, Term(field, stem, boost)))
-        nodes: list[tuple[Node, bool]] = [(begins, False)]
-        for word in whole:
-            self._count()
-            nodes.append((_word(parsed.fieldname, term_of(word), boost), False))
-        return _conjunction(nodes)
+    def _piece(self, piece: "re.Match[str]", field: str, position: int) -> list[Node]:
+        text, position = piece.group(), position + piece.start()
+        match piece.lastgroup:
+            case "star":
+                self._note(position, "a * may end a word, or stand inside one; it is left out")
+                return []
+            case "start":
+                beginning = piece["start"].lower()
+                if len(beginning) >= MIN_PREFIX_CHARS or ideographic(beginning):
+                    *whole, last = words(beginning)
+                    self._count(len(whole) + 1)
+                    return [*self._words(" ".join(whole), field), Start(field, last)]
+                self._note(position, f"{text} is too short: a beginning needs {MIN_PREFIX_CHARS} letters")
+            case "pattern":
+                pattern = text.lower()
+                if len(re.split(r"[?*]", pattern, maxsplit=1)[0]) < MIN_PREFIX_CHARS:
+                    self._note(position, f"{text} is too vague: {MIN_PREFIX_CHARS} letters must come before ? and *")
+                elif len(re.findall(r"\*+", pattern)) > MAX_STARS:  # each multiplies the time by a word's length
+                    self._note(position, f"{text} is too vague: {MAX_STARS} * in a word are allowed")
+                else:
+                    self._count()
+                    return [Pattern(field, re.sub(r"\*+", "*", pattern))]
+        return self._words(text, field)
 
-    def _wildcard(self, parsed: Any, boost: float) -> Node:
-        self._count()
-        pattern = parsed.text.lower()
-        if len(re.split(r"[?*]", pattern, maxsplit=1)[0]) < MIN_PREFIX_CHARS:
-            raise QueryError(f"{parsed.text} is too vague; {MIN_PREFIX_CHARS} letters must come before ? and *")
-        if len(re.findall(r"\*+", pattern)) > MAX_STARS:  # each multiplies the time by the length of a word
-            raise QueryError(f"{parsed.text} is too vague; {MAX_STARS} * in a word are allowed")
-        field = parsed.fieldname or TEXT
-        # The index holds stems: hou*ses must find "houses", which is kept as "hous".
-        patterns = dict.fromkeys(re.sub(r"\*+", "*", text) for text in (pattern, _stemmed(pattern)))
-        return _disjunction((Wildcard(field, text, boost), False) for text in patterns)
+    def _words(self, text: str, field: str) -> list[Node]:
+        """Words that stand together; of ideographs in a row as a phrase, of a single one as a beginning."""
+        found: list[Node] = []
+        for run in runs(text.lower()):
+            if not ideographic(run):
+                self._count()
+                found.append(Word(field, run))
+            elif len(run) == 1:
+                self._count()
+                found.append(Start(field, run))
+            else:
+                pairs = words(run)
+                for at in range(0, len(pairs), MAX_PHRASE_TERMS):
+                    some = tuple(pairs[at : at + MAX_PHRASE_TERMS])
+                    self._count(len(some))
+                    found.append(Word(field, some[0]) if len(some) == 1 else Quote(field, some))
+        return found
 
-
-def _stemmed(pattern: str) -> str:
-    """The pattern with the end that its words lose when they are stemmed, as far as that shows."""
-    likely = re.sub(r"[?*]", "x", pattern)
-    stem = term_of(likely)
-    same = next((at for at, (one, other) in enumerate(zip(likely, stem, strict=False)) if one != other), len(stem))
-    return pattern[:same] + stem[same:]
-
-
-def _word(field: str | None, term: str, boost: float) -> Term:
-    return Term(field or TEXT, term, boost)
-
-
-def _conjunction(clauses: Iterable[tuple[Node, bool]]) -> Node:
-    required: list[Node] = []
-    excluded: list[Node] = []
-    for node, negated in clauses:
-        if negated:
-            excluded.append(node)
-        elif isinstance(node, And):  # (a b) c is a b c
-            required += node.required
-            excluded += node.excluded
-        else:
-            required.append(node)
-    must = _distinct(required)
-    # What is excluded is not scored: neither boosts nor saying it twice makes a difference.
-    must_not = _distinct({Term(node.field, node.text) if isinstance(node, Term) else node for node in excluded})
-    if len(must) > 1:  # beside another clause, "every article" says nothing
-        must = tuple(node for node in must if node != Every())
-    if not must and not must_not:
-        return Nothing()
-    return must[0] if len(must) == 1 and not must_not else And(must or (Every(),), must_not)
-
-
-def _disjunction(clauses: Iterable[tuple[Node, bool]]) -> Node:
-    nodes: list[Node] = []
-    for node, negated in clauses:
-        if negated:
-            nodes.append(And((Every(),), (node,)))
-        else:
-            nodes += node.clauses if isinstance(node, Or) else (node,)
-    distinct = _distinct(nodes)
-    if not distinct:
-        return Nothing()
-    return distinct[0] if len(distinct) == 1 else Or(distinct)
-
-
-def _distinct(nodes: Iterable[Node]) -> tuple[Node, ...]:
-    """The nodes that say something, each once, in an order that does not depend on the spelling.
-
-    A word that is written twice counts twice.
-    """
-    boosts: dict[tuple[str, str], float] = {}
-    others: set[Node] = set()
-    for node in nodes:
-        if isinstance(node, Term):
-            boosts[node.field, node.text] = boosts.get((node.field, node.text), 0.0) + node.boost
-        elif node != Nothing():
-            others.add(node)
-    words = (Term(field, text, boost) for (field, text), boost in boosts.items())
-    return (*sorted(words, key=_spelling), *sorted(others, key=repr))
-
-
-def _spelling(word: Term) -> tuple[str, str]:
-    return word.field, word.text
+    def _boosted(self, node: Node, boost: str, position: int) -> Node:
+        """The node, which counts so many times."""
+        if not boost:
+            return node
+        factor = float(boost[1:])
+        try:
+            return scaled(node, factor, MAX_BOOST)
+        except ValueError:
+            self._note(position, f"a boost of {factor:g} is not in (0, {MAX_BOOST:g}]; it is left out")
+            return node

@@ -19,7 +19,7 @@ from partition.kernels.clauses import COUNT, FIRST, KIND, PHRASE, WORD
 from partition.schema import FIELD_BOOSTS, PARTS, TEXT
 from partition.scoring import constant
 from partition.statistics import Statistics
-from search.query import And, Every, Node, Nothing, Or, Phrase, Prefix, Term, Wildcard
+from search.query import And, Between, Every, Node, Nothing, Or, Phrase, Prefix, Term, Value, Wildcard
 
 POSITIONS_COST = 100
 """Looking for a phrase in one article costs about as much as reading so many postings."""
@@ -63,6 +63,14 @@ class FoundByWhoosh(msgspec.Struct, frozen=True):
     score: int
 
 
+class During(msgspec.Struct, frozen=True):
+    """The articles whose time in a column is in [from_ms, to_ms), all with a score of 0."""
+
+    column: str
+    from_ms: int | None
+    to_ms: int | None
+
+
 class Flat(msgspec.Struct, frozen=True, eq=False):
     """A plan in numbers."""
 
@@ -82,7 +90,7 @@ class Plan(msgspec.Struct, frozen=True):
     """The same in numbers, if it consists of words and phrases."""
 
 
-Atom = Word | PhraseWords | Beginning | FoundByWhoosh | Plan
+Atom = Word | PhraseWords | Beginning | FoundByWhoosh | During | Plan
 
 
 def plan_of(node: Node, statistics: Statistics) -> Plan:
@@ -169,10 +177,16 @@ def _atom(node: Node, statistics: Statistics) -> Atom:
             )
         case Prefix(field=field, text=text, boost=boost):
             return Beginning(field, text, constant(boost * FIELD_BOOSTS[field]))
+        case Value(field=field, text=text):
+            return Word(field, text.encode(), 0.0, 0)
+        case Between(column=column, from_ms=from_ms, to_ms=to_ms):
+            return During(column, from_ms, to_ms)
         case Wildcard(field=field, boost=boost):
             return FoundByWhoosh(node, constant(boost * FIELD_BOOSTS[field]))
-        case _:
+        case And() | Or() | Every() | Nothing():
             return plan_of(node, statistics)
+        case _:
+            raise AssertionError(f"{type(node).__name__} was not analysed")
 
 
 def _word(field: str, text: str, boost: float, statistics: Statistics) -> Word:

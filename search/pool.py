@@ -20,7 +20,7 @@ from pathlib import Path
 import structlog
 from prometheus_client import Counter
 
-from search.messages import FRAME, Broken, Ready, Reply, Request, decode_reply, encode
+from search.messages import FRAME, Broken, MatchRequest, Ready, Reply, decode_reply, encode
 
 KILL_GRACE_S = 0.2
 """How long after its deadline a process may still answer before it is killed."""
@@ -85,7 +85,7 @@ class _Process:
             raise
         return started
 
-    async def ask(self, request: Request) -> Reply:
+    async def ask(self, request: MatchRequest) -> Reply:
         """The reply to one request."""
         self._writer.write(encode(request))
         await self._writer.drain()
@@ -145,7 +145,7 @@ class _Slot:
         else:
             self._turn.release()
 
-    async def ask(self, request: Request, deadline_s: float) -> Reply:
+    async def ask(self, request: MatchRequest, deadline_s: float) -> Reply:
         """The reply to one request, by the deadline and a grace."""
         self._waiting += 1
         try:
@@ -229,7 +229,7 @@ class WhooshPool:
         """Start all processes, so that no query waits for that."""
         await asyncio.gather(*(slot.start() for slot in self._slots))
 
-    async def ask(self, request: Request, deadline_s: float) -> Reply:
+    async def ask(self, request: MatchRequest, deadline_s: float) -> Reply:
         """The reply of the process with the least to do, by the monotonic clock's `deadline_s` and a grace."""
         slot = min(self._slots, key=lambda slot: slot.busy)
         task = asyncio.create_task(slot.ask(request, deadline_s))

@@ -1,6 +1,10 @@
-"""The query tree: what a leaf executes, and the canonical form that cursors and cache keys are made of.
+"""The query tree: what a user wrote, what a leaf executes, what cursors and cache keys are made of.
 
-Contract: immutable, plain, encodable as MessagePack; the meaning of each node is in its docstring and in
+    written     Word, Quote, Start, Pattern            forms of words, as in the text of the query (`parsing.py`)
+    executed    Term, Phrase, Prefix, Wildcard         terms, as analysis makes them for some languages (`terms.py`)
+    both        And, Or, Value, Between, Every, Nothing
+
+Contract: immutable, plain, encodable as MessagePack; the meaning of each executed node is in its docstring and in
 `tests/reference/`, and every node yields, for every live article, whether it matches and a fixed-point score.
 A score is the sum of the scores of the matching clauses; an article that does not match has none.
 
@@ -12,6 +16,41 @@ from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
+
+from partition.analysis import OF
+
+
+class Word(msgspec.Struct, frozen=True, tag="word"):
+    """Articles that hold the word `form`, in lower case, or another of the same stem, in `field`."""
+
+    field: str
+    form: str
+    boost: float = 1.0
+
+
+class Quote(msgspec.Struct, frozen=True, tag="quote"):
+    """The same for some words in this order, with at most `slop` others in between."""
+
+    field: str
+    forms: tuple[str, ...]
+    slop: int = 0
+    boost: float = 1.0
+
+
+class Start(msgspec.Struct, frozen=True, tag="start"):
+    """The same for words that begin with `form`."""
+
+    field: str
+    form: str
+    boost: float = 1.0
+
+
+class Pattern(msgspec.Struct, frozen=True, tag="pattern"):
+    """The same for words that `text` stands for: `?` is one character and `*` any number of them."""
+
+    field: str
+    text: str
+    boost: float = 1.0
 
 
 class Term(msgspec.Struct, frozen=True, tag="term"):
@@ -46,12 +85,27 @@ class Prefix(msgspec.Struct, frozen=True, tag="prefix"):
 class Wildcard(msgspec.Struct, frozen=True, tag="wildcard"):
     """Articles that hold a term that `text` stands for in `field`; scored `boost`, whichever and however many.
 
-    In `text`, `?` is one character and `*` any number of them.
+    In `text`, `?` is one character and `*` any number of them; a term's language is not looked at.
     """
 
     field: str
     text: str
     boost: float = 1.0
+
+
+class Value(msgspec.Struct, frozen=True, tag="value"):
+    """Articles with this value (`analysis.exact`) in a keyword field; scored 0."""
+
+    field: str
+    text: str
+
+
+class Between(msgspec.Struct, frozen=True, tag="between"):
+    """Articles whose time in `column` is in [from_ms, to_ms), where given; scored 0. Without a time, none is."""
+
+    column: str
+    from_ms: int | None = None
+    to_ms: int | None = None
 
 
 class And(msgspec.Struct, frozen=True, tag="and"):
@@ -76,7 +130,9 @@ class Nothing(msgspec.Struct, frozen=True, tag="nothing"):
     """No article: what is left of a query without any word."""
 
 
-Node = Term | Phrase | Prefix | Wildcard | And | Or | Every | Nothing
+Written = Word | Quote | Start | Pattern
+Executed = Term | Phrase | Prefix | Wildcard
+Node = Written | Executed | Value | Between | And | Or | Every | Nothing
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -113,8 +169,9 @@ class Query(msgspec.Struct, frozen=True):
 
 
 def pattern_of(text: str) -> "re.Pattern[str]":
-    """The terms that a pattern with `?` and `*` stands for."""
-    return re.compile(re.escape(text).replace(r"\?", ".").replace(r"\*", ".*"), re.DOTALL)
+    """The terms that a pattern with `?` and `*` stands for, in whatever language."""
+    one = f"[^{OF}]"
+    return re.compile(re.escape(text).replace(r"\?", one).replace(r"\*", f"{one}*") + f"(?:{OF}..)?")
 
 
 def children_of(node: Node) -> tuple[Node, ...]:

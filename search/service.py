@@ -1,7 +1,7 @@
 """The search service: one request's parameters in, the bytes of one page out.
 
     1. which epoch: the cursor's, else the current one
-    2. the query's tree: plain words here, anything else in a Whoosh process, or remembered
+    2. the query's tree, parsed or remembered, and its terms in the languages of that epoch
     3. the cache, by everything the answer depends on
     4. else: admission, then one trip to a thread: scatter, gather, documents of this page, the body
 
@@ -12,11 +12,11 @@ Not here: HTTP (`routes.py`), how the cache works (`cache/`, seen through a Prot
 """
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import orjson
@@ -25,22 +25,33 @@ from partition.manifest import RootManifest
 from partition.types import MAX_ARTICLE_ID_BYTES
 from search.answers import STORED_NAMES, article_body, coverage_of, links_of, page_body
 from search.broker import Broker, EpochGoneError, Gathered, LeafError, TakenDownError
-from search.cursor import Cursor, CursorCodec, CursorInvalidError, CursorMismatchError, check, digest_of
+from search.cursor import Cursor, CursorCodec, CursorInvalidError, digest_of
 from search.documents import documents_of
 from search.epochs import Epochs
 from search.leaf import Slice
 from search.parameters import DEFAULT_TIMEOUT_MS, SearchParameters
-from search.parsing import QueryError, parse_plain
+from search.parsing import Note, Parsed, QueryError, parse_query
 from search.ports import Answer, Cache, Loaded, PastCache, Served
-from search.query import Node, Query, words_of
+from search.query import Query, words_of
 from search.snapshot import Snapshot, View
+from search.terms import analysed
 from web.admission import Admission
 from web.edge import Timings
 from web.problems import ParameterError, Problem
 
 MAX_REMEMBERED_QUERIES = 10_000
-ANSWER_VERSION = 1
+ANSWER_VERSION = 2
 """Part of every cache key: advanced when the same query would be answered with other bytes."""
+
+
+class _Asked(NamedTuple):
+    """What a request asks of one state."""
+
+    query: Query
+    """In the terms of the state's languages."""
+    digest: bytes
+    """What a cursor knows it by (`cursor.digest_of`): the languages of an archive may change meanwhile."""
+    notes: tuple[Note, ...]
 
 
 class SearchService:
@@ -64,7 +75,8 @@ class SearchService:
         self._admission = admission
         self.partition_of = partition_of
         """The partition of an article id, of so many."""
-        self._parsed: OrderedDict[str, Node] = OrderedDict()
+        self._parsed = lru_cache(MAX_REMEMBERED_QUERIES)(parse_query)
+        self._analysed = lru_cache(MAX_REMEMBERED_QUERIES)(analysed)
 
     def current(self) -> RootManifest:
         """The epoch that new queries are answered from.
@@ -87,23 +99,23 @@ class SearchService:
         cursor = self._cursor(parameters.cursor)
         try:
             view = self._epochs.view(cursor)
-            query = await self._query(parameters, deadline_s, timings)
+            asked = self._asked(parameters, current, view, timings)
             if cursor:
-                _check(cursor, query)
+                _check(cursor, asked)
 
             async def load() -> Loaded:
-                return await self._load(parameters, view, query, cursor, deadline_s, timings)
+                return await self._load(parameters, view, asked, cursor, deadline_s, timings)
 
             started_s = time.perf_counter()
             if past_cache:
                 return Served(_decoded((await load()).body), view.state, PastCache(b""))
-            cached = await self._cache.get_or_load(_key(parameters, current, query), load)
+            cached = await self._cache.get_or_load(_key(parameters, current, asked.query), load)
             if cached.outcome == "hit":
                 timings.add("cache", started_s)
         except EpochGoneError:
             if cursor is None:
                 raise _changed() from None
-            raise await self._expired(parameters, cursor, current, deadline_s, timings) from None
+            raise self._expired(parameters, cursor, current) from None
         return Served(_decoded(cached.body), view.state, cached)
 
     async def _current(self, min_seq: int, deadline_s: float) -> RootManifest:
@@ -161,33 +173,34 @@ class SearchService:
         except CursorInvalidError as error:
             raise Problem("cursor-invalid", str(error), [ParameterError("cursor", "is not one of ours")]) from None
 
-    async def _query(self, parameters: SearchParameters, deadline_s: float, timings: Timings) -> Query:
-        text = parameters.q
-        node = self._parsed.get(text)
-        if node is None:
-            started_s = time.perf_counter()
-            node = parse_plain(text)
-            if node is None:
-                try:
-                    async with self._admission.admitted(deadline_s):
-                        node = await self._broker.parse(text, deadline_s)
-                except QueryError as error:
-                    raise _invalid(error) from None
-                except LeafError as error:
-                    raise _late_or_broken(error) from None
+    def _written(self, parameters: SearchParameters) -> Parsed:
+        """What the text of a query means.
+
+        Raises:
+            Problem: `query-invalid`.
+        """
+        try:
+            parsed = self._parsed(parameters.q)
+        except QueryError as error:
+            raise _invalid(error) from None
+        if parameters.strict and parsed.notes:
+            raise _invalid(QueryError(parsed.notes[0].detail, parsed.notes[0].position))
+        return parsed
+
+    def _asked(self, parameters: SearchParameters, current: RootManifest, view: View, timings: Timings) -> "_Asked":
+        started_s, known = time.perf_counter(), self._analysed.cache_info().misses
+        parsed = self._written(parameters)
+        node = self._analysed(parsed.node, current.languages_at(view.state.applied_seq))
+        if self._analysed.cache_info().misses > known:
             timings.add("parse", started_s)
-            self._parsed[text] = node
-            while len(self._parsed) > MAX_REMEMBERED_QUERIES:
-                self._parsed.popitem(last=False)
-        else:
-            self._parsed.move_to_end(text)
-        return Query(node, parameters.filters, parameters.sort)
+        filters, sort = parameters.filters, parameters.sort
+        return _Asked(Query(node, filters, sort), digest_of(Query(parsed.node, filters, sort)), parsed.notes)
 
     async def _load(
         self,
         parameters: SearchParameters,
         view: View,
-        query: Query,
+        asked: "_Asked",
         cursor: Cursor | None,
         deadline_s: float,
         timings: Timings,
@@ -203,12 +216,12 @@ class SearchService:
 
         def page(snapshot: Snapshot, found: Gathered) -> Loaded:
             timings.add("scatter", started_s)
-            return self._page(parameters, query, cursor, snapshot, found, timings)
+            return self._page(parameters, asked, cursor, snapshot, found, timings)
 
         try:
             async with self._admission.admitted(deadline_s):
                 facets = tuple(facet for _name, facet in parameters.facets)
-                return await self._broker.search(view, query, part, deadline_s, page, facets)
+                return await self._broker.search(view, asked.query, part, deadline_s, page, facets)
         except QueryError as error:
             raise _invalid(error) from None
         except LeafError as error:
@@ -217,7 +230,7 @@ class SearchService:
     def _page(
         self,
         parameters: SearchParameters,
-        query: Query,
+        asked: "_Asked",
         cursor: Cursor | None,
         snapshot: Snapshot,
         found: Gathered,
@@ -233,14 +246,14 @@ class SearchService:
         if backwards:
             matches.reverse()
         stored = frozenset(STORED_NAMES.get(name, name) for name in parameters.fields)
-        documents = documents_of(snapshot, matches, stored, words_of(query.node))
+        documents = documents_of(snapshot, matches, stored, words_of(asked.query.node))
         earlier = cursor.missing if cursor else ()
         missing = tuple(sorted({*earlier, *found.failed}))
 
         def link(at: int, *, towards_start: bool) -> str:
             position = matches[at].position
             archive = snapshot.manifest.archive
-            made = Cursor(archive, snapshot.state, digest_of(query), position, towards_start, missing)
+            made = Cursor(archive, snapshot.state, asked.digest, position, towards_start, missing)
             return links_of(parameters, self._cursors.encode(made))
 
         # Whoever came by a cursor left something behind on the side it came from.
@@ -249,22 +262,25 @@ class SearchService:
         next_ = link(-1, towards_start=False) if follows else None
         prev = link(0, towards_start=True) if precedes else None
         body = page_body(
-            parameters, query, snapshot, found, matches, documents, next_=next_, prev=prev, missed=earlier
+            parameters,
+            asked.query,
+            snapshot,
+            found,
+            matches,
+            documents,
+            notes=asked.notes,
+            next_=next_,
+            prev=prev,
+            missed=earlier,
         )
         complete = not found.failed and not earlier
         timings.add("documents", started_s)
         return Loaded(msgspec.msgpack.encode(Answer(body, next_, prev, complete)), keep=complete)
 
-    async def _expired(
-        self,
-        parameters: SearchParameters,
-        cursor: Cursor,
-        current: RootManifest,
-        deadline_s: float,
-        timings: Timings,
-    ) -> Problem:
-        query = await self._query(parameters, deadline_s, timings)
-        _check(cursor, query)
+    def _expired(self, parameters: SearchParameters, cursor: Cursor, current: RootManifest) -> Problem:
+        written = Query(self._written(parameters).node, parameters.filters, parameters.sort)
+        if cursor.query_digest != digest_of(written):
+            raise _mismatch()
         resumed = replace(cursor, archive=current.archive, state=current.state)
         resume = links_of(parameters, self._cursors.encode(resumed))
         return Problem(
@@ -288,11 +304,14 @@ def _changed() -> Problem:
     return Problem("overloaded", "the archive just changed; ask again", headers={"Retry-After": "1"})
 
 
-def _check(cursor: Cursor, query: Query) -> None:
-    try:
-        check(cursor, query)
-    except CursorMismatchError as error:
-        raise Problem("cursor-mismatch", str(error), [ParameterError("cursor", "belongs to another query")]) from None
+def _check(cursor: Cursor, asked: "_Asked") -> None:
+    if cursor.query_digest != asked.digest:
+        raise _mismatch()
+
+
+def _mismatch() -> Problem:
+    detail = "the cursor belongs to another query; leave it out to start from the beginning"
+    return Problem("cursor-mismatch", detail, [ParameterError("cursor", "belongs to another query")])
 
 
 def _state(manifest: RootManifest) -> str:

@@ -23,7 +23,7 @@ from partition.errors import IndexFileError
 from partition.kernels import sharing
 from partition.kernels.postings import NORMS
 from partition.kernels.views import LAST, LOOKED, SKIPPED, Page
-from partition.schema import TEXT_FIELDS
+from partition.schema import KEYWORD_FIELDS, TEXT_FIELDS
 from search.executor import SORTS, DeadlineError
 from search.facets import added
 from search.leaf import Leaf, LeafAnswer, LeafQuery, Match, SegmentSearch, Slice, Told
@@ -107,7 +107,7 @@ class Share:
         self._units = np.array([unit for executor in executors for unit in executor.units])
         self._terms = {
             field: np.array([executor.segment.fields[field]["terms"] for _, _, executor in self._segments], np.int64)
-            for field in TEXT_FIELDS
+            for field in (*TEXT_FIELDS, *KEYWORD_FIELDS)
         }
         self._rows: dict[tuple[str, bytes], bytes] = {}
         self._masks: dict[tuple[Choice, ...], _Masks] = {}
@@ -172,7 +172,7 @@ class Share:
         if known is None:
             rows, unverified = np.zeros((len(self._segments), 8), np.int64), np.empty(len(self._segments), np.int64)
             sharing.find_lists(self._table, self._terms[field], np.frombuffer(key, np.uint8), rows, unverified)
-            rows[:, NORMS] = TEXT_FIELDS.index(field)
+            rows[:, NORMS] = TEXT_FIELDS.index(field) if field in TEXT_FIELDS else 0
             for at in np.flatnonzero(unverified >= 0).tolist():
                 self._segments[at][2].segment.verify_list(int(unverified[at]))
             known = rows.tobytes()

@@ -14,7 +14,7 @@ import socket
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -22,6 +22,7 @@ import numpy as np
 import structlog
 from whoosh import query as whoosh_query
 
+from partition.analysis import OF
 from partition.errors import IndexFileError, MissingFile
 from partition.manifest import Layout, read_manifest
 from partition.reader import OpenFiles, PartitionReader
@@ -35,17 +36,14 @@ from search.messages import (
     EpochGone,
     Matched,
     MatchRequest,
-    Parsed,
-    ParseRequest,
     Ready,
     Refused,
     Reply,
-    Request,
     SegmentSet,
     decode_request,
     encode,
 )
-from search.parsing import QueryError, parse_query
+from search.parsing import QueryError
 from search.query import Wildcard
 from web.logs import configure_logs
 
@@ -66,13 +64,14 @@ class WhooshServer:
         self._open: OrderedDict[tuple[int, int], _WholeState] = OrderedDict()
         self._files = OpenFiles()
 
-    def answer(self, request: Request) -> Reply:
+    def answer(self, request: MatchRequest) -> Reply:
         """The reply to one request, by its deadline; in the main thread of a process that `main` has set up."""
         try:
-            work = self._work(request)
+            # An epoch is opened first, lest nobody ever have the time.
+            opened = self._state(request.epoch, request.seq)
             signal.setitimer(signal.ITIMER_REAL, max(_AT_ONCE_S, request.deadline_s - time.monotonic()))
             try:
-                return work()
+                return opened.matched(request.nodes)
             finally:
                 signal.setitimer(signal.ITIMER_REAL, 0.0)
         except _LateError:
@@ -85,17 +84,8 @@ class WhooshServer:
             return EpochGone()
         except Exception as error:  # noqa: BLE001 - one bad request must not end the process
             # Callers learn that it failed; why, with paths and all, is for those who read the log.
-            _log.exception("whoosh request failed", request=type(request).__name__)
+            _log.exception("whoosh request failed")
             return Broken("damaged" if isinstance(error, IndexFileError) else "failed")
-
-    def _work(self, request: Request) -> Callable[[], Reply]:
-        """What there is to do and may be interrupted; an epoch is opened first, lest nobody ever have the time."""
-        match request:
-            case ParseRequest(text=text):
-                return lambda: Parsed(parse_query(text))
-            case MatchRequest(epoch=epoch, seq=seq, nodes=nodes):
-                opened = self._state(epoch, seq)
-                return lambda: opened.matched(nodes)
 
     def _state(self, epoch: int, seq: int) -> "_WholeState":
         key = epoch, seq
@@ -149,8 +139,7 @@ class _WholeState:
         check_wildcards(nodes, self._statistics)
         while True:
             try:
-                queries = [whoosh_query.Wildcard(node.field, node.text) for node in nodes]
-                return Matched(tuple(map(self._articles, queries)), tuple(self._damaged))
+                return Matched(tuple(map(self._articles, map(_in_any_language, nodes))), tuple(self._damaged))
             except IndexFileError as error:  # found on touching a page; each time one partition less is left
                 self._set_aside(error)
                 self._open()
@@ -165,6 +154,12 @@ class _WholeState:
             packed = np.packbits(bits, bitorder="little").tobytes()
             sets.append(SegmentSet(self._partitions[part.partition], part.ordinal, packed))
         return tuple(sets)
+
+
+def _in_any_language(node: Wildcard) -> whoosh_query.Query:
+    """A term may end with its language."""
+    texts = (node.text, f"{node.text}{OF}??")
+    return whoosh_query.Or([whoosh_query.Wildcard(node.field, text) for text in texts])
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

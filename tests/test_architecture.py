@@ -37,7 +37,7 @@ THIRD_PARTIES: dict[str, set[str]] = {
     "web": {"jinja2", "markupsafe", "msgspec", "orjson", "prometheus_client", "starlette", "structlog"},
     "indexer": {
         *("defusedxml", "fastwarc", "msgspec", "numpy", "orjson", "prometheus_client", "starlette", "structlog"),
-        *("trafilatura", "zstandard"),
+        *("py3langid", "trafilatura", "zstandard"),
     },
     "loadtests": {"gevent", "locust"},
 }
@@ -56,6 +56,7 @@ FENCES: dict[str, tuple[str, ...]] = {
     "cachebox": ("cache/backends.py",),
     "defusedxml": ("indexer/feeds/xml_tree.py",),
     "fastwarc": ("indexer/readers/warc.py",),
+    "py3langid": ("indexer/language.py",),
     "trafilatura": ("indexer/readers/extraction.py",),
     "typer": (
         "broadsheet/cli.py",
@@ -66,7 +67,7 @@ FENCES: dict[str, tuple[str, ...]] = {
     ),
     "whoosh": (
         *("partition/analysis.py", "partition/whoosh_*.py"),
-        *("search/parsing.py", "search/whoosh_process.py"),
+        "search/whoosh_process.py",
     ),
 }
 """Packages that only these files may import; tests and benchmarks may import everything."""

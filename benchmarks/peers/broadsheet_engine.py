@@ -19,9 +19,10 @@ from pathlib import Path
 from benchmarks.peers.engine import TOP, Answer, Ask, QueryClass, Question, folder_bytes
 from indexer.publisher import publish
 from indexer.routing import ROUTING_VERSION, partition_of
+from partition.analysis import ENGLISH
 from partition.changes import Put
 from partition.counting import count_partition, merge_counts
-from partition.manifest import FileRecord, Layout, RootManifest, StatisticsRecord
+from partition.manifest import FileRecord, LanguageRecord, Layout, RootManifest, StatisticsRecord
 from partition.reader import PartitionReader
 from partition.schema import SCHEMA_VERSION
 from partition.segment import Segment
@@ -34,6 +35,7 @@ from search.parsing import parse_query
 from search.plan import plan_of
 from search.query import Filters, Query, Sort
 from search.snapshot import Snapshot, Snapshots
+from search.terms import analysed
 
 PATIENCE_S = 60.0
 
@@ -89,6 +91,7 @@ class Broadsheet:
                 erased_seq=0,
                 purged_seq=0,
                 schema_version=SCHEMA_VERSION,
+                languages=(LanguageRecord(ENGLISH, 1),),
                 statistics=(StatisticsRecord(1, 1, frozen),),
                 partitions=tuple(records),
             ),
@@ -143,7 +146,7 @@ def query_of(kind: QueryClass, question: Question) -> Query:
             text = " OR ".join(question.text.split())
     filters = Filters(question.from_ms, question.to_ms) if kind == "date" else Filters()
     sort: Sort = "newest" if kind == "newest" else "relevance"
-    return Query(parse_query(text), filters, sort)
+    return Query(analysed(parse_query(text).node, (ENGLISH,)), filters, sort)
 
 
 class Exhaustive:

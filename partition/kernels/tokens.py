@@ -5,6 +5,8 @@ A *form* is a word as it stands in the text, but for ASCII letters in lower case
 of up to seven bytes is its own key, with its length in the top byte; the key of a longer one is a hash with the top
 bit set, and its bytes decide.
 
+Of a run of ideographs each two neighbours are a word, so that most of them are in two.
+
 Contract: words are what `analysis.words` finds; `tokenize` stops before an article for which the tables may be too
 small, and goes on from there when they have grown.
 
@@ -24,6 +26,8 @@ MAX_WORD_CHARS = 64
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
 _LONG = np.uint64(1 << 63)
 _BYTE = np.uint64(8)
+FIRST_IDEOGRAPH = 0xE1
+"""No ideograph begins with a smaller byte."""
 
 
 @inlined
@@ -32,13 +36,38 @@ def _mixed(hash_: np.uint64, packed: np.uint64) -> np.uint64:
     return mixed ^ (mixed >> np.uint64(29))
 
 
-@kernel(void(u8s, i64s, i64, u8s, u8s, u64w, i32w, i64w, u8w, i64, i32w, i64, i64w, i64w))
+@inlined
+def _size(text: "NDArray[np.uint8]", at: int) -> int:
+    """Bytes of a character that is not ASCII."""
+    return 2 if text[at] < 0xE0 else 3 if text[at] < 0xF0 else 4
+
+
+@inlined
+def _code(text: "NDArray[np.uint8]", at: int, size: int) -> int:
+    code = np.int64(text[at] & (0xFF >> (size + 1)))
+    for extra in range(1, size):
+        code = (code << 6) | np.int64(text[at + extra] & 0x3F)
+    return code
+
+
+@inlined
+def _ideograph(text: "NDArray[np.uint8]", at: int, stop: int, ideographs: "NDArray[np.uint8]") -> int:
+    """Bytes of the ideograph at a place, 0 if there is none."""
+    if at >= stop or text[at] < FIRST_IDEOGRAPH:
+        return 0
+    size = _size(text, at)
+    code = _code(text, at, size)
+    return size if (ideographs[code >> 3] >> np.uint8(code & 7)) & 1 else 0
+
+
+@kernel(void(u8s, i64s, i64, u8s, u8s, u8s, u64w, i32w, i64w, u8w, i64, i32w, i64, i64w, i64w))
 def tokenize(
     text: "NDArray[np.uint8]",
     bounds: "NDArray[np.int64]",
     first: int,
     lower: "NDArray[np.uint8]",
     letters: "NDArray[np.uint8]",
+    ideographs: "NDArray[np.uint8]",
     keys: "NDArray[np.uint64]",
     slots: "NDArray[np.int32]",
     starts: "NDArray[np.int64]",
@@ -57,6 +86,7 @@ def tokenize(
         first: the article to begin with.
         lower: shape (256,): lower case of an ASCII word character, 0 for every other byte.
         letters: a bit for each code point: whether it is a word character.
+        ideographs: the same: whether it is one that is taken in pairs.
         keys, slots: the hash table: a form's key, 0 where there is none, and its ordinal.
         starts, forms: shape (forms + 1,) and the bytes of the forms, one after the other.
         used: how many forms there are.
@@ -69,16 +99,32 @@ def tokenize(
     mask = len(keys) - 1
     while article < len(bounds) - 1:
         at, stop = bounds[article], bounds[article + 1]
-        # A word takes at least two bytes with what separates it.
-        if 2 * (used + (stop - at + 1) // 2) > mask or starts[used] + stop - at > len(forms):
+        # A word takes at least two bytes with what separates it, and no byte is in more than two words.
+        if 2 * (used + (stop - at + 1) // 2) > mask or starts[used] + 2 * (stop - at) > len(forms):
             break
+        paired = False
         while at < stop:
             word = at
             chars = 0
             hash_ = np.uint64(0)
             packed = np.uint64(0)
             shift = np.uint64(0)
-            while at < stop and chars < MAX_WORD_CHARS:
+            first_size = _ideograph(text, at, stop, ideographs)
+            if first_size:
+                at += first_size
+                second_size = _ideograph(text, at, stop, ideographs)
+                if second_size == 0 and paired:  # it was the second of a pair
+                    paired = False
+                    continue
+                paired = second_size > 0
+                chars = 1
+                for byte in text[word : at + second_size]:
+                    if shift == 64:
+                        hash_ = _mixed(hash_, packed)
+                        packed = shift = np.uint64(0)
+                    packed |= np.uint64(byte) << shift
+                    shift += _BYTE
+            while first_size == 0 and at < stop and chars < MAX_WORD_CHARS:
                 byte = text[at]
                 folded = np.uint64(lower[byte])
                 if folded:
@@ -91,11 +137,11 @@ def tokenize(
                 elif byte < 128:
                     break
                 else:
-                    size = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
-                    code = np.int64(byte & (0xFF >> (size + 1)))
-                    for extra in range(1, size):
-                        code = (code << 6) | np.int64(text[at + extra] & 0x3F)
+                    size = _size(text, at)
+                    code = _code(text, at, size)
                     if not (letters[code >> 3] >> np.uint8(code & 7)) & 1:
+                        break
+                    if byte >= FIRST_IDEOGRAPH and (ideographs[code >> 3] >> np.uint8(code & 7)) & 1:
                         break
                     for extra in range(size):
                         if shift == 64:
@@ -112,6 +158,8 @@ def tokenize(
                     at += 1
                 continue
             length = at - word
+            if first_size:
+                length += second_size
             hash_ = _mixed(hash_, packed)
             short = length < 8
             key = packed | (np.uint64(length) << np.uint64(56)) if short else hash_ | _LONG

@@ -167,7 +167,8 @@ class Model:
         return sum(one.shown is not None for one in self.articles.values())
 
 
-_titles = st.sampled_from(("One", "Two"))
+_LANGUAGES = {"One": "", "Two": "de-AT"}
+_titles = st.sampled_from(tuple(_LANGUAGES))
 _submissions = st.builds(
     lambda article_id, title, action, embargo_s, expected, message, reason: (
         *(article_id, title if action == "put" else None, action, embargo_s if action == "put" else None),
@@ -201,7 +202,7 @@ def log_machine(open_log: Open) -> Any:  # noqa: C901 - a class made for one ada
 
         def _submission(self, drawn: tuple[Any, ...]) -> Submission:
             article_id, title, action, embargo_s, expected, message, reason = drawn
-            content = article(article_id, title) if title else None
+            content = article(article_id, title, language=_LANGUAGES[title]) if title else None
             until_ms = None if embargo_s is None else self.clock.now_ms + embargo_s * 1000
             digest = title.encode() if title else b""
             return Submission(article_id, content, digest, action, until_ms, expected, reason, message_id=message)
@@ -316,6 +317,12 @@ def log_machine(open_log: Open) -> Any:  # noqa: C901 - a class made for one ada
             assert log.drain() == (model.seq - self.applied, self.per_s)
             assert log.statistics_events(0, model.seq) == model.statistics
             shown = [event for event in model.events if event[1] not in OF_NO_PARTITION]
+            for through in model.lives:
+                languages: dict[str, int] = {}
+                for seq, _kind, _name, _version, content in shown:
+                    if content and seq <= through:
+                        languages.setdefault("de" if content.language else "en", seq)
+                assert log.languages(through) == languages
             assert log.pending(0, model.seq) == Counter(partition_of(one[2], log.partitions) for one in shown)
             self._read_equals_the_model(0, model.seq)
             assert log.changes(0, model.seq, model.seq + 1) == list(model.told.values())

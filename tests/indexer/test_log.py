@@ -230,7 +230,7 @@ def test_a_log_of_another_format_is_refused(tmp_path: Path) -> None:
     EventLog(path, partitions=2).close()
     with closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA user_version = 1")
-    with pytest.raises(LogError, match="has format 1, not 2: index into a new folder"):
+    with pytest.raises(LogError, match="has format 1, not 3: index into a new folder"):
         EventLog(path)
 
 

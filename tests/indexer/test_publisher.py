@@ -163,6 +163,7 @@ def blank(published_ms: int) -> RootManifest:
         erased_seq=0,
         purged_seq=0,
         schema_version=1,
+        languages=(),
         statistics=(StatisticsRecord(0, 0, FileRecord("0.stat", 0, "0" * 64)),),
         partitions=(EMPTY_GENERATION,),
     )

@@ -14,7 +14,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from partition.analysis import exact, terms
+from partition.analysis import LANGUAGES, NAMES, exact, language_of, terms
 from partition.changes import Put, Withdraw
 from partition.manifest import GenerationRecord
 from partition.reader import PartitionReader
@@ -35,6 +35,7 @@ _articles = st.builds(
     body=_texts,
     authors=st.lists(st.sampled_from(("Ann Vote", "Bo Storm")), max_size=2, unique=True).map(tuple),
     section=st.sampled_from(("", "News ", "news", "Sport")),
+    language=st.sampled_from(("", "en", "de", "ja")),
     tags=st.lists(st.sampled_from(("x", "X", "y")), max_size=3).map(tuple),
     published_ms=st.none() | st.sampled_from((0, 1)) | st.integers(-(2**62), 2**62),
     modified_ms=st.none() | st.integers(-(2**62), 2**62),
@@ -87,8 +88,9 @@ class Chain:
 
 def words_of(one: Article) -> dict[str, list[str]]:
     """The terms of each text field; the title's stand twice in `text`."""
-    title, body = terms(one.title), terms(one.body)
-    return {"text": title + title + body, "title": title, "body": body, "author": terms("\n".join(one.authors))}
+    language = language_of(one.language)
+    title, body, author = terms(one.title, language), terms(one.body, language), terms("\n".join(one.authors), NAMES)
+    return {"text": title + title + body, "title": title, "body": body, "author": author}
 
 
 def values_of(one: Article) -> set[tuple[str, str]]:
@@ -120,6 +122,7 @@ def expected(put: Put) -> dict[str, Any]:
             "hash": hash64(one.id),
             "seq": put.seq,
             "status": 0,
+            "language": LANGUAGES.index(language_of(one.language)),
             **{f"{name}_length": len(found) for name, found in words.items()},
         },
         "tf": {(name, term): tf for name, found in words.items() for term, tf in Counter(found).items()},

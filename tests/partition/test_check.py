@@ -114,7 +114,7 @@ def test_other_statistics_are_found(root: Path) -> None:
     """A sound file of other numbers under the right name is not what the epoch was scored with."""
     path = Layout(root).statistics / newest(root).statistics_file.name
     path.unlink()
-    write_statistics(path, articles=1, through_seq=1, total_lengths=dict.fromkeys(TEXT_FIELDS, 0), counts={})
+    write_statistics(path, languages={"en": 1}, through_seq=1, total_lengths=dict.fromkeys(TEXT_FIELDS, 0), counts={})
     with pytest.raises(CorruptFile, match=re.escape(f"{path}: ")):
         _check(root)
 

@@ -101,6 +101,7 @@ GOLDEN: dict[str, tuple[str, list[int] | bytes]] = {
     "column/hash": ("<u8", [0x40F89E395B66422F, 0x8472C2E34D854F75]),
     "column/seq": ("<i8", [1, 1]),
     "column/status": ("|u1", [0, 0]),
+    "column/language": ("|u1", [1, 1]),
     "column/text_length": ("<u4", [4, 4]),
     "column/title_length": ("<u4", [2, 1]),
     "column/body_length": ("<u4", [0, 2]),

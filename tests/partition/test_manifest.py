@@ -13,6 +13,7 @@ from partition.manifest import (
     EMPTY_GENERATION,
     FileRecord,
     GenerationRecord,
+    LanguageRecord,
     Layout,
     Moment,
     ParkedEvent,
@@ -47,6 +48,7 @@ _manifests = st.builds(
     erased_seq=_numbers,
     purged_seq=_numbers,
     schema_version=_numbers,
+    languages=st.lists(st.builds(LanguageRecord, _names, _numbers), max_size=3).map(tuple),
     statistics=st.lists(st.builds(StatisticsRecord, _numbers, _numbers, _files), max_size=3).map(tuple),
     partitions=st.lists(_generations, max_size=4).map(tuple),
 )
@@ -64,6 +66,7 @@ MANIFEST = RootManifest(
     erased_seq=4,
     purged_seq=3,
     schema_version=1,
+    languages=(LanguageRecord("de", 5), LanguageRecord("en", 1)),
     statistics=tuple(StatisticsRecord(n, n, FileRecord(f"{n}.stat", 1, "0" * 64)) for n in (2, 12)),
     partitions=(EMPTY_GENERATION, GenerationRecord(3, 10, 2, 1, (FileRecord("é.segment", 11, "1" * 64),))),
 )
@@ -118,9 +121,9 @@ def test_other_json_is_no_manifest(tmp_path: Path, content: bytes) -> None:
 @pytest.mark.parametrize(
     ("version", "error", "cure"),
     [
-        (3, TooOldFile, "go back to the epoch before it: broadsheet rollback"),
-        (5, TooNewFile, "upgrade broadsheet"),
-        ("4", CorruptFile, "go back to the epoch before it: broadsheet rollback"),
+        (4, TooOldFile, "go back to the epoch before it: broadsheet rollback"),
+        (6, TooNewFile, "upgrade broadsheet"),
+        ("5", CorruptFile, "go back to the epoch before it: broadsheet rollback"),
     ],
 )
 def test_other_versions_are_errors_of_their_own(
@@ -160,3 +163,9 @@ def test_totals_are_sums() -> None:
     assert MANIFEST.articles == 10
     assert MANIFEST.partitions[1].size_bytes == 11
     assert replace(MANIFEST, partitions=()).articles == 0
+
+
+def test_a_state_knows_the_languages_that_had_come_by_then() -> None:
+    """English before there is any; each from the first event that brought an article in it, whatever came later."""
+    known = [MANIFEST.languages_at(seq) for seq in (0, 1, 4, 5, 99)]
+    assert known == [("en",), ("en",), ("en",), ("de", "en"), ("de", "en")]

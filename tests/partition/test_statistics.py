@@ -20,15 +20,28 @@ from partition.schema import TEXT_FIELDS
 from partition.statistics import Statistics, TermCounts, inverse_document_frequency, write_statistics
 
 # Word characters of one to four bytes, few enough that prefixes are shared.
-_terms = st.text("abé中𐌰9_", min_size=1, max_size=4) | st.sampled_from(("the", "thi", "of"))
+_words = st.text("abé中𐌰9_", min_size=1, max_size=4) | st.sampled_from(("the", "thi", "of", "de", "und"))
+# A term says which language it is of, unless that is English or none.
+_terms = st.one_of(
+    _words,
+    st.builds("{}\x1f{}".format, _words.filter(lambda word: word[0] != "中"), st.sampled_from(("de", "fr", "xx"))),
+)
+_languages = st.dictionaries(st.sampled_from(("en", "de", "ru", "xx")), st.integers(0, 10**7))
 _keys = st.tuples(st.sampled_from(TEXT_FIELDS), _terms)
 _counts = st.dictionaries(_keys, st.integers(1, 1000), max_size=30)
 _lengths = st.fixed_dictionaries({field: st.integers(0, 10**12) for field in TEXT_FIELDS})
 
 
-def _idf(articles: int, term: str, df: int) -> float:
-    """The formula; function words weigh less."""
-    return inverse_document_frequency(articles, df) * (FUNCTION_WORD_WEIGHT if term in function_terms() else 1)
+def _idf(languages: dict[str, int], field: str, term: str, df: int | None) -> float:
+    """The formula, of the articles of the term's language; function words weigh less, but for names."""
+    stem, _, language = term.partition("\x1f")
+    articles = languages.get(language or "en", 0)
+    if field == "author" or (stem and "\u4e00" <= stem[0] <= "\u9fff"):
+        articles = sum(languages.values())
+    functional = (
+        df and field != "author" and (language or "en") in languages and term in function_terms(language or "en")
+    )
+    return inverse_document_frequency(articles, df or 1) * (FUNCTION_WORD_WEIGHT if functional else 1)
 
 
 def _packed(counts: dict[str, int]) -> TermCounts:
@@ -51,10 +64,12 @@ def _of(field: str, counts: dict[tuple[str, str], int]) -> dict[str, int]:
     return {term: df for (name, term), df in counts.items() if name == field}
 
 
-def _write(path: Path, counts: dict[tuple[str, str], int], *, articles: int = 1000, **lengths: int) -> Statistics:
+def _write(
+    path: Path, counts: dict[tuple[str, str], int], languages: dict[str, int] | None = None, **lengths: int
+) -> Statistics:
     seal = write_statistics(
         path,
-        articles=articles,
+        languages={"en": 1000} if languages is None else languages,
         through_seq=9,
         total_lengths={**dict.fromkeys(TEXT_FIELDS, 0), **lengths},
         counts={field: _packed(_of(field, counts)) for field in TEXT_FIELDS},
@@ -62,23 +77,23 @@ def _write(path: Path, counts: dict[tuple[str, str], int], *, articles: int = 10
     return Statistics(path, seal=seal)
 
 
-@given(counts=_counts, asked=st.lists(_keys, max_size=10), articles=st.integers(0, 10**7))
+@given(counts=_counts, asked=st.lists(_keys, max_size=10), languages=_languages)
 def test_lookups_equal_a_dict(
     tmp_path_factory: pytest.TempPathFactory,
     counts: dict[tuple[str, str], int],
     asked: list[tuple[str, str]],
-    articles: int,
+    languages: dict[str, int],
 ) -> None:
-    """Known terms have their df and its idf, unknown ones count as df = 1."""
-    statistics = _write(tmp_path_factory.mktemp("s") / "stat", counts, articles=articles)
+    """Known terms have their df and its idf among the articles of their language, unknown ones count as df = 1."""
+    statistics = _write(tmp_path_factory.mktemp("s") / "stat", counts, languages)
     assert len(statistics) == len(counts)
-    assert statistics.articles == articles
+    assert statistics.articles == sum(languages.values())
+    assert statistics.languages == {language: articles for language, articles in languages.items() if articles}
     assert statistics.through_seq == 9
     for field, term in [*counts, *asked]:
         df = counts.get((field, term))
         assert statistics.df(field, term) == (df or 1)
-        expected = _idf(articles, term, df) if df else inverse_document_frequency(articles, 1)
-        assert statistics.idf(field, term) == expected
+        assert statistics.idf(field, term) == _idf(languages, field, term, df)
     for field in TEXT_FIELDS:
         assert _unpacked(statistics.counts(field)) == sorted(_of(field, counts).items())
 
@@ -93,15 +108,15 @@ def test_prefix_sizes_equal_a_count(
     assert statistics.prefix_size(field, prefix) == expected
 
 
-@given(parts=st.lists(st.tuples(_counts, _lengths, st.integers(0, 1000)), max_size=4))
+@given(parts=st.lists(st.tuples(_counts, _lengths, _languages), max_size=4))
 def test_merging_adds_up(
     tmp_path_factory: pytest.TempPathFactory,
-    parts: list[tuple[dict[tuple[str, str], int], dict[str, int], int]],
+    parts: list[tuple[dict[tuple[str, str], int], dict[str, int], dict[str, int]]],
 ) -> None:
     """The statistics of all partitions are the sums of theirs."""
     folder = tmp_path_factory.mktemp("s")
-    for at, (counts, lengths, articles) in enumerate(parts):
-        _write(folder / f"{at}.counts", counts, articles=articles, **lengths)
+    for at, (counts, lengths, languages) in enumerate(parts):
+        _write(folder / f"{at}.counts", counts, languages, **lengths)
     shares = [folder / f"{at}.counts" for at in range(len(parts))]
     seal = merge_counts(folder / "stat", shares=shares, through_seq=42)
     merged = Statistics(folder / "stat", seal=seal)
@@ -111,7 +126,8 @@ def test_merging_adds_up(
     for field in TEXT_FIELDS:
         assert _unpacked(merged.counts(field)) == sorted(_of(field, summed).items())
     assert merged.through_seq == 42
-    assert merged.articles == sum(articles for _, _, articles in parts)
+    for language in ("en", "de", "ru", "xx"):
+        assert merged.languages.get(language, 0) == sum(part[2].get(language, 0) for part in parts)
     assert merged.total_lengths == {field: sum(part[1][field] for part in parts) for field in TEXT_FIELDS}
 
 
@@ -133,37 +149,39 @@ def test_idf_cannot_be_negative() -> None:
 
 def test_average_lengths(tmp_path: Path) -> None:
     """Words by articles; 1 for a field that was always empty, and for an empty archive."""
-    statistics = _write(tmp_path / "stat", {}, articles=4, body=10)
+    statistics = _write(tmp_path / "stat", {}, {"en": 3, "de": 1}, body=10)
     assert statistics.average_length("body") == 2.5
     assert statistics.average_length("title") == 1.0
-    assert _write(tmp_path / "empty", {}, articles=0).average_length("body") == 1.0
+    assert _write(tmp_path / "empty", {}, {}).average_length("body") == 1.0
 
 
 def test_the_layout_is_the_documented_one(tmp_path: Path) -> None:
     """The bytes of a small file, section by section."""
-    _write(tmp_path / "stat", {("title", "é"): 3, ("body", "ab"): 9, ("body", "a"): 3}, articles=1000, body=5)
-    payload = bytes(read_payload(tmp_path / "stat", b"STAT", range(2, 3)))
+    languages = {"en": 1000, "fr": 7}
+    counts = {("title", "é\x1ffr"): 3, ("body", "ab"): 9, ("body", "a"): 3}
+    _write(tmp_path / "stat", counts, languages, body=5)
+    payload = bytes(read_payload(tmp_path / "stat", b"STAT", range(3, 4)))
     (size,) = struct.unpack_from("<I", payload)
     assert (4 + size) % 8 == 0, "the arrays are aligned"
     assert payload[4 : 4 + size].decode().rstrip() == (
-        '{"articles": 1000, "through_seq": 9, "total_lengths": {"text": 0, "title": 0, "body": 5, "author": 0}, '
-        f'"unseen_idf": {math.log(1 + 999.5 / 1.5)}, "fields": '
-        '{"text": [0, 0], "title": [0, 1], "body": [1, 3], "author": [3, 3]}}'
+        '{"languages": {"en": 1000, "fr": 7}, "through_seq": 9, '
+        '"total_lengths": {"text": 0, "title": 0, "body": 5, "author": 0}, '
+        '"fields": {"text": [0, 0], "title": [0, 1], "body": [1, 3], "author": [3, 3]}}'
     )
     assert payload[4 + size :] == b"".join(
         (
-            struct.pack("<3d", *(_idf(1000, term, df) for term, df in (("é", 3), ("a", 3), ("ab", 9)))),
+            struct.pack("<3d", math.log(1 + 4.5 / 3.5), 0.1 * math.log(1 + 997.5 / 3.5), math.log(1 + 991.5 / 9.5)),
             struct.pack("<3I", 3, 3, 9),
-            struct.pack("<3I", 2, 3, 5),
-            b"\xc3\xa9aab",
+            struct.pack("<3I", 5, 6, 8),
+            b"\xc3\xa9\x1ffraab",
         )
     )
 
 
 def test_another_epochs_statistics_are_refused(tmp_path: Path) -> None:
     """A sound file that is not the one named is as good as a damaged one."""
-    seal = write_statistics(tmp_path / "1", articles=1, through_seq=1, total_lengths={}, counts={})
-    write_statistics(tmp_path / "2", articles=2, through_seq=1, total_lengths={}, counts={})
+    seal = write_statistics(tmp_path / "1", languages={"en": 1}, through_seq=1, total_lengths={}, counts={})
+    write_statistics(tmp_path / "2", languages={"en": 2}, through_seq=1, total_lengths={}, counts={})
     Statistics(tmp_path / "1", seal=seal)
     with pytest.raises(CorruptFile, match="2: it is not the file that the manifest names"):
         Statistics(tmp_path / "2", seal=seal)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from partition.analysis import ANALYZER, terms
+from partition.analysis import NAMES, analyzer, terms
 from partition.kernels.tokens import MAX_WORD_CHARS
 from partition.vocabulary import Vocabulary
 
@@ -22,7 +22,9 @@ _pieces = st.one_of(
         ("x" * 200, "é" * 65, "İ" * 70, "𐌰" * 64, "a" * 63 + "é", "_3rd", "1234567", "12345678", "123456789")
     ),
     st.sampled_from((" ", "\n", "-", "\u200b", "\u0301", "\0", "\x7f", "\x80", "\uffff", "\U0010ffff")),
+    st.text("東京カの서a1é々𠀀・ ", max_size=9),
 )
+_languages = st.sampled_from(("en", "de", "xx", NAMES))
 _texts = st.lists(_pieces, max_size=20).map("".join)
 
 
@@ -31,9 +33,9 @@ def _terms(vocabulary: Vocabulary) -> list[str]:
     return [key.decode() for key in vocabulary.keys(range(len(vocabulary)))]
 
 
-def _found(vocabulary: Vocabulary, texts: Sequence[str]) -> list[list[str]]:
+def _found(vocabulary: Vocabulary, texts: Sequence[str], language: str = "en") -> list[list[str]]:
     """The terms of each text."""
-    tokens, counts = vocabulary.tokenize([text.encode() for text in texts])
+    tokens, counts = vocabulary.tokenize([text.encode() for text in texts], language)
     assert len(counts) == len(texts)
     all_terms = _terms(vocabulary)
     words = iter([all_terms[at] for at in tokens.tolist()])
@@ -42,16 +44,17 @@ def _found(vocabulary: Vocabulary, texts: Sequence[str]) -> list[list[str]]:
     return found
 
 
-@given(batches=st.lists(st.lists(_texts, max_size=5), max_size=3))
-@example(batches=[["", "a", "", ""], [], [""], ["a"]])
-@example(batches=[["a" * 64 + "b", "a" * 64, "İ" * 64 + "i"]])
-def test_a_vocabulary_is_the_analyzer(batches: list[list[str]]) -> None:
-    """Whatever it has met before: the terms of `terms`, and of the Whoosh analyzer."""
+@given(batches=st.lists(st.tuples(_languages, st.lists(_texts, max_size=5)), max_size=4))
+@example(batches=[("en", ["", "a", "", ""]), ("de", []), ("de", [""]), ("en", ["a"])])
+@example(batches=[("en", ["a" * 64 + "b", "a" * 64, "İ" * 64 + "i"])])
+@example(batches=[("en", ["houses"]), ("de", ["houses", "東京都 東"]), (NAMES, ["houses 東京"]), ("en", ["houses"])])
+def test_a_vocabulary_is_the_analyzer(batches: list[tuple[str, list[str]]]) -> None:
+    """Whatever it has met before, in whatever language: the terms of `terms`, and of the Whoosh analyzer."""
     vocabulary = Vocabulary()
-    for texts in batches:
-        found = _found(vocabulary, texts)
-        assert found == [terms(text) for text in texts]
-        assert found == [[token.text for token in ANALYZER(text)] for text in texts]
+    for language, texts in batches:
+        found = _found(vocabulary, texts, language)
+        assert found == [terms(text, language) for text in texts]
+        assert found == [[token.text for token in analyzer(language)(text)] for text in texts]
     assert len(set(_terms(vocabulary))) == len(vocabulary)
 
 
@@ -81,6 +84,8 @@ def test_long_words_are_cut(char: str, length: int) -> None:
     """After so many characters, of however many bytes."""
     (found,) = _found(Vocabulary(), [f"vote {char * length} vote"])
     parts = [char * min(MAX_WORD_CHARS, length - at) for at in range(0, length, MAX_WORD_CHARS)]
+    if char == "中":
+        parts = [char * 2] * (length - 1) or [char]
     assert found == ["vote", *(part for part in parts), "vote"]
 
 

@@ -8,7 +8,8 @@ Not here: anything that is fast.
 """
 
 import math
-from collections.abc import Callable, Iterator
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
@@ -21,7 +22,20 @@ LAST = 2**63 - 1
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PERIODS = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
 
-Analyse = Callable[[str], list[str]]
+
+@dataclass(frozen=True)
+class Analysis:
+    """What is made of texts."""
+
+    terms: Callable[[str, str], list[str]]
+    """Of a text in a language."""
+    names: str
+    """The language of names."""
+    exact: Callable[[str], str]
+    language_of: Callable[[str], str]
+    """Tag to language."""
+    function_terms: Callable[[str], frozenset[str]]
+    """Of a language: terms whose idf counts a tenth."""
 
 
 def tie_break(article_id: str) -> int:
@@ -47,17 +61,29 @@ class Hit:
 class Statistics:
     """What scores are computed from, frozen."""
 
-    articles: int = 0
+    languages: Mapping[str, int] = field(default_factory=dict)
+    """Articles by language."""
     lengths: dict[str, int] = field(default_factory=lambda: dict.fromkeys(BOOSTS, 0))
     df: dict[tuple[str, str], int] = field(default_factory=dict)
-    damped: frozenset[str] = frozenset()
-    """Terms whose idf counts a tenth."""
+    function_terms: Callable[[str], frozenset[str]] = lambda _language: frozenset()
+
+    @property
+    def articles(self) -> int:
+        """All of them."""
+        return sum(self.languages.values())
 
     def idf(self, name: str, term: str) -> float:
-        """ln(1 + (N - df + 1/2) / (df + 1/2)); a term that was not there counts as df = 1."""
+        """ln(1 + (N - df + 1/2) / (df + 1/2)); a term that was not there counts as df = 1.
+
+        N counts the articles of the term's language; of names, and of ideographs, all.
+        """
         df = self.df.get((name, term), 1)
-        idf = math.log(1.0 + (max(self.articles, df) - df + 0.5) / (df + 0.5))
-        return idf * 0.1 if term in self.damped and (name, term) in self.df else idf
+        language = term.partition("\x1f")[2] or "en"
+        neutral = name == "author" or unicodedata.name(term[0], "").startswith(("CJK", "KATAKANA", "HIRAGANA"))
+        articles = self.articles if neutral else self.languages.get(language, 0)
+        idf = math.log(1.0 + (max(articles, df) - df + 0.5) / (df + 0.5))
+        functional = name != "author" and (name, term) in self.df and term in self.function_terms(language)
+        return idf * 0.1 if functional else idf
 
     def average(self, name: str) -> float:
         """Mean length of a field, 1 when it was always empty."""
@@ -67,12 +93,11 @@ class Statistics:
 class NaiveIndex:
     """All live articles, and the statistics that were frozen last."""
 
-    def __init__(self, analyse: Analyse, exact: Callable[[str], str], damped: frozenset[str]) -> None:
-        self._analyse = analyse
-        self._exact = exact
-        self._damped = damped
+    def __init__(self, analysis: Analysis) -> None:
+        self._analysis = analysis
+        self._exact = analysis.exact
         self.articles: dict[str, dict[str, Any]] = {}
-        self.statistics = Statistics(damped=damped)
+        self.statistics = Statistics(function_terms=analysis.function_terms)
 
     def put(self, article: dict[str, Any]) -> None:
         """Add an article, in place of the one with the same id."""
@@ -84,7 +109,11 @@ class NaiveIndex:
 
     def freeze(self) -> None:
         """Compute the statistics of the live articles, for all scores from now on."""
-        self.statistics = Statistics(articles=len(self.articles), damped=self._damped)
+        languages: dict[str, int] = {}
+        for article in self.articles.values():
+            language = self._analysis.language_of(article["language"])
+            languages[language] = languages.get(language, 0) + 1
+        self.statistics = Statistics(languages, function_terms=self._analysis.function_terms)
         for article in self.articles.values():
             for name in BOOSTS:
                 words = self.words(article, name)
@@ -96,7 +125,9 @@ class NaiveIndex:
         """The terms of one field; in `text`, the title's stand twice, then the body's."""
         if name == "text":
             return TITLE_WEIGHT * self.words(article, "title") + self.words(article, "body")
-        return self._analyse("\n".join(article["authors"]) if name == "author" else article[name])
+        if name == "author":
+            return self._analysis.terms("\n".join(article["authors"]), self._analysis.names)
+        return self._analysis.terms(article[name], self._analysis.language_of(article["language"]))
 
     def search(self, node: dict[str, Any], filters: dict[str, Any], sort: str) -> list[Hit]:
         """The whole result, best first."""
@@ -165,6 +196,12 @@ class NaiveIndex:
                 return 0
             case "nothing":
                 return None
+            case "value":
+                return 0 if self._exact(node["text"]) in self._values(node["field"], article) else None
+            case "between":
+                time_ms, start, end = article[node["column"]], node["from_ms"], node["to_ms"]
+                early, late = start is not None and time_ms is not None and time_ms < start, end is not None
+                return None if time_ms is None or early or (late and time_ms >= end) else 0
             case "term":
                 return self._term(node["field"], node["text"], node["boost"], article)
             case "phrase":

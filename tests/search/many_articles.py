@@ -139,7 +139,7 @@ def _scored(
     reader: PartitionReader, path: Path, own: Statistics, factor: float, counts: dict[str, TermCounts]
 ) -> Scored:
     lengths = {field: round(total * factor) for field, total in own.total_lengths.items()}
-    write_statistics(path, articles=own.articles, through_seq=1, total_lengths=lengths, counts=counts)
+    write_statistics(path, languages=own.languages, through_seq=1, total_lengths=lengths, counts=counts)
     statistics = Statistics(path)
     return Scored(statistics, Leaf(0, reader, statistics))
 

@@ -26,15 +26,15 @@ from search.broker import Broker, Gathered, LeafError
 from search.documents import documents_of
 from search.executor import DeadlineError
 from search.leaf import Leaf, Slice
-from search.parsing import parse_query
 from search.pool import WhooshPool
 from search.query import Filters, Query
 from search.share import shared_out
 from search.snapshot import PartitionDamagedError, Snapshot, Snapshots, View
 from tests.archive import PARTITIONS, Archive, copied, publish
 from tests.small_index import newest
+from tests.trees import tree
 
-QUERY = Query(parse_query('budget OR tarif* OR "health care"'), Filters(), "relevance")
+QUERY = Query(tree('budget OR tarif* OR "health care"'), Filters(), "relevance")
 """With a beginning, it is searched leaf by leaf."""
 SHORT = Slice(20)
 

@@ -30,7 +30,7 @@ def test_ids_decide_between_equal_hashes(tmp_path: Path, monkeypatch: pytest.Mon
     puts = [Put(Article(id=article_id, title="same"), version=1, indexed_ms=0, seq=1) for article_id in reversed(ids)]
     record = write_generation(tmp_path / "g1", number=1, base=None, changes=puts, since_seq=1)
     lengths = dict.fromkeys(TEXT_FIELDS, 20)
-    write_statistics(tmp_path / "s.stat", articles=20, through_seq=20, total_lengths=lengths, counts={})
+    write_statistics(tmp_path / "s.stat", languages={"en": 20}, through_seq=20, total_lengths=lengths, counts={})
     reader, statistics = PartitionReader(tmp_path / "g1", record), Statistics(tmp_path / "s.stat")
     assert len({int(hash_) for segment in reader.segments for hash_ in segment.hashes}) == 2
     assert [reader.find(article_id) is not None for article_id in (*ids, "b0")] == [True] * 20 + [False]

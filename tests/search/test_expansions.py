@@ -10,8 +10,9 @@ import pytest
 
 from partition.statistics import Statistics, TermCounts, write_statistics
 from search.expansions import MAX_EXPANSIONS, check_beginnings, check_wildcards
-from search.parsing import QueryError, parse_query
+from search.parsing import QueryError
 from search.query import without_kernel
+from tests.trees import tree
 
 SIZES = {"aaa": MAX_EXPANSIONS, "bbb": MAX_EXPANSIONS + 1, "ccc": MAX_EXPANSIONS // 4, "ddd": MAX_EXPANSIONS // 4}
 
@@ -24,12 +25,14 @@ def statistics(tmp_path_factory: pytest.TempPathFactory) -> Statistics:
     counts = TermCounts(np.frombuffer(b"".join(keys), np.uint8), ends, np.ones(len(keys), np.int64))
     path: Path = tmp_path_factory.mktemp("expansions") / "s"
     fields = dict.fromkeys(("text", "title", "body"), counts)
-    write_statistics(path, articles=1000, through_seq=1, total_lengths=dict.fromkeys(fields, 1), counts=fields)
+    write_statistics(
+        path, languages={"en": 1000}, through_seq=1, total_lengths=dict.fromkeys(fields, 1), counts=fields
+    )
     return Statistics(path)
 
 
 def _check(text: str, statistics: Statistics) -> None:
-    node = parse_query(text)
+    node = tree(text)
     check_beginnings(node, statistics)
     check_wildcards(without_kernel(node), statistics)
 

@@ -206,15 +206,26 @@ def _or(clauses: int) -> str:
         *(({"q": "(" * n + "vote" + ")" * n}, status) for n, status in ((7, 200), (8, 200), (9, 400), (200, 400))),
         *(({"q": "-" * n + "vote"}, 200) for n in (1, 2, 8, 500)),
         *(({"q": "NOT " * n + "vote"}, 200) for n in (1, 2, 8, 120)),
-        *(({"q": query}, 400) for query in ("*a*", "?*", "s*n", "*x* " * 8, "x*" * 200, "[* TO *]")),
-        *(({"q": "vote" + "*s" * stars}, status) for stars, status in ((1, 200), (2, 200), (3, 400), (200, 400))),
+        *(({"q": query, "strict": "true"}, 400) for query in ("*a*", "?*", "s*n", "*x* " * 8, "[* TO *]")),
+        *(({"q": query}, 200) for query in ("*a*", "?*", "s*n", "*x* " * 8, "[* TO *]", "vote*s*s*s")),
+        ({"q": "x*" * 200}, 400),
+        *(
+            ({"q": "vote" + "*s" * stars, "strict": "true"}, status)
+            for stars, status in ((1, 200), (2, 200), (3, 400), (200, 400))
+        ),
         *(({"q": "vote" + "?s" * marks}, 200) for marks in (1, 2, 8, 200)),
         *(({"q": "sen*e " * count}, status) for count, status in ((1, 200), (32, 200), (33, 400))),
-        *(({"q": "s" * size + "*"}, status) for size, status in ((2, 400), (3, 200), (4, 200))),
-        *(({"q": "vote~2 " * count}, 400) for count in (1, 2, 3, 20)),
-        *(({"q": f'"{"the of and " * 3}"'[:size] + '"'}, status) for size, status in ((15, 200), (34, 400))),
-        *(({"q": f'"senate house"~{slop}'}, status) for slop, status in ((0, 400), (1, 200), (3, 200), (4, 400))),
-        *(({"q": f"vote^{boost}"}, status) for boost, status in ((0, 400), (99, 200), (100, 200), (101, 400))),
+        *(({"q": "s" * size + "*", "strict": "true"}, status) for size, status in ((2, 400), (3, 200), (4, 200))),
+        *(({"q": "vote~2 " * count, "strict": "true"}, 400) for count in (1, 2, 3, 20)),
+        *(({"q": f'"{"of " * size}"'}, status) for size, status in ((15, 200), (16, 200), (17, 400), (150, 400))),
+        *(
+            ({"q": f'"senate house"~{slop}', "strict": "true"}, status)
+            for slop, status in ((0, 200), (1, 200), (3, 200), (4, 400))
+        ),
+        *(
+            ({"q": f"vote^{boost}", "strict": "true"}, status)
+            for boost, status in ((0, 400), (99, 200), (100, 200), (101, 400))
+        ),
         *(
             ({"q": query}, 200)
             for query in ("[a TO z]", "{a TO}", "<5", "% NOT  OR ", "AND OR NOT", '"', "*", "^", ":")

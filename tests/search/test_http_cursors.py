@@ -169,7 +169,11 @@ def test_rotated_keys(archive: Archive, server: ApiServer) -> None:
 def test_walks_while_another_process_publishes(own_archive: Path, tmp_path: Path) -> None:
     """Each walk stays in its epoch: articles that would come first neither repeat nor displace any other."""
     words = "budget tariff budget"
-    lines = [{"id": f"late{n}", "title": words, "body": words, "published": "2007-06-20"} for n in range(600)]
+    # In both languages of the archive, so that the words are as common in one as in the other.
+    lines = [
+        {"id": f"late{n}", "title": words, "body": words, "published": "2007-06-20", "language": ("en", "de")[n % 2]}
+        for n in range(600)
+    ]
     (tmp_path / "late.jsonl").write_bytes(b"\n".join(map(orjson.dumps, lines)))
     with ApiServer(own_archive) as server, ThreadPoolExecutor(1) as pool:
         query = {"q": QUERY, "limit": 50, "fields": "id,score"}

@@ -82,9 +82,7 @@ def test_query_string_that_is_no_text(server: ApiServer, query: str) -> None:
     [
         ("a\0b", 1),
         ("x" * 513, 512),
-        ("budget ***a", None),
-        ("vote~2", 4),
-        ("ab*", None),
+        ("a " * 33, None),
         ("(" * 9 + "a" + ")" * 9, 8),
     ],
 )

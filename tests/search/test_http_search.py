@@ -12,27 +12,30 @@ from typing import Any
 import msgspec
 import pytest
 
-from partition.analysis import exact, function_terms, terms
 from partition.scoring import ONE
 from partition.types import Article
 from search.answers import SearchAnswer
 from search.facets import MAX_SHOWN, PERIODS
 from search.parameters import DEFAULT_FIELDS, FIELDS
-from search.parsing import parse_query
 from search.query import Choice, Filters
 from tests.api_server import AMPLE_MS, ApiServer
 from tests.archive import PARTITIONS, Archive
 from tests.reference.naive import Hit, NaiveIndex
+from tests.trees import naive_index, tree
 
 MIDNIGHT_MS = int(datetime(2007, 4, 10, tzinfo=UTC).timestamp() * 1000)
 DAY_MS = 86_400_000
 EVER_MS = 2**62
 
 
+LANGUAGES = ("de", "en")
+"""Of the archive."""
+
+
 @pytest.fixture(scope="module")
 def naive(archive: Archive) -> NaiveIndex:
     """The plain index of the same articles."""
-    index = NaiveIndex(terms, exact, function_terms())
+    index = naive_index()
     for article in archive.articles:
         index.put(msgspec.to_builtins(article))
     index.freeze()
@@ -46,7 +49,7 @@ def as_json(value: Any) -> Any:
 
 def hits(naive: NaiveIndex, text: str, sort: str = "relevance") -> list[Hit]:
     """What the plain index finds."""
-    node = msgspec.to_builtins(parse_query(text))
+    node = msgspec.to_builtins(tree(text, LANGUAGES))
     return naive.search(node, msgspec.to_builtins(Filters()), sort)
 
 
@@ -98,7 +101,7 @@ def test_facets(server: ApiServer, naive: NaiveIndex) -> None:
     parameters = {"q": "budget", "facets": ",".join(facets), "tag": "Veterans", "limit": 1}
     filters = msgspec.to_builtins(Filters(choices=(Choice("tag", ("Veterans",)),)))
     page = server.page(parameters)
-    counted = naive.facets(msgspec.to_builtins(parse_query("budget")), filters, tuple(facets.values()))
+    counted = naive.facets(msgspec.to_builtins(tree("budget", LANGUAGES)), filters, tuple(facets.values()))
     assert tuple(page["facets"]) == tuple(facets)
     for name, facet in facets.items():
         values = [(one["value"], one["count"]) for one in page["facets"][name]["values"]]

@@ -23,23 +23,40 @@ from indexer.events import Submission
 from indexer.log import EventLog
 from indexer.projection import Projector, log_path
 from indexer.publisher import Retention
-from partition.analysis import exact, function_terms, terms
 from partition.manifest import RootManifest
 from partition.types import Article
 from search.facets import FACETS, Counts, added
 from search.leaf import LeafAnswer, LeafQuery, Match, Slice, merged
 from search.order import Position
-from search.query import And, Choice, Every, Filters, Node, Nothing, Or, Phrase, Prefix, Query, Term
+from search.query import (
+    And,
+    Between,
+    Choice,
+    Every,
+    Filters,
+    Node,
+    Nothing,
+    Or,
+    Query,
+    Quote,
+    Start,
+    Value,
+    Word,
+)
 from search.snapshot import Snapshot, Snapshots, View
+from search.terms import analysed
 from tests.leaf import leaf_query
-from tests.reference.naive import Hit, NaiveIndex
+from tests.reference.naive import Hit
+from tests.trees import naive_index
 
 LAYOUTS = (1, 2, 8, 13)
-WORDS = ("budget", "senate", "storms", "storm", "vote", "votes", "of", "the", "Tax", "élan")
+WORDS = ("budget", "senate", "storms", "storm", "vote", "votes", "of", "the", "Tax", "élan", "die", "東京", "東京都")
+FORMS = tuple(word.lower() for word in WORDS[:-1])
+LANGUAGES = {"": "en", "en": "en", "de": "de", "fr-CA": "fr", "ja": "xx"}
+"""Tags to what they are analysed under."""
 
 IDS = [f"a/{n}" for n in range(60)]
 DAY_MS = 86_400_000
-TERMS = sorted({term for word in WORDS for term in terms(word)})
 
 
 class Generator:
@@ -50,6 +67,8 @@ class Generator:
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
+        # Most batches are in one language: so languages come to an archive at different moments.
+        self.tags = self._random.choice((("",), ("", "en"), ("de",), tuple(LANGUAGES)))
 
     def article(self) -> Article:
         """An article that shares most of its words with the others."""
@@ -61,6 +80,7 @@ class Generator:
             authors=tuple(self._random.sample(("Ann Storm", "Bo Vote"), choose((0, 1, 1, 2)))),
             section=choose(("", "Politics", "politics ", "Sport")),
             source=choose(("Wire", "Post")),
+            language=choose(self.tags),
             tags=tuple(self._random.sample(("x", "Y"), choose((0, 1, 2)))),
             # Few dates, so that many are equal.
             published_ms=choose((None, -DAY_MS, 0, 0, DAY_MS, 2 * DAY_MS)),
@@ -70,7 +90,7 @@ class Generator:
         return " ".join(self._random.choices(WORDS, k=self._random.randint(0, words)))
 
     def query(self) -> Query:
-        """A query that has a fair chance to match."""
+        """A query, as it is written, that has a fair chance to match."""
         filters = Filters()
         if self._random.random() < 0.4:
             bounds = [self._random.choice((None, -DAY_MS, 0, DAY_MS)) for _ in range(2)]
@@ -94,16 +114,20 @@ class Generator:
         boost = self._random.choice((1.0, 1.0, 2.0, 0.5, 3.7))
         field = self._random.choice(("text", "text", "title", "body", "author"))
         kind = self._random.choice(
-            ("term",) * 4 + ("phrase", "prefix", "every", "nothing") + ("and", "or", "or") * depth
+            ("term",) * 4 + ("phrase", "prefix", "value", "between", "every", "nothing") + ("and", "or", "or") * depth
         )
         match kind:
             case "term":
-                return Term(field, self._random.choice(TERMS), boost)
+                return Word(field, self._random.choice(FORMS), boost)
             case "phrase":
                 size = self._random.choice((2, 2, 3))
-                return Phrase(field, tuple(self._random.choices(TERMS, k=size)), self._random.randint(0, 3), boost)
+                return Quote(field, tuple(self._random.choices(FORMS, k=size)), self._random.randint(0, 3), boost)
             case "prefix":
-                return Prefix(field, self._random.choice(("s", "sto", "v", "zz")), boost)
+                return Start(field, self._random.choice(("s", "sto", "votes", "zz", "東")), boost)
+            case "value":
+                return Value(*self._random.choice((("section", "politics"), ("tag", "y"), ("language", "de"))))
+            case "between":
+                return Between("published_ms", *(self._random.choice((None, -DAY_MS, 0, DAY_MS)) for _ in range(2)))
             case "every":
                 return Every()
             case "nothing":
@@ -171,7 +195,9 @@ class Layouts(RuleBasedStateMachine):
         """Archives with some articles, so that every comparison has something to compare."""
         self.folder = Path(tempfile.mkdtemp(prefix="layouts-"))
         self.layouts = {count: Layout(self.folder / str(count), count) for count in LAYOUTS}
-        self.naive = NaiveIndex(terms, exact, function_terms())
+        self.naive = naive_index()
+        self.languages: set[str] = set()
+        """Of all articles that were ever there."""
         self.seed, self.steps = seed, 0
         self.down: set[str] = set()
         self.earlier: list[tuple[int, Query, list[Hit]]] = []
@@ -195,6 +221,7 @@ class Layouts(RuleBasedStateMachine):
         for article in articles:
             if article.id not in self.down:
                 self.naive.put(msgspec.to_builtins(article))
+                self.languages.add(LANGUAGES[article.language])
 
     @rule(seed=_seeds, count=st.sampled_from((1, 10)))
     def withdraw(self, seed: int, count: int) -> None:
@@ -260,12 +287,14 @@ class Layouts(RuleBasedStateMachine):
                         _hit(match) for match in layout.page(manifests[count], query, Slice(1000), seq)[1]
                     ] == expected
         for round_ in range(12):
-            query = generator.query()
+            written, languages = generator.query(), tuple(sorted(self.languages))
+            query = msgspec.structs.replace(written, node=analysed(written.node, languages))
             plain = msgspec.to_builtins(query)
             expected = self.naive.search(plain["node"], plain["filters"], query.sort)
             self.earlier.append((manifests[1].applied_seq, query, expected))
             note(f"{query}: {len(expected)} of {len(self.naive.articles)} articles expected")
             for count, layout in self.layouts.items():
+                assert manifests[count].languages_at(manifests[count].applied_seq) == languages
                 total, matches = layout.page(manifests[count], query, Slice(1000))
                 assert total == len(expected)
                 assert [_hit(match) for match in matches] == expected

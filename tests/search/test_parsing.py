@@ -1,6 +1,7 @@
 """The query language: what each construct means, where its limits are, and that no text is an accident.
 
-Not here: what the trees match (`test_layouts.py`), positions and problems over HTTP (`test_http_parameters.py`).
+Not here: other languages than English (`test_terms.py`), what the trees match (`test_layouts.py`), problems over HTTP
+(`test_http_parameters.py`).
 """
 
 from itertools import permutations
@@ -10,26 +11,36 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search import parsing
 from search.parsing import (
     MAX_BOOST,
     MAX_CLAUSES,
     MAX_DEPTH,
     MAX_PHRASE_TERMS,
     MAX_QUERY_CHARS,
-    MAX_SLOP,
+    Parsed,
     QueryError,
-    parse_plain,
     parse_query,
 )
-from search.query import And, Every, Node, Nothing, Or, Phrase, Prefix, Term, Wildcard
+from search.query import (
+    And,
+    Between,
+    Every,
+    Node,
+    Nothing,
+    Or,
+    Phrase,
+    Prefix,
+    Quote,
+    Start,
+    Term,
+    Value,
+    Wildcard,
+    Word,
+)
+from tests.trees import tree
 
 EVERY, NOTHING = Every(), Nothing()
-
-
-def tree(text: str) -> Node:
-    """The tree of a text."""
-    return parse_query(text)
+JAN_2007_MS, FEB_2007_MS, JAN_2008_MS, DAY_MS = 1167609600000, 1170288000000, 1199145600000, 86_400_000
 
 
 def word(term: str, boost: float = 1.0) -> Term:
@@ -97,9 +108,42 @@ A, B, C = word("a"), word("b"), word("c")
         ("author:(a OR b)", Or((Term("author", "a"), Term("author", "b")))),
         ("title:(a -b)", And((Term("title", "a"),), (Term("title", "b"),))),
         ("-title:a", And((EVERY,), (Term("title", "a"),))),
-        ("section:a", And((A, word("section")))),
+        ("section:a", Value("section", "a")),
+        ('section:"Arts &  Leisure"', Value("section", "arts & leisure")),
+        ("section:(News OR sport) a", And((A, Or((Value("section", "news"), Value("section", "sport")))))),
+        ("-tag:x a", And((A,), (Value("tag", "x"),))),
+        ("language:de-AT", Value("language", "de-at")),
+        ('tag:""', NOTHING),
+        ("published:2007", Between("published_ms", JAN_2007_MS, JAN_2008_MS)),
+        ("published:2007-01", Between("published_ms", JAN_2007_MS, FEB_2007_MS)),
+        ("published:2007-01-01", Between("published_ms", JAN_2007_MS, JAN_2007_MS + DAY_MS)),
+        ("published:2007-01..2007-12", Between("published_ms", JAN_2007_MS, JAN_2008_MS)),
+        ("published:2007-01-01..2007-01", Between("published_ms", JAN_2007_MS, FEB_2007_MS)),
+        ("published:2007..", Between("published_ms", JAN_2007_MS, None)),
+        ("published:..2007", Between("published_ms", None, JAN_2008_MS)),
+        ("published:[2007 TO 2007-12-31]", Between("published_ms", JAN_2007_MS, JAN_2008_MS)),
+        ("published:[* TO 2007]", Between("published_ms", None, JAN_2008_MS)),
+        ("modified:>=2007-02", Between("modified_ms", FEB_2007_MS, None)),
+        ("modified:>2007-01", Between("modified_ms", FEB_2007_MS, None)),
+        ("modified:<2007-02", Between("modified_ms", None, FEB_2007_MS)),
+        ("modified:<=2007-01", Between("modified_ms", None, FEB_2007_MS)),
+        ("published:2007-01-01T00:00:00Z", Between("published_ms", JAN_2007_MS, JAN_2007_MS + 1)),
+        ("published:9999-12", Between("published_ms", 253399622400000, 253402300800000)),
+        ("-published:2007 a", And((A,), (Between("published_ms", JAN_2007_MS, JAN_2008_MS),))),
+        ("+a b", And((A, B))),
+        ("+a OR b", And((A, Or((B, EVERY))))),
+        ("+a OR +b", And((A, B))),
+        ("a +", A),
+        ("東京", word("東京")),
+        ("東京都", phrase("東京", "京都")),
+        ("東", prefix("東")),
+        ("東京2020", And((word("2020"), word("東京")))),
+        ('"東京都 a"', phrase("東京", "京都", "a")),
         ("subtitle:a", And((A, word("subtitl")))),
         ("title: a", And((A, word("titl")))),
+        ("title:-a b", And((B,), (Term("title", "a"),))),
+        ("title:body:a", Term("body", "a")),
+        ("x:title:a", And((A, word("titl"), word("x")))),
         ("elect*", prefix("elect")),
         ("ELECT*\tTO", And((prefix("elect"), word("to")))),
         ("-elect*", And((EVERY,), (prefix("elect"),))),
@@ -128,8 +172,13 @@ A, B, C = word("a"), word("b"), word("c")
         ("()", NOTHING),
         ("a ()", A),
         ("a *", A),
-        ("% NOT  OR ", NOTHING),
-        ("a OR", And((A, word("or")))),
+        ("% NOT  OR ", word("not")),
+        ("a OR", A),
+        ("OR a", A),
+        ("a OR OR b", And((A, B))),
+        ("a AND OR b", And((A, B))),
+        ("a NOT", And((A, word("not")))),
+        ("(OR)", word("or")),
         ("AND", word("and")),
         ("(a", A),
         (")a(", A),
@@ -197,61 +246,98 @@ def test_order_of_words_does_not_count() -> None:
         assert tree(" ".join(clauses)) == tree('a (c OR b) "d e" title:g -f')
 
 
+LONGEST = "a " * MAX_PHRASE_TERMS
+
+
 @pytest.mark.parametrize(
-    ("allowed", "refused", "said"),
+    ("allowed", "refused", "said", "position"),
     [
-        ("x" * MAX_QUERY_CHARS, "x" * (MAX_QUERY_CHARS + 1), "512 are allowed"),
-        ("x" * MAX_QUERY_CHARS, "x" * 100_000, "512 are allowed"),
-        ("a " * MAX_CLAUSES, "a " * (MAX_CLAUSES + 1), "more than 32 words"),
-        ("a-" * MAX_CLAUSES, "a-" * (MAX_CLAUSES + 1), "more than 32 words"),
-        ("a OR " * 31 + "b", "a OR " * 32 + "b", "more than 32 words"),
-        ('"a b" ' * MAX_CLAUSES, '"a b" ' * (MAX_CLAUSES + 1), "more than 32 words"),
-        ("(" * MAX_DEPTH + "a" + ")" * MAX_DEPTH, "(" * 9 + "a" + ")" * 9, "more than 8 deep"),
-        ("-(" * MAX_DEPTH + "a", "-(" * 9 + "a", "more than 8 deep"),
-        (")" * 9 + "(" * 17 + "a", ")" * 9 + "(" * 18 + "a", "more than 8 deep"),
-        ('"' + "a " * MAX_PHRASE_TERMS + '"', '"' + "a " * (MAX_PHRASE_TERMS + 1) + '"', "6 are allowed"),
-        ('"a-b-c d-e-f"', '"a-b-c-d-e-f-g"', "6 are allowed"),
-        (f'"a b"~{MAX_SLOP}', f'"a b"~{MAX_SLOP + 1}', "3 are allowed"),
-        ('"a b"~1', '"a b"~' + "9" * 400, "3 are allowed"),
-        ('"a b"~1', '"a b"~0', "from 1 to 3"),
-        ('"a b"~1', '"a b" ~1', "from 1 to 3"),
-        (f"a^{MAX_BOOST:g}", f"a^{MAX_BOOST + 1:g}", "(0, 100]"),
-        ("(a^10)^10", "(a^10)^11", "(0, 100]"),
-        ("a^0.01", "a^0", "(0, 100]"),
-        ("a^1", "a^" + "9" * 400, "(0, 100]"),
-        ("abc*", "ab*", "needs 3 letters"),
-        ("post-abc*", "post-ab*", "needs 3 letters"),
-        ("_x1*", "-ab*", "needs 3 letters"),
-        ("abc?d", "ab?d", "3 letters must come before"),
-        ("abc*d*e", "abc*d*e*f", "2 * in a word"),
-        ("abc*d", "a*bcd", "3 letters must come before"),
-        *(
-            ("a * b", text, "may only end a word")
-            for text in ("?*", "-*", "*a", "*a*", "abc*d:", "abc**", "(*)", '"a"*')
-        ),
-        ("word ~ word", "word~", "from 1 to 3"),
-        ("word ~ word", "word~2", "from 1 to 3"),
-        ("\x01", "a\0b", "not text"),
-        ("\ue000", "a\ud800", "not text"),
+        ("x" * MAX_QUERY_CHARS, "x" * (MAX_QUERY_CHARS + 1), "512 are allowed", 512),
+        ("x" * MAX_QUERY_CHARS, "x" * 100_000, "512 are allowed", 512),
+        ("a " * MAX_CLAUSES, "a " * (MAX_CLAUSES + 1), "more than 32 words", None),
+        ("a-" * MAX_CLAUSES, "a-" * (MAX_CLAUSES + 1), "more than 32 words", None),
+        ("a OR " * 31 + "b", "a OR " * 32 + "b", "more than 32 words", None),
+        ('"a b" ' * MAX_CLAUSES, '"a b" ' * (MAX_CLAUSES + 1), "more than 32 words", None),
+        (f'"{LONGEST}" ' * 10 + "a b", f'"{LONGEST}" ' * 10 + "a b c", "more than 32 words", None),
+        ("tag:a " * MAX_CLAUSES, "tag:a " * (MAX_CLAUSES + 1), "more than 32 words", None),
+        ("(" * MAX_DEPTH + "a" + ")" * MAX_DEPTH, "(" * 9 + "a" + ")" * 9, "more than 8 deep", 8),
+        ("-(" * MAX_DEPTH + "a", "-(" * 9 + "a", "more than 8 deep", 17),
+        ("(" * 8 + ")" * 9 + "(" * 8 + "a", ")" * 9 + "(" * 9 + "a", "more than 8 deep", 17),
+        (f'"{LONGEST}"', f'"{LONGEST}b"', "16 are allowed", 0),
+        ("\x01", "a\0b", "not text", 1),
+        ("\ue000", "a\ud800", "not text", 1),
     ],
-    ids=lambda value: value if len(value) < 20 else f"{value[:12]}…{len(value)}",
+    ids=lambda value: str(value) if len(str(value)) < 20 else f"{value[:12]}…{len(value)}",
 )
-def test_limits(allowed: str, refused: str, said: str) -> None:
-    """What is just allowed, what is just too much, and what is said about it."""
+def test_limits(allowed: str, refused: str, said: str, position: int | None) -> None:
+    """What is just allowed, what is just too much, what is said about it and where."""
     tree(allowed)
     with pytest.raises(QueryError) as error:
         tree(refused)
     assert said in error.value.detail
+    assert error.value.position == position
 
 
 @pytest.mark.parametrize(
-    ("text", "position"), [("ab\0", 2), ("good *bad", 5), ('"a* b" *cd', 7), ("much~1", 4), ("((((((((( a", 8)]
+    ("text", "meaning", "position", "said"),
+    [
+        ('"a b', "a b", 0, "a quotation mark without a second one"),
+        ('a b" c', "a b c", 3, "a quotation mark without a second one"),
+        ('"a b" "c', '"a b" c', 6, "a quotation mark without a second one"),
+        ("(a", "a", 0, "a parenthesis that is not closed"),
+        ("a (b (c) OR a", "a (b c OR a)", 2, "a parenthesis that is not closed"),
+        ("a) b", "a b", 1, "a parenthesis that closes nothing"),
+        ("a OR", "a", 2, "OR has nothing on one side"),
+        ("a (AND b)", "a b", 3, "AND has nothing on one side"),
+        ("ab*", "ab", 0, "ab* is too short: a beginning needs 3 letters"),
+        ("post-ab*", "post ab", 5, "ab* is too short"),
+        ("x ab?d", "x ab d", 2, "ab?d is too vague: 3 letters must come before"),
+        ("abc*d*e*f", "abc d e f", 0, "abc*d*e*f is too vague: 2 * in a word"),
+        ("a *b", "a b", 2, "a * may end a word, or stand inside one"),
+        ("word~", "word", 0, "a ~ may follow a phrase"),
+        ("word~2 b", "word b", 0, "a ~ may follow a phrase"),
+        ('"a b"~9', '"a b"~3', 0, "a phrase allows 3 other words at most, not 9"),
+        ('"a b"~' + "9" * 400, '"a b"~3', 0, "a phrase allows 3 other words at most, not 9999"),
+        (f"a^{MAX_BOOST + 1:g} b", "a b", 0, "a boost of 101 is not in (0, 100]"),
+        ("(a^10)^11", "a^10", 0, "a boost of 11 is not in (0, 100]"),
+        ("a^0", "a", 0, "a boost of 0 is not in (0, 100]"),
+        ("a^" + "9" * 400, "a", 0, "a boost of inf is not in (0, 100]"),
+        ("published:soon b", "published soon b", 10, "'soon' is no period; write 2007"),
+        ("published:2007-13", "published 2007 13", 10, "'2007-13' is no period"),
+        ("published:2007..x", "published 2007 x", 10, "'x' is no period"),
+        ("published:2007-01-01T00:00", "published 2007 01 01T00 00", 10, "is no period"),
+        ("subtitle:b", "subtitle b", 0, "there is no field subtitle"),
+    ],
 )
-def test_position_is_that_of_the_offence(text: str, position: int) -> None:
-    """Where a caret would help."""
-    with pytest.raises(QueryError) as error:
-        tree(text)
-    assert error.value.position == position
+def test_what_is_not_understood_is_noted(text: str, meaning: str, position: int, said: str) -> None:
+    """It is left out or taken for text, and it is said what and where."""
+    (note,) = parse_query(text).notes
+    assert note.position == position
+    assert said in note.detail
+    assert parse_query(text).node == parse_query(meaning).node
+    assert parse_query(meaning).notes == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["what about 12:30?", "http://example.org/a:b", "a - b", "AND", "word ~ word", "Re: vote", 'he "yes"'],
+)
+def test_what_people_write_has_no_notes(text: str) -> None:
+    """Punctuation is no syntax."""
+    assert parse_query(text).notes == ()
+
+
+def test_what_is_written_is_kept() -> None:
+    """The tree of forms, which does not depend on any language."""
+    assert parse_query('Votes "Prime Ministers"~1 elect*').node == And(
+        (Word("text", "votes"), Quote("text", ("prime", "ministers"), 1), Start("text", "elect"))
+    )
+
+
+@pytest.mark.parametrize("text", ["e\u0301lan", "\u00e9lan"])
+def test_accents_are_composed(text: str) -> None:
+    """However they are written: articles are composed, too."""
+    assert tree(text) == word("élan")
 
 
 _PIECES = st.sampled_from(
@@ -288,79 +374,32 @@ _texts = st.one_of(
 @given(_texts)
 def test_no_text_is_an_accident(text: str) -> None:
     """Any text gives a tree that can travel and be executed, always the same, or says what is wrong with it."""
-    node: Node | None = None
+    parsed: Parsed | None = None
     said: QueryError | None = None
     try:
-        node = parse_query(text)
+        parsed = parse_query(text)
     except QueryError as error:
         said = error
     if said:
         assert said.detail == str(said) != ""
         assert not said.detail.endswith(".")
         assert said.position is None or 0 <= said.position <= len(text)
-        assert "cannot be parsed" not in said.detail, "Whoosh's parser raised"
         return
-    encoded = msgspec.msgpack.encode(node)
-    assert msgspec.msgpack.decode(encoded, type=Node) == node
-    assert len(encoded) < 64_000
-    assert parse_query(text) == node
+    assert parsed
+    for note in parsed.notes:
+        assert note.detail
+        assert not note.detail.endswith(".")
+        assert 0 <= note.position < max(1, len(text))
+    assert parse_query(text) == parsed
+    for languages in (("en",), ("de", "en", "fr", "xx")):
+        node = tree(text, languages)
+        encoded = msgspec.msgpack.encode(node)
+        assert msgspec.msgpack.decode(encoded, type=Node) == node
+        assert len(encoded) < 64_000 * len(languages)
 
 
-_WORDS_AND_QUOTES = (
-    *(
-        "a",
-        "B",
-        "storm",
-        "OR",
-        "or",
-        "and",
-        '"x y"',
-        '"x"',
-        "a-b",
-        "o'b",
-        "&",
-        '"u',
-        '" "',
-        "AT&T",
-        "élan",
-        'a"',
-        '""',
-    ),
-    *(
-        'a"b c"d',
-        "新聞",
-        "a_b",
-        "/",
-        "[a",
-        "{b",
-        "+c",
-        "=",
-        "a,b",
-        '"a b c d e f g"',
-        '"OR"',
-        "-",
-        "x- y",
-        "NOT",
-        "(c",
-    ),
-)
-
-
-@settings(max_examples=500)
-@given(
-    st.lists(st.tuples(st.sampled_from(_WORDS_AND_QUOTES), st.sampled_from((" ", "  ", ""))), min_size=1, max_size=8)
-)
-def test_the_short_way_is_the_whole_parsers(pieces: list[tuple[str, str]]) -> None:
-    """Wherever it knows an answer, it is the one that Whoosh's parser gives."""
-    text = "".join(piece + space for piece, space in pieces)
-    short = parse_plain(text)
-    if short is not None and text.strip():
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(parsing, "parse_plain", lambda _text: None)
-            assert parse_query(text) == short
-
-
-def test_the_short_way_is_taken() -> None:
-    """For what people write."""
-    for text in ("climate summit", '"prime minister" tariff', "storm OR flood OR fire", "AT&T's élan"):
-        assert parse_plain(text) == tree(text)
+@settings(max_examples=300)
+@given(st.lists(st.sampled_from(("a", "B", "storm", "OR", "and", "votes", "vote")), min_size=1, max_size=8))
+def test_the_short_way_is_the_whole_one(words: list[str]) -> None:
+    """Nothing but words is understood as with punctuation beside them, which takes the whole way."""
+    assert parse_query(" ".join(words)) == parse_query("\t".join(words))
