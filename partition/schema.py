@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from partition.analysis import exact
 from partition.types import Article
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """1: Porter stems, one Whoosh field each for title and body. 2: Snowball stems, `text`, segments of our own. 3: the
-column `seq`."""
+column `seq`. 4: the column `indexed_ms`."""
 
 TEXT = "text"
 """Searched when a query names no field."""
@@ -47,6 +47,7 @@ USABLE = 0
 COLUMNS = {
     "published_ms": "<i8",
     "modified_ms": "<i8",
+    "indexed_ms": "<i8",
     "hash": "<u8",
     "seq": "<i8",
     "status": "<u1",

@@ -24,7 +24,7 @@ from partition.scoring import K1, ONE, norms_of
 from partition.segment import Segment, TermList
 from partition.statistics import Statistics
 from search.plan import Atom, Beginning, FoundByWhoosh, PhraseWords, Plan, Word
-from search.query import Choice, Filters, Sort, Wildcard
+from search.query import Bounds, Choice, Clock, Filters, Sort, Wildcard
 
 SORTS: dict[Sort, int] = {
     "relevance": matching.RELEVANCE,
@@ -74,7 +74,7 @@ class SegmentExecutor:
         self.view = SegmentView(
             words=segment.words,
             norms=np.stack(norms),
-            published_ms=segment.published_ms,
+            times=segment.published_ms,
             hashes=segment.hashes,
             ids=segment.ids,
             id_ends=segment.id_ends,
@@ -89,7 +89,8 @@ class SegmentExecutor:
         """Of each text field (`unit`)."""
         self.row = self._row()
         """Of a table of segments (`kernels/sharing.py`), but for the partition; deletions change nothing of it."""
-        self._masks: dict[tuple[Choice, ...], NDArray[np.uint64]] = {}
+        self._by_clock: dict[Clock, SegmentView] = {"published": self.view}
+        self._masks: dict[tuple[tuple[Choice, ...], Bounds | None], NDArray[np.uint64]] = {}
 
     def _row(self) -> list[int]:
         segment, view = self.segment, self.view
@@ -101,7 +102,7 @@ class SegmentExecutor:
         for column, array in (
             (sharing.POSTINGS, view.words),
             (sharing.NORMS_AT, view.norms),
-            (sharing.PUBLISHED, view.published_ms),
+            (sharing.TIMES, view.times),
             (sharing.HASHES, view.hashes),
             (sharing.IDS, view.ids),
             (sharing.ID_ENDS, view.id_ends),
@@ -120,6 +121,13 @@ class SegmentExecutor:
         other.segment = segment
         other._masks = {}  # noqa: SLF001 - it is of this class
         return other
+
+    def by_clock(self, clock: Clock) -> SegmentView:
+        """The view, for orders by this clock; segments are sorted by publication only."""
+        view = self._by_clock.get(clock)
+        if view is None:
+            view = self._by_clock[clock] = self.view._replace(times=self.segment.times(clock), dated=-1)
+        return view
 
     def search(self, plan: Plan, filters: Filters, sort: Sort, size: int, page: Page, given: GivenSets) -> Found:
         """The best `size` articles of a page.
@@ -145,7 +153,8 @@ class SegmentExecutor:
         if bound.impossible:
             return _NOTHING
         found = np.empty(size, np.float64)
-        rank_matches(self.view, bound.lists(), bound.clauses(), range_, page, SORTS[sort], top, found, report)
+        view = self.by_clock(filters.clock)
+        rank_matches(view, bound.lists(), bound.clauses(), range_, page, SORTS[sort], top, found, report)
         if report[LATE]:
             raise DeadlineError
         held, total, _late, looked, skipped = report.tolist()
@@ -199,30 +208,42 @@ class SegmentExecutor:
 
     def _range(self, filters: Filters) -> Range:
         low, high = 0, self.segment.size
-        published_ms = self.segment.published_ms
-        if (filters.published_from_ms, filters.published_to_ms) != (None, None):
+        unsorted, published_ms = filters.unsorted, self.segment.published_ms
+        if filters.bounded and not unsorted:
             low = self.view.dated
-        if filters.published_from_ms is not None:
-            low = max(low, int(np.searchsorted(published_ms, filters.published_from_ms)))
-        if filters.published_to_ms is not None:
-            high = int(np.searchsorted(published_ms, filters.published_to_ms))
-        return Range(self.mask(filters.choices), low, high)
+            if filters.from_ms is not None:
+                low = max(low, int(np.searchsorted(published_ms, filters.from_ms)))
+            if filters.to_ms is not None:
+                high = int(np.searchsorted(published_ms, filters.to_ms))
+        return Range(self.mask(filters.choices, unsorted), low, high)
 
-    def mask(self, choices: tuple[Choice, ...]) -> NDArray[np.uint64]:
-        """A bit for each docnum: live articles that pass the choices, and zeros up to a whole window."""
-        if not choices:
+    def mask(self, choices: tuple[Choice, ...], unsorted: Bounds | None = None) -> NDArray[np.uint64]:
+        """A bit for each docnum: live articles that pass choices and bounds, and zeros up to a whole window."""
+        if not (choices or unsorted):
             return self.segment.live_words
-        mask = self._masks.get(choices)
+        mask = self._masks.get((choices, unsorted))
         if mask is None:
             mask = self.segment.live_words.copy()
             for choice in choices:
                 if choice.allowed:
                     mask &= self._holders(choice.field, choice.allowed)
                 mask &= ~self._holders(choice.field, choice.denied)
+            if unsorted:
+                mask &= self._within(*unsorted)
             if len(self._masks) >= _MAX_MASKS:
                 self._masks.clear()
-            self._masks[choices] = mask
+            self._masks[choices, unsorted] = mask
         return mask
+
+    def _within(self, clock: Clock, from_ms: int | None, to_ms: int | None) -> NDArray[np.uint64]:
+        times = self.segment.times(clock)
+        bits = np.zeros(64 * len(self.segment.live_words), np.bool_)
+        bits[: len(times)] = times != NO_DATE_MS
+        if from_ms is not None:
+            bits[: len(times)] &= times >= from_ms
+        if to_ms is not None:
+            bits[: len(times)] &= times < to_ms
+        return np.packbits(bits, bitorder="little").view(np.uint64)
 
     def _holders(self, field: str, values: tuple[str, ...]) -> NDArray[np.uint64]:
         bits = np.zeros(64 * len(self.segment.live_words), np.bool_)

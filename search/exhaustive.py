@@ -143,13 +143,13 @@ class Executor:
 
     def _filters(self, filters: Filters) -> Mask:
         mask = np.ones(self._segment.size, np.bool_)
-        published_ms = self._segment.published_ms
-        if filters.published_from_ms is not None:
-            mask &= published_ms >= filters.published_from_ms
-        if filters.published_to_ms is not None:
-            mask &= published_ms < filters.published_to_ms
-        if (filters.published_from_ms, filters.published_to_ms) != (None, None):
-            mask &= published_ms != NO_DATE_MS
+        times = self._segment.times(filters.clock)
+        if filters.from_ms is not None:
+            mask &= times >= filters.from_ms
+        if filters.to_ms is not None:
+            mask &= times < filters.to_ms
+        if filters.bounded:
+            mask &= times != NO_DATE_MS
         for choice in filters.choices:
             mask &= self._choice(choice)
         return mask

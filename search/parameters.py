@@ -164,15 +164,24 @@ SEARCH = (
         default="",
         example='"health care" reform',
     ),
+    Parameter(
+        name="date_field",
+        description="Which time of an article `from`, `to`, `sort` and the facets `day`, `month` and `year` go by: "
+        "when it was published, when it was last modified, or when this version of it came into the archive.",
+        schema={"type": "string", "enum": ["published", "modified", "indexed"], "default": "published"},
+        convert=choice("published", "modified", "indexed"),
+        default="published",
+        example="modified",
+    ),
     _date(
         "from",
-        "Published at or after this date or UTC instant.",
+        "At or after this date or UTC instant.",
         lambda text: _instant_ms(text, end=False),
         "2007-01-01",
     ),
     _date(
         "to",
-        "Published before this UTC instant, or up to the end of this day.",
+        "Before this UTC instant, or up to the end of this day.",
         lambda text: _instant_ms(text, end=True),
         "2007-12-31",
     ),
@@ -213,7 +222,7 @@ SEARCH = (
     Parameter(
         name="facets",
         description="What is counted over all matches, separated by commas: articles by value, under all filters "
-        "but the one on the same field, or by day, month or year of publication.",
+        "but the one on the same field, or by day, month or year (of `date_field`).",
         schema={"type": "string", "pattern": f"^({'|'.join(_FACETS)})(,({'|'.join(_FACETS)}))*$"},
         convert=_facets,
         default=(),
@@ -255,12 +264,12 @@ SEARCH = (
 )
 
 _IN_LINKS = (
-    *("q", "from", "to", "sort", *_FILTERS),
+    *("q", "date_field", "from", "to", "sort", *_FILTERS),
     *("limit", "fields", "total", "allow_partial", "timeout_ms", "explain", "facets"),
 )
 
 
-EXPORTED = tuple(one for one in SEARCH if one.name in {"q", "from", "to", "sort", *_FILTERS})
+EXPORTED = tuple(one for one in SEARCH if one.name in {"q", "date_field", "from", "to", "sort", *_FILTERS})
 """Those that decide what is found, and in which order."""
 
 
@@ -299,4 +308,4 @@ def _filters(values: dict[str, Any]) -> Filters:
         denied = sorted({exact(text[1:]) for text in texts if text.startswith("!")})
         if allowed or denied:
             choices.append(Choice(field, tuple(allowed), tuple(denied)))
-    return Filters(values["from"], values["to"], tuple(choices))
+    return Filters(values["from"], values["to"], tuple(choices), values["date_field"])

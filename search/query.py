@@ -87,14 +87,33 @@ class Choice(msgspec.Struct, frozen=True):
     denied: tuple[str, ...] = ()
 
 
+Clock = Literal["published", "modified", "indexed"]
+"""A time of an article: by its publisher, of its last change, of the log's taking in this version of it."""
+
+Bounds = tuple[Clock, int | None, int | None]
+"""As of `Filters`."""
+
+
 class Filters(msgspec.Struct, frozen=True):
     """What an article must satisfy besides the query; never scored."""
 
-    published_from_ms: int | None = None
+    from_ms: int | None = None
     """Inclusive. Articles without a date satisfy no bound."""
-    published_to_ms: int | None = None
+    to_ms: int | None = None
     """Exclusive."""
     choices: tuple[Choice, ...] = ()
+    clock: Clock = "published"
+    """Of which time the bounds are; orders and periods go by it, too."""
+
+    @property
+    def bounded(self) -> bool:
+        """Whether there is a bound."""
+        return self.from_ms is not None or self.to_ms is not None
+
+    @property
+    def unsorted(self) -> Bounds | None:
+        """Bounds of a time that segments are not sorted by: they are no range of docnums."""
+        return (self.clock, self.from_ms, self.to_ms) if self.bounded and self.clock != "published" else None
 
 
 Sort = Literal["relevance", "newest", "oldest"]

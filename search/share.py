@@ -28,7 +28,7 @@ from search.executor import SORTS, DeadlineError
 from search.facets import added
 from search.leaf import Leaf, LeafAnswer, LeafQuery, Match, SegmentSearch, Slice, Told
 from search.plan import Flat
-from search.query import Choice, Filters
+from search.query import Bounds, Choice, Clock, Filters
 
 MAX_REMEMBERED_BYTES = 16 << 20
 """Of the places of lists, if one share is all; of several, each remembers this by the square of their number, since
@@ -82,12 +82,12 @@ _room = _Room()
 
 
 class _Masks(NamedTuple):
-    """Which articles pass a filter on values, by segment."""
+    """Which articles pass filters other than the dates that segments are sorted by, by segment."""
 
     masks: list[NDArray[np.uint64]]
     """Kept alive for their addresses."""
     ranges: NDArray[np.int64]
-    """As `kernels/sharing.py` wants them, for all dates."""
+    """As `kernels/sharing.py` wants them, for all dates of publication."""
 
 
 class Share:
@@ -110,7 +110,8 @@ class Share:
             for field in TEXT_FIELDS
         }
         self._rows: dict[tuple[str, bytes], bytes] = {}
-        self._masks: dict[tuple[Choice, ...], _Masks] = {}
+        self._masks: dict[tuple[tuple[Choice, ...], Bounds | None], _Masks] = {}
+        self._tables: dict[Clock, NDArray[np.int64]] = {"published": self._table}
 
     def search(self, query: LeafQuery) -> LeafAnswer:
         """The total, the best matches and the facets of all partitions."""
@@ -126,10 +127,10 @@ class Share:
         segments = len(self._segments)
         rows = np.frombuffer(b"".join([self._rows_of(field, key) for field, key in flat.lists]), np.int64)
         numbers, hashes, scores = _room.results(part.size)
-        masks = self._masks_of(filters.choices)  # held here, for kernels have only their addresses
+        masks = self._masks_of(filters)  # held here, for kernels have only their addresses
         report = np.zeros((segments + 1, 6), np.int64)
         sharing.rank_segments(
-            self._table,
+            self._table_by(filters.clock),
             self._ranges(masks, filters),
             *flat.query,
             rows.reshape(-1, 8),
@@ -181,22 +182,34 @@ class Share:
             self._rows[field, key] = known
         return known
 
-    def _masks_of(self, choices: tuple[Choice, ...]) -> _Masks:
-        known = self._masks.get(choices)
+    def _table_by(self, clock: Clock) -> NDArray[np.int64]:
+        """The table, for orders by this clock."""
+        table = self._tables.get(clock)
+        if table is None:
+            views = [executor.by_clock(clock) for _, _, executor in self._segments]
+            table = self._table.copy()
+            table[:, sharing.TIMES] = [view.times.ctypes.data for view in views]
+            table[:, sharing.DATED] = [view.dated for view in views]
+            self._tables[clock] = table
+        return table
+
+    def _masks_of(self, filters: Filters) -> _Masks:
+        key = choices, unsorted = filters.choices, filters.unsorted
+        known = self._masks.get(key)
         if known is None:
-            masks = [executor.mask(choices) for _, _, executor in self._segments]
+            masks = [executor.mask(choices, unsorted) for _, _, executor in self._segments]
             ranges = np.zeros((len(masks), 3), np.int64)
             ranges[:, sharing.MASK] = [mask.ctypes.data for mask in masks]
             ranges[:, sharing.HIGH] = self._table[:, sharing.SIZE]
             known = _Masks(masks, ranges)
             if len(self._masks) >= MAX_MASKS:
                 self._masks.clear()
-            self._masks[choices] = known
+            self._masks[key] = known
         return known
 
     def _ranges(self, masks: _Masks, filters: Filters) -> NDArray[np.int64]:
-        from_ms, to_ms = filters.published_from_ms, filters.published_to_ms
-        if from_ms is None and to_ms is None:
+        from_ms, to_ms = filters.from_ms, filters.to_ms
+        if filters.clock != "published" or (from_ms is None and to_ms is None):
             return masks.ranges
         ranges = masks.ranges.copy()
         sharing.ranges_of(self._table, from_ms is not None, from_ms or 0, to_ms is not None, to_ms or 0, ranges)

@@ -1,8 +1,9 @@
 """The best articles that match any combination of clauses, by score or by time; and all that match.
 
-Articles are walked in windows, by time from the end that comes first. Clauses become bitmaps, the cheapest first and
-the others only where it left something; articles that match are scored one by one, or, when they are many, by adding
-up lists; phrases are looked at last, in articles that match otherwise and are good enough.
+Articles are walked in windows; for an order by the times that docnums ascend by, from the end that comes first.
+Clauses become bitmaps, the cheapest first and the others only where it left something; articles that match are scored
+one by one, or, when they are many, by adding up lists; phrases are looked at last, in articles that match otherwise
+and are good enough.
 
 Contract: as `ranking.py`, with which it shares scores and order.
 
@@ -66,10 +67,10 @@ MANY = 8
 
 
 @inlined
-def _key(sort: int, published_ms: int) -> int:
-    if published_ms == NO_DATE:
+def _key(sort: int, time_ms: int) -> int:
+    if time_ms == NO_DATE:
         return LAST
-    return -published_ms if sort == NEWEST else published_ms
+    return -time_ms if sort == NEWEST else time_ms
 
 
 @inlined
@@ -203,12 +204,14 @@ def rank_matches(
     relevance = sort == RELEVANCE
     pruning = relevance and not backwards
     threshold = reached(page) if pruning else 0.0
-    descending = (sort == NEWEST) != backwards and not relevance
+    # Of times that do not ascend, the end of a window says nothing about the articles in it.
+    ascending = not relevance and segment.dated >= 0
+    descending = (sort == NEWEST) != backwards and ascending
     held, total = 0, 0
     # Articles without a date come last by time, though their docnums are the first; backwards they come first.
-    middle = range_.high if relevance else min(max(segment.dated, range_.low), range_.high)
+    middle = min(max(segment.dated, range_.low), range_.high) if ascending else range_.high
     for half in range(2):
-        undated = (half == 0) == (backwards or relevance)
+        undated = (half == 0) == (backwards or not ascending)
         low, high = (range_.low, middle) if undated else (middle, range_.high)
         half_range = Range(range_.mask, low, high)
         first, last = low // WINDOW, (high + WINDOW - 1) // WINDOW
@@ -218,9 +221,9 @@ def rank_matches(
                 report[LATE] = 1
                 break
             beaten = False
-            if not relevance:
+            if ascending:
                 edge = min(start + WINDOW, high) - 1 if descending else max(start, low)
-                key = _key(sort, segment.published_ms[edge])
+                key = _key(sort, segment.times[edge])
                 if backwards:
                     key = ~key
                 beaten = key > page.worst
@@ -274,7 +277,7 @@ def rank_matches(
                         total += phrases
                     if pruning and score < threshold:
                         continue
-                    key = -np.int64(score) if relevance else _key(sort, segment.published_ms[doc])
+                    key = -np.int64(score) if relevance else _key(sort, segment.times[doc])
                     held = offer(top, held, key, doc, segment, page)
                     if pruning and held and held == len(top.keys):
                         threshold = max(threshold, -np.float64(top.keys[held - 1]))

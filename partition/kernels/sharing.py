@@ -49,7 +49,7 @@ from partition.kernels.views import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-POSTINGS, POSTINGS_SIZE, NORMS_AT, SIZE, PUBLISHED, HASHES, IDS, IDS_SIZE, ID_ENDS, DATED, PARTITION = range(11)
+POSTINGS, POSTINGS_SIZE, NORMS_AT, SIZE, TIMES, HASHES, IDS, IDS_SIZE, ID_ENDS, DATED, PARTITION = range(11)
 KEYS, KEYS_SIZE, KEY_ENDS, TERMS, AREAS, DFS = range(11, 17)
 SOUND, POSTINGS_AT = range(17, 19)
 COLUMNS = 19
@@ -92,7 +92,7 @@ def _view(table: "NDArray[np.int64]", s: int) -> SegmentView:
     return SegmentView(
         _frozen(carray(_pointer(table[s, POSTINGS]), (table[s, POSTINGS_SIZE],), np.uint64)),
         carray(_pointer(table[s, NORMS_AT]), (TEXT_FIELDS, size), np.float64),
-        _frozen(carray(_pointer(table[s, PUBLISHED]), (size,), np.int64)),
+        _frozen(carray(_pointer(table[s, TIMES]), (size,), np.int64)),
         _frozen(carray(_pointer(table[s, HASHES]), (size,), np.uint64)),
         _frozen(carray(_pointer(table[s, IDS]), (table[s, IDS_SIZE],), np.uint8)),
         _frozen(carray(_pointer(table[s, ID_ENDS]), (size,), np.uint32)),
@@ -146,17 +146,17 @@ def find_lists(
 def ranges_of(
     table: "NDArray[np.int64]", has_from: int, from_ms: int, has_to: int, to_ms: int, ranges: "NDArray[np.int64]"
 ) -> None:
-    """Fill LOW and HIGH of every segment's range for articles published in [from_ms, to_ms)."""
+    """Fill LOW and HIGH of every segment's range for articles in [from_ms, to_ms), of times that ascend by docnum."""
     for s in range(len(table)):
         size = table[s, SIZE]
-        published_ms = carray(_pointer(table[s, PUBLISHED]), (size,), np.int64)
+        times = carray(_pointer(table[s, TIMES]), (size,), np.int64)
         low, high = 0, size
         if has_from or has_to:
             low = table[s, DATED]
         if has_from:
-            low = max(low, np.searchsorted(published_ms, from_ms))
+            low = max(low, np.searchsorted(times, from_ms))
         if has_to:
-            high = np.searchsorted(published_ms, to_ms)
+            high = np.searchsorted(times, to_ms)
         ranges[s, LOW], ranges[s, HIGH] = low, high
 
 

@@ -23,12 +23,13 @@ class SegmentView(NamedTuple):
     """The section `postings` (`partition/format.py`)."""
     norms: "NDArray[np.float64]"
     """Shape (text fields, n): K1 * (1 - B + B * length / average), under the statistics of the epoch."""
-    published_ms: "NDArray[np.int64]"
+    times: "NDArray[np.int64]"
+    """Shape (n,): what articles are sorted by, in ms, where they are sorted by time."""
     hashes: "NDArray[np.uint64]"
     ids: "NDArray[np.uint8]"
     id_ends: "NDArray[np.uint32]"
     dated: int
-    """The first docnum with a date."""
+    """The first docnum with a date, if times ascend by docnum, those without a date first; -1 if they do not."""
 
 
 class Lists(NamedTuple):

@@ -104,7 +104,7 @@ class NaiveIndex:
         for article in self.articles.values():
             score = self._score(node, article)
             if score is not None and self._passes(filters, article):
-                hits.append(Hit(article["id"], score, self._key(sort, score, article)))
+                hits.append(Hit(article["id"], score, self._key(sort, score, article[f"{filters['clock']}_ms"])))
         return sorted(hits, key=lambda hit: hit.order)
 
     def facets(self, node: dict[str, Any], filters: dict[str, Any], facets: tuple[str, ...]) -> dict[str, Any]:
@@ -115,30 +115,29 @@ class NaiveIndex:
             others = [choice for choice in filters["choices"] if choice["field"] != facet]
             for article in self.articles.values():
                 if self._score(node, article) is not None and self._passes({**filters, "choices": others}, article):
-                    for value in self._facet_values(facet, article):
+                    for value in self._facet_values(facet, article, article[f"{filters['clock']}_ms"]):
                         counts[facet][value] = counts[facet].get(value, 0) + 1
         return counts
 
-    def _facet_values(self, facet: str, article: dict[str, Any]) -> set[str]:
+    def _facet_values(self, facet: str, article: dict[str, Any], time_ms: int | None) -> set[str]:
         if facet in PERIODS:
-            if article["published_ms"] is None:
+            if time_ms is None:
                 return set()
-            return {(EPOCH + timedelta(milliseconds=article["published_ms"])).strftime(PERIODS[facet])}
+            return {(EPOCH + timedelta(milliseconds=time_ms)).strftime(PERIODS[facet])}
         return self._values(facet, article)
 
-    def _key(self, sort: str, score: int, article: dict[str, Any]) -> int:
+    def _key(self, sort: str, score: int, time_ms: int | None) -> int:
         if sort == "relevance":
             return -score
-        published_ms: int | None = article["published_ms"]
-        if published_ms is None:
+        if time_ms is None:
             return LAST
-        return -published_ms if sort == "newest" else published_ms
+        return -time_ms if sort == "newest" else time_ms
 
     def _passes(self, filters: dict[str, Any], article: dict[str, Any]) -> bool:
-        start, end, published_ms = filters["published_from_ms"], filters["published_to_ms"], article["published_ms"]
-        if (start is not None or end is not None) and published_ms is None:
+        start, end, time_ms = filters["from_ms"], filters["to_ms"], article[f"{filters['clock']}_ms"]
+        if (start is not None or end is not None) and time_ms is None:
             return False
-        if (start is not None and published_ms < start) or (end is not None and published_ms >= end):
+        if (start is not None and time_ms < start) or (end is not None and time_ms >= end):
             return False
         return all(self._chosen(choice, article) for choice in filters["choices"])
 

@@ -77,6 +77,7 @@ def _article(random_: random.Random, number: int) -> Article:
         tags=tuple(random_.sample(TAGS, random_.choice((0, 1, 2)))),
         # More than a window has no date, and about as many share a day.
         published_ms=None if random_.random() < 0.16 else (day - 50) * DAY_MS,
+        modified_ms=None if number % 7 == 0 else (number * 37 % DAYS - 50) * DAY_MS,
     )
 
 
@@ -123,7 +124,7 @@ def write_many_articles(folder: Path) -> ManyArticles:
 
 
 def _puts(articles: list[Article]) -> Iterator[Put]:
-    return (Put(article, version=1, indexed_ms=0, seq=1) for article in articles)
+    return (Put(article, version=1, indexed_ms=at % 90 * DAY_MS, seq=1) for at, article in enumerate(articles))
 
 
 def _changes() -> Iterator[Put | Withdraw]:
@@ -170,6 +171,7 @@ class QueryMaker:
             start_ms if chance() < 0.2 else None,
             max(start_ms, stop_ms) if chance() < 0.2 else None,
             tuple(self._random.sample(choices, choose((0, 0, 0, 0, 1, 2)))),
+            choose(("published", "published", "modified", "indexed")),
         )
 
     def _term(self) -> Node:

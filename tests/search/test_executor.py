@@ -76,7 +76,7 @@ class Whole:
             found = Executor(segment, scored.statistics, in_a_minute()).execute(query.node, query.filters)
             docnums = np.flatnonzero(found.mask)
             scores = found.scores[docnums]
-            keys = sort_keys(query.sort, scores, segment.published_ms[docnums])
+            keys = sort_keys(query.sort, scores, segment.times(query.filters.clock)[docnums])
             columns.append(np.stack([np.full(len(docnums), ordinal), docnums, scores, keys], axis=1))
             hashes.append(segment.hashes[docnums])
         table = np.concatenate(columns)

@@ -7,7 +7,19 @@ import pytest
 
 from tests.api_server import ApiServer, problem_of
 
-SINGLE = ("q", "from", "to", "sort", "limit", "cursor", "fields", "total", "allow_partial", "timeout_ms")
+SINGLE = (
+    "q",
+    "from",
+    "to",
+    "sort",
+    "limit",
+    "cursor",
+    "fields",
+    "total",
+    "allow_partial",
+    "timeout_ms",
+    "date_field",
+)
 
 
 @pytest.mark.parametrize(
@@ -18,6 +30,7 @@ SINGLE = ("q", "from", "to", "sort", "limit", "cursor", "fields", "total", "allo
             ["", "yesterday", "2007-13-01", "2007-02-30", "2007-04-10T12:00:00", "2007-04-10 x", "\u0662007-01-01"],
         ),
         ("to", ["", "2007", "10000-01-01", "0000-01-01", "2007-04-10T25:00:00Z"]),
+        ("date_field", ["", "published_at", "Modified", "published,modified"]),
         ("sort", ["", "date", "Newest", "relevance,newest"]),
         ("section", ["", "!", " ", "x" * 1001, "a\0b", "a\nb"]),
         ("source", ["", "! "]),

@@ -33,6 +33,7 @@ from search.query import And, Choice, Every, Filters, Node, Nothing, Or, Phrase,
 from search.snapshot import Snapshot, Snapshots, View
 from tests.leaf import leaf_query
 from tests.reference.naive import Hit, NaiveIndex
+from tests.small_index import Clock
 
 LAYOUTS = (1, 2, 8, 13)
 WORDS = ("budget", "senate", "storms", "storm", "vote", "votes", "of", "the", "Tax", "élan")
@@ -64,6 +65,7 @@ class Generator:
             tags=tuple(self._random.sample(("x", "Y"), choose((0, 1, 2)))),
             # Few dates, so that many are equal.
             published_ms=choose((None, -DAY_MS, 0, 0, DAY_MS, 2 * DAY_MS)),
+            modified_ms=choose((None, 0, DAY_MS, 40 * DAY_MS)),
         )
 
     def _text(self, words: int) -> str:
@@ -76,6 +78,8 @@ class Generator:
             bounds = [self._random.choice((None, -DAY_MS, 0, DAY_MS)) for _ in range(2)]
             choices = tuple(self._choice() for _ in range(self._random.choice((0, 1, 2))))
             filters = Filters(bounds[0], bounds[1], choices)
+        clock = self._random.choice(("published", "published", "modified", "indexed"))
+        filters = msgspec.structs.replace(filters, clock=clock)
         return Query(self._node(3), filters, self._random.choice(("relevance", "newest", "oldest")))
 
     def _choice(self) -> Choice:
@@ -125,11 +129,11 @@ _seeds = st.integers(0, 2**32 - 1)
 class Layout:
     """One archive of its own number of partitions."""
 
-    def __init__(self, root: Path, partitions: int) -> None:
+    def __init__(self, root: Path, partitions: int, clock: Clock) -> None:
         self.root = root
         self.partitions = partitions
         root.mkdir()
-        self.log = EventLog(log_path(root), partitions=partitions)
+        self.log = EventLog(log_path(root), partitions=partitions, now_ms=clock)
         # Some forget earlier states at once, others keep them.
         retention = Retention(seconds=3600 * (partitions % 2))
         self.projector = Projector(root, self.log, InlineBuilder(), retention=retention)
@@ -170,7 +174,8 @@ class Layouts(RuleBasedStateMachine):
     def start(self, seed: int) -> None:
         """Archives with some articles, so that every comparison has something to compare."""
         self.folder = Path(tempfile.mkdtemp(prefix="layouts-"))
-        self.layouts = {count: Layout(self.folder / str(count), count) for count in LAYOUTS}
+        self.clock = Clock()
+        self.layouts = {count: Layout(self.folder / str(count), count, self.clock) for count in LAYOUTS}
         self.naive = NaiveIndex(terms, exact, function_terms())
         self.seed, self.steps = seed, 0
         self.down: set[str] = set()
@@ -187,14 +192,18 @@ class Layouts(RuleBasedStateMachine):
     def put_some(self, seed: int, count: int) -> None:
         """New articles and corrections of old ones."""
         generator = Generator(seed)
+        self.clock.now_ms = seed % 3 * DAY_MS  # clocks are put back now and then
         self.put([generator.article() for _ in range(count)])
 
     def put(self, articles: list[Article]) -> None:
         """Log them everywhere."""
         self._log([Submission(article.id, article, repr(article).encode()) for article in articles])
         for article in articles:
-            if article.id not in self.down:
-                self.naive.put(msgspec.to_builtins(article))
+            stored = {"indexed_ms": self.clock.now_ms, **msgspec.to_builtins(article)}
+            live = self.naive.articles.get(article.id)
+            # What is as it was is not logged.
+            if article.id not in self.down and (live is None or {**stored, "indexed_ms": live["indexed_ms"]} != live):
+                self.naive.put(stored)
 
     @rule(seed=_seeds, count=st.sampled_from((1, 10)))
     def withdraw(self, seed: int, count: int) -> None:
