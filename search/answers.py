@@ -160,6 +160,8 @@ class SearchAnswer(msgspec.Struct):
     """By the names that `facets` gave."""
     as_of: str
     """When the state of the archive that answered was published."""
+    origin: str | None
+    """What relative dates were counted from, for all pages of a walk; `null` if nothing was."""
     explain: Explanation | msgspec.UnsetType = msgspec.UNSET
     """With `explain=true`."""
 
@@ -292,6 +294,7 @@ def page_body(
         "coverage": coverage_of(found, missed),
         "facets": facets_of(parameters, found),
         "as_of": iso(snapshot.state.published_ms),
+        "origin": None if query.origin_ms is None else iso(query.origin_ms),
     }
     if parameters.explain:
         body["explain"] = msgspec.to_builtins(explanation_of(query, found, snapshot.manifest.articles))

@@ -5,17 +5,16 @@ Contract: the table `SEARCH` is the one place that names, checks, bounds and doc
 Not here: the syntax of `q` (`parsing.py`), how parameters are parsed in general (`web/parameters.py`).
 """
 
-import re
-from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from partition.analysis import exact
 from search.cursor import MAX_CHARS
+from search.dates import RELATIVE_PATTERN, Date, Relative, read_date, resolved
 from search.facets import PERIODS
-from search.query import Choice, Filters, Sort
+from search.query import Choice, Clock, Filters, Node, Query, Sort
 from web.parameters import Parameter, boolean, choice, integer, parse, text_up_to
 
 MAX_LIMIT = 100
@@ -64,15 +63,15 @@ _FACETS = {**_FILTERS, **dict(zip(PERIODS, PERIODS, strict=True))}
 _VALUE_PATTERN = r"^(?!!?[\s\u0085]*$)[^\u0000-\u001F]+$"
 """What `_filter_value` accepts, for the documentation: text that is not blank, perhaps after a `!`."""
 
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
 
 class SearchParameters(msgspec.Struct, frozen=True):
     """What one request asks for."""
 
     q: str
-    filters: Filters
+    start: Date | None
+    end: Date | None
+    clock: Clock
+    choices: tuple[Choice, ...]
     sort: Sort
     limit: int
     cursor: str | None
@@ -88,20 +87,17 @@ class SearchParameters(msgspec.Struct, frozen=True):
     given: tuple[tuple[str, str], ...]
     """The parameters that decide membership, order and content, as given, in canonical order; for links."""
 
+    @property
+    def relative(self) -> bool:
+        """Whether the answer depends on the moment that it is counted from."""
+        return isinstance(self.start, Relative) or isinstance(self.end, Relative)
 
-def _instant_ms(text: str, *, end: bool) -> int:
-    try:
-        if _DAY.fullmatch(text):
-            since_epoch = datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC) - _EPOCH
-            # A day is whole: as an end it ends with its last moment. (Added here: no datetime follows 9999-12-31.)
-            since_epoch += timedelta(days=1) if end else timedelta()
-        else:
-            since_epoch = datetime.fromisoformat(text) - _EPOCH
-        return since_epoch // timedelta(milliseconds=1)
-    except (ValueError, TypeError):  # TypeError: an instant without an offset
-        raise ValueError(
-            f"{text[:40]!r} is neither a date like 2007-04-10 nor an instant like 2007-04-10T12:00:00Z"
-        ) from None
+    def query(self, node: Node, origin_ms: int) -> Query:
+        """What is asked of an archive, counted from this moment; `node` is the tree of `q`."""
+        from_ms = None if self.start is None else resolved(self.start, origin_ms, end=False)
+        to_ms = None if self.end is None else resolved(self.end, origin_ms, end=True)
+        filters = Filters(from_ms, to_ms, self.choices, self.clock)
+        return Query(node, filters, self.sort, origin_ms if self.relative else None)
 
 
 def _fields(text: str) -> tuple[str, ...]:
@@ -139,9 +135,16 @@ def _filter(name: str, example: str) -> Parameter:
     )
 
 
-def _date(name: str, description: str, convert: Callable[[str], int], example: str) -> Parameter:
-    schema = {"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]}
-    return Parameter(name=name, description=description, schema=schema, convert=convert, example=example)
+def _date(name: str, description: str, example: str) -> Parameter:
+    schema = {"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}, {"pattern": RELATIVE_PATTERN}]}
+    return Parameter(
+        name=name,
+        description=f"{description} Days are UTC. `now`, `-24h` and the like count from the hour of the request, "
+        "`today`, `yesterday`, `-7d`, `-2w`, `-3m` and `-1y` are days before its day.",
+        schema=schema,
+        convert=partial(read_date, end=name == "to"),
+        example=example,
+    )
 
 
 MIN_SEQ = Parameter(
@@ -173,18 +176,8 @@ SEARCH = (
         default="published",
         example="modified",
     ),
-    _date(
-        "from",
-        "At or after this date or UTC instant.",
-        lambda text: _instant_ms(text, end=False),
-        "2007-01-01",
-    ),
-    _date(
-        "to",
-        "Before this UTC instant, or up to the end of this day.",
-        lambda text: _instant_ms(text, end=True),
-        "2007-12-31",
-    ),
+    _date("from", "At or after this date or instant.", "2007-01-01"),
+    _date("to", "Before this instant, or up to the end of this day.", "2007-12-31"),
     Parameter(
         name="sort",
         description="The order; `relevance` when there is a query, else `newest`. Articles without a date come last.",
@@ -285,7 +278,10 @@ def parse_search(given: list[tuple[str, str]]) -> SearchParameters:
     )
     return SearchParameters(
         q=values["q"],
-        filters=_filters(values),
+        start=values["from"],
+        end=values["to"],
+        clock=values["date_field"],
+        choices=_choices(values),
         sort=values["sort"] or ("relevance" if values["q"].strip() else "newest"),
         limit=values["limit"],
         cursor=values["cursor"],
@@ -300,7 +296,7 @@ def parse_search(given: list[tuple[str, str]]) -> SearchParameters:
     )
 
 
-def _filters(values: dict[str, Any]) -> Filters:
+def _choices(values: dict[str, Any]) -> tuple[Choice, ...]:
     choices = []
     for name, field in _FILTERS.items():
         texts: tuple[str, ...] = values[name]
@@ -308,4 +304,4 @@ def _filters(values: dict[str, Any]) -> Filters:
         denied = sorted({exact(text[1:]) for text in texts if text.startswith("!")})
         if allowed or denied:
             choices.append(Choice(field, tuple(allowed), tuple(denied)))
-    return Filters(values["from"], values["to"], tuple(choices), values["date_field"])
+    return tuple(choices)

@@ -125,6 +125,8 @@ class Query(msgspec.Struct, frozen=True):
     node: Node
     filters: Filters
     sort: Sort
+    origin_ms: int | None = None
+    """The moment that it counts from (`dates.py`); `None` if nothing in it depends on that."""
 
     def canonical(self) -> bytes:
         """Equal bytes for equal meanings, as far as parsing made the tree canonical."""

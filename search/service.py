@@ -1,11 +1,12 @@
 """The search service: one request's parameters in, the bytes of one page out.
 
-    1. which epoch: the cursor's, else the current one
+    1. which epoch, and which moment relative dates count from: the cursor's, else the current ones
     2. the query's tree: plain words here, anything else in a Whoosh process, or remembered
     3. the cache, by everything the answer depends on
     4. else: admission, then one trip to a thread: scatter, gather, documents of this page, the body
 
-Contract: the body depends on the epoch and on the parameters only, so that equal answers are equal bytes. Every
+Contract: the body depends on the epoch, on the parameters and, if these say so, on the hour only, so that equal
+answers are equal bytes. Every
 refusal is a `Problem`.
 
 Not here: HTTP (`routes.py`), how the cache works (`cache/`, seen through a Protocol).
@@ -26,6 +27,7 @@ from partition.types import MAX_ARTICLE_ID_BYTES
 from search.answers import STORED_NAMES, article_body, coverage_of, links_of, page_body
 from search.broker import Broker, EpochGoneError, Gathered, LeafError, TakenDownError
 from search.cursor import Cursor, CursorCodec, CursorInvalidError, CursorMismatchError, check, digest_of
+from search.dates import origin_of
 from search.documents import documents_of
 from search.epochs import Epochs
 from search.leaf import Slice
@@ -39,7 +41,7 @@ from web.edge import Timings
 from web.problems import ParameterError, Problem
 
 MAX_REMEMBERED_QUERIES = 10_000
-ANSWER_VERSION = 1
+ANSWER_VERSION = 2
 """Part of every cache key: advanced when the same query would be answered with other bytes."""
 
 
@@ -55,8 +57,19 @@ class SearchService:
         cursors: CursorCodec,
         admission: Admission,
         partition_of: Callable[[str, int], int],
+        now: Callable[[], float] = time.time,
     ) -> None:
-        """Args: its parts; `partition_of(article_id, partitions)` is the routing that the indexer used."""
+        """Take the parts together.
+
+        Args:
+            epochs: which state is answered from.
+            broker: who searches it.
+            cache: where answers are kept.
+            cursors: how positions are written.
+            admission: who may work.
+            partition_of: the routing that the indexer used: `partition_of(article_id, partitions)`.
+            now: the clock that relative dates go by.
+        """
         self._epochs = epochs
         self._broker = broker
         self._cache = cache
@@ -64,6 +77,7 @@ class SearchService:
         self._admission = admission
         self.partition_of = partition_of
         """The partition of an article id, of so many."""
+        self._now = now
         self._parsed: OrderedDict[str, Node] = OrderedDict()
 
     def current(self) -> RootManifest:
@@ -87,9 +101,7 @@ class SearchService:
         cursor = self._cursor(parameters.cursor)
         try:
             view = self._epochs.view(cursor)
-            query = await self._query(parameters, deadline_s, timings)
-            if cursor:
-                _check(cursor, query)
+            query = await self._query(parameters, cursor, deadline_s, timings)
 
             async def load() -> Loaded:
                 return await self._load(parameters, view, query, cursor, deadline_s, timings)
@@ -161,8 +173,22 @@ class SearchService:
         except CursorInvalidError as error:
             raise Problem("cursor-invalid", str(error), [ParameterError("cursor", "is not one of ours")]) from None
 
-    async def _query(self, parameters: SearchParameters, deadline_s: float, timings: Timings) -> Query:
-        text = parameters.q
+    async def _query(
+        self, parameters: SearchParameters, cursor: Cursor | None, deadline_s: float, timings: Timings
+    ) -> Query:
+        """What is asked: counted from the moment that the cursor has pinned, if it belongs to it, else from now.
+
+        Raises:
+            Problem
+        """
+        node = await self._node(parameters.q, deadline_s, timings)
+        pinned = cursor.origin_ms if cursor else None
+        query = parameters.query(node, origin_of(self._now()) if pinned is None else pinned)
+        if cursor:
+            _check(cursor, query)
+        return query
+
+    async def _node(self, text: str, deadline_s: float, timings: Timings) -> Node:
         node = self._parsed.get(text)
         if node is None:
             started_s = time.perf_counter()
@@ -181,7 +207,7 @@ class SearchService:
                 self._parsed.popitem(last=False)
         else:
             self._parsed.move_to_end(text)
-        return Query(node, parameters.filters, parameters.sort)
+        return node
 
     async def _load(
         self,
@@ -240,7 +266,11 @@ class SearchService:
         def link(at: int, *, towards_start: bool) -> str:
             position = matches[at].position
             archive = snapshot.manifest.archive
-            made = Cursor(archive, snapshot.state, digest_of(query), position, towards_start, missing)
+            made = Cursor(
+                *(archive, snapshot.state, digest_of(query), position, towards_start),
+                origin_ms=query.origin_ms,
+                missing=missing,
+            )
             return links_of(parameters, self._cursors.encode(made))
 
         # Whoever came by a cursor left something behind on the side it came from.
@@ -263,8 +293,7 @@ class SearchService:
         deadline_s: float,
         timings: Timings,
     ) -> Problem:
-        query = await self._query(parameters, deadline_s, timings)
-        _check(cursor, query)
+        await self._query(parameters, cursor, deadline_s, timings)
         resumed = replace(cursor, archive=current.archive, state=current.state)
         resume = links_of(parameters, self._cursors.encode(resumed))
         return Problem(
