@@ -161,7 +161,7 @@ class SearchAnswer(msgspec.Struct):
     as_of: str
     """When the state of the archive that answered was published."""
     origin: str | None
-    """What relative dates were counted from, for all pages of a walk; `null` if nothing was."""
+    """What relative dates and ages were counted from, for all pages of a walk; `null` if nothing was."""
     explain: Explanation | msgspec.UnsetType = msgspec.UNSET
     """With `explain=true`."""
 

@@ -20,11 +20,11 @@ from partition.kernels.matching import collect, rank_matches
 from partition.kernels.postings import BOUND_STEPS
 from partition.kernels.views import LATE, Lists, Page, Range, SegmentView, Top
 from partition.schema import NO_DATE_MS, TEXT_FIELDS
-from partition.scoring import K1, ONE, norms_of
+from partition.scoring import K1, ONE, decays, norms_of
 from partition.segment import Segment, TermList
 from partition.statistics import Statistics
 from search.plan import Atom, Beginning, FoundByWhoosh, PhraseWords, Plan, Word
-from search.query import Bounds, Choice, Clock, Filters, Sort, Wildcard
+from search.query import Bounds, Choice, Clock, Decay, Filters, Sort, Wildcard
 
 SORTS: dict[Sort, int] = {
     "relevance": matching.RELEVANCE,
@@ -33,6 +33,8 @@ SORTS: dict[Sort, int] = {
 }
 """What kernels call them."""
 _MAX_MASKS = 64
+MAX_VIEWS = 6
+"""That are remembered: clocks, and half-lives, each with a number for each article."""
 _ABOVE = 1.0 + 1e-9
 """Bounds are rounded up by more than doubles can be wrong."""
 
@@ -63,6 +65,11 @@ class Found(NamedTuple):
 _NOTHING = Found([], [], [], 0, "none", 0, 0)
 
 
+def clock_of(filters: Filters, sort: Sort) -> Clock:
+    """By which times articles are sorted: segments already are, where it does not matter."""
+    return "published" if sort == "relevance" else filters.clock
+
+
 class SegmentExecutor:
     """One segment under the statistics of an epoch."""
 
@@ -79,6 +86,7 @@ class SegmentExecutor:
             ids=segment.ids,
             id_ends=segment.id_ends,
             dated=dated,
+            decay=np.empty(0),
         )
         # Bounds were computed under the segment's own average; a longer one makes norms smaller, by that at most.
         self._units: dict[str, float] = {
@@ -89,7 +97,7 @@ class SegmentExecutor:
         """Of each text field (`unit`)."""
         self.row = self._row()
         """Of a table of segments (`kernels/sharing.py`), but for the partition; deletions change nothing of it."""
-        self._by_clock: dict[Clock, SegmentView] = {"published": self.view}
+        self._views: dict[tuple[Clock, Decay | None], SegmentView] = {}
         self._masks: dict[tuple[tuple[Choice, ...], Bounds | None], NDArray[np.uint64]] = {}
 
     def _row(self) -> list[int]:
@@ -122,14 +130,33 @@ class SegmentExecutor:
         other._masks = {}  # noqa: SLF001 - it is of this class
         return other
 
-    def by_clock(self, clock: Clock) -> SegmentView:
-        """The view, for orders by this clock; segments are sorted by publication only."""
-        view = self._by_clock.get(clock)
+    def view_by(self, clock: Clock, decay: Decay | None) -> SegmentView:
+        """The view, for an order by this clock or by scores that decay; segments are sorted by publication only."""
+        if clock == "published" and decay is None:
+            return self.view
+        view = self._views.get((clock, decay))
         if view is None:
-            view = self._by_clock[clock] = self.view._replace(times=self.segment.times(clock), dated=-1)
+            view = self.view
+            if clock != "published":
+                view = view._replace(times=self.segment.times(clock), dated=-1)
+            if decay:
+                left = decays(self.segment.published_ms, half_life_ms=decay.half_life_ms, origin_ms=decay.origin_ms)
+                view = view._replace(decay=left)
+            if len(self._views) >= MAX_VIEWS:
+                self._views.clear()
+            self._views[clock, decay] = view
         return view
 
-    def search(self, plan: Plan, filters: Filters, sort: Sort, size: int, page: Page, given: GivenSets) -> Found:
+    def search(
+        self,
+        plan: Plan,
+        filters: Filters,
+        sort: Sort,
+        size: int,
+        page: Page,
+        given: GivenSets,
+        decay: Decay | None = None,
+    ) -> Found:
         """The best `size` articles of a page.
 
         Args:
@@ -139,6 +166,7 @@ class SegmentExecutor:
             size: how many articles at most.
             page: which part of the result.
             given: the sets that the plan does not say how to find.
+            decay: of scores.
 
         Raises:
             DeadlineError: it took too long.
@@ -153,7 +181,7 @@ class SegmentExecutor:
         if bound.impossible:
             return _NOTHING
         found = np.empty(size, np.float64)
-        view = self.by_clock(filters.clock)
+        view = self.view_by(clock_of(filters, sort), decay)
         rank_matches(view, bound.lists(), bound.clauses(), range_, page, SORTS[sort], top, found, report)
         if report[LATE]:
             raise DeadlineError

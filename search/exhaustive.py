@@ -16,11 +16,25 @@ from numpy.typing import NDArray
 
 from partition.analysis import exact
 from partition.schema import FIELD_BOOSTS, NO_DATE_MS, PARTS, TEXT
-from partition.scoring import constant, contributions
+from partition.scoring import constant, contributions, decayed, decays
 from partition.segment import Segment
 from partition.statistics import Statistics
 from search.executor import DeadlineError
-from search.query import And, Choice, Every, Filters, Node, Nothing, Or, Phrase, Prefix, Term, Wildcard, pattern_of
+from search.query import (
+    And,
+    Choice,
+    Decay,
+    Every,
+    Filters,
+    Node,
+    Nothing,
+    Or,
+    Phrase,
+    Prefix,
+    Term,
+    Wildcard,
+    pattern_of,
+)
 
 Mask = NDArray[np.bool_]
 Scores = NDArray[np.int64]
@@ -43,15 +57,18 @@ class Executor:
         self._statistics = statistics
         self._deadline_s = deadline_s
 
-    def execute(self, node: Node, filters: Filters) -> Matches:
-        """The live articles that match both, with their scores.
+    def execute(self, node: Node, filters: Filters, decay: Decay | None = None) -> Matches:
+        """The live articles that match both, with their scores, which may decay.
 
         Raises:
             DeadlineError: it took too long.
         """
         found = self._node(node)
         mask = found.mask & self._segment.live & self._filters(filters)
-        return Matches(mask, found.scores)
+        if decay is None:
+            return Matches(mask, found.scores)
+        left = decays(self._segment.published_ms, half_life_ms=decay.half_life_ms, origin_ms=decay.origin_ms)
+        return Matches(mask, decayed(found.scores, left))
 
     def _node(self, node: Node) -> Matches:
         if time.monotonic() > self._deadline_s:

@@ -12,10 +12,11 @@ import msgspec
 
 from partition.analysis import exact
 from search.cursor import MAX_CHARS
-from search.dates import RELATIVE_PATTERN, Date, Relative, read_date, resolved
+from search.dates import DAY_MS, RELATIVE_PATTERN, SPAN_PATTERN, Date, Relative, read_date, read_span, resolved
 from search.facets import PERIODS
 from search.query import Choice, Clock, Filters, Node, Query, Sort
 from web.parameters import Parameter, boolean, choice, integer, parse, text_up_to
+from web.problems import ParameterError, Problem
 
 MAX_LIMIT = 100
 DEFAULT_LIMIT = 20
@@ -48,6 +49,9 @@ FIELDS = (
 
 DEFAULT_FIELDS = ("id", "title", "published_at", "source", "section", "url", "score", "snippet")
 
+RECENCY = {"off": None, "low": 180 * DAY_MS, "high": 14 * DAY_MS}
+"""Half-life by name: archives are used over years, today's news over days."""
+
 _FILTERS = {
     "section": "section",
     "source": "source",
@@ -73,6 +77,8 @@ class SearchParameters(msgspec.Struct, frozen=True):
     clock: Clock
     choices: tuple[Choice, ...]
     sort: Sort
+    half_life_ms: int | None
+    """Of scores, as far as they decay; `None` if they do not."""
     limit: int
     cursor: str | None
     fields: tuple[str, ...]
@@ -90,14 +96,14 @@ class SearchParameters(msgspec.Struct, frozen=True):
     @property
     def relative(self) -> bool:
         """Whether the answer depends on the moment that it is counted from."""
-        return isinstance(self.start, Relative) or isinstance(self.end, Relative)
+        return isinstance(self.start, Relative) or isinstance(self.end, Relative) or self.half_life_ms is not None
 
     def query(self, node: Node, origin_ms: int) -> Query:
         """What is asked of an archive, counted from this moment; `node` is the tree of `q`."""
         from_ms = None if self.start is None else resolved(self.start, origin_ms, end=False)
         to_ms = None if self.end is None else resolved(self.end, origin_ms, end=True)
         filters = Filters(from_ms, to_ms, self.choices, self.clock)
-        return Query(node, filters, self.sort, origin_ms if self.relative else None)
+        return Query(node, filters, self.sort, origin_ms if self.relative else None, self.half_life_ms)
 
 
 def _fields(text: str) -> tuple[str, ...]:
@@ -185,6 +191,21 @@ SEARCH = (
         convert=choice("relevance", "newest", "oldest"),
         example="newest",
     ),
+    Parameter(
+        name="recency",
+        description="How much `sort=relevance` prefers newer articles: with age scores lose up to three quarters, "
+        "half of that in 180 days (`low`) or 14 days (`high`).",
+        schema={"type": "string", "enum": list(RECENCY), "default": "off"},
+        convert=choice(*RECENCY),
+        example="high",
+    ),
+    Parameter(
+        name="half_life",
+        description="The same, by the time in which half of that is lost, from `1h` to `100y`.",
+        schema={"type": "string", "pattern": SPAN_PATTERN},
+        convert=read_span,
+        example="7d",
+    ),
     _filter("section", "Politics"),
     _filter("source", "US Senate press release"),
     _filter("author", "Sen. Akaka"),
@@ -257,12 +278,13 @@ SEARCH = (
 )
 
 _IN_LINKS = (
-    *("q", "date_field", "from", "to", "sort", *_FILTERS),
+    *("q", "date_field", "from", "to", "sort", "recency", "half_life", *_FILTERS),
     *("limit", "fields", "total", "allow_partial", "timeout_ms", "explain", "facets"),
 )
 
 
-EXPORTED = tuple(one for one in SEARCH if one.name in {"q", "date_field", "from", "to", "sort", *_FILTERS})
+_FINDING = {"q", "date_field", "from", "to", "sort", "recency", "half_life", *_FILTERS}
+EXPORTED = tuple(one for one in SEARCH if one.name in _FINDING)
 """Those that decide what is found, and in which order."""
 
 
@@ -273,6 +295,7 @@ def parse_search(given: list[tuple[str, str]]) -> SearchParameters:
         Problem: `parameter-invalid`.
     """
     values = parse(SEARCH, given)
+    sort: Sort = values["sort"] or ("relevance" if values["q"].strip() else "newest")
     ordered = sorted(
         ((name, text) for name, text in given if name in _IN_LINKS), key=lambda pair: _IN_LINKS.index(pair[0])
     )
@@ -282,7 +305,8 @@ def parse_search(given: list[tuple[str, str]]) -> SearchParameters:
         end=values["to"],
         clock=values["date_field"],
         choices=_choices(values),
-        sort=values["sort"] or ("relevance" if values["q"].strip() else "newest"),
+        sort=sort,
+        half_life_ms=_half_life_ms(values, sort),
         limit=values["limit"],
         cursor=values["cursor"],
         fields=values["fields"],
@@ -294,6 +318,21 @@ def parse_search(given: list[tuple[str, str]]) -> SearchParameters:
         min_seq=values["min_seq"],
         given=tuple(ordered),
     )
+
+
+def _half_life_ms(values: dict[str, Any], sort: Sort) -> int | None:
+    by_name, by_span = values["recency"], values["half_life"]
+    if by_name and by_span:
+        raise _refused("half_life", "cannot be given beside recency; give one of them")
+    half_life_ms: int | None = by_span or RECENCY[by_name or "off"]
+    if half_life_ms and sort != "relevance":
+        name = "half_life" if by_span else "recency"
+        raise _refused(name, f"counts with sort=relevance only, and the order is {sort}; leave it out or change sort")
+    return half_life_ms
+
+
+def _refused(name: str, detail: str) -> Problem:
+    return Problem("parameter-invalid", f"{name}: {detail}", [ParameterError(name, detail)])
 
 
 def _choices(values: dict[str, Any]) -> tuple[Choice, ...]:

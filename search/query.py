@@ -9,7 +9,7 @@ Not here: the syntax users write (`parsing.py`), execution (`executor.py`).
 
 import re
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -119,6 +119,13 @@ class Filters(msgspec.Struct, frozen=True):
 Sort = Literal["relevance", "newest", "oldest"]
 
 
+class Decay(NamedTuple):
+    """How scores decay with age (`partition/scoring.py`)."""
+
+    half_life_ms: int
+    origin_ms: int
+
+
 class Query(msgspec.Struct, frozen=True):
     """Everything that decides which articles match and in which order they come."""
 
@@ -127,6 +134,16 @@ class Query(msgspec.Struct, frozen=True):
     sort: Sort
     origin_ms: int | None = None
     """The moment that it counts from (`dates.py`); `None` if nothing in it depends on that."""
+    half_life_ms: int | None = None
+    """In which scores lose half of what they can, counted from the origin; `None` if age does not matter."""
+
+    @property
+    def decay(self) -> Decay | None:
+        """What becomes of scores, if anything does."""
+        if self.half_life_ms is None:
+            return None
+        assert self.origin_ms is not None, "ages count from it"
+        return Decay(self.half_life_ms, self.origin_ms)
 
     def canonical(self) -> bytes:
         """Equal bytes for equal meanings, as far as parsing made the tree canonical."""

@@ -51,9 +51,10 @@ if TYPE_CHECKING:
 
 POSTINGS, POSTINGS_SIZE, NORMS_AT, SIZE, TIMES, HASHES, IDS, IDS_SIZE, ID_ENDS, DATED, PARTITION = range(11)
 KEYS, KEYS_SIZE, KEY_ENDS, TERMS, AREAS, DFS = range(11, 17)
-SOUND, POSTINGS_AT = range(17, 19)
-COLUMNS = 19
-"""A row of the table: addresses of a segment's sections, with their lengths where articles or terms do not tell."""
+SOUND, POSTINGS_AT, DECAY = range(17, 20)
+COLUMNS = 20
+"""A row of the table: addresses of a segment's sections, with their lengths where articles or terms do not tell.
+DECAY is 0 where scores do not decay."""
 MASK, LOW, HIGH = range(3)
 """A row of ranges: the address of a mask, and docnums, as `views.Range`."""
 NONE, FEW_POSTINGS, ANY, RAREST, MATCHING = range(5)
@@ -97,6 +98,7 @@ def _view(table: "NDArray[np.int64]", s: int) -> SegmentView:
         _frozen(carray(_pointer(table[s, IDS]), (table[s, IDS_SIZE],), np.uint8)),
         _frozen(carray(_pointer(table[s, ID_ENDS]), (size,), np.uint32)),
         table[s, DATED],
+        carray(_pointer(table[s, DECAY]), (size if table[s, DECAY] else 0,), np.float64),
     )
 
 

@@ -16,6 +16,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from partition.analysis import terms
 from partition.changes import Put, Withdraw
 from partition.counting import count_partition
@@ -25,7 +27,7 @@ from partition.statistics import Statistics, TermCounts, write_statistics
 from partition.types import Article
 from partition.writer import write_generation
 from search.leaf import Leaf
-from search.query import And, Choice, Every, Filters, Node, Or, Phrase, Prefix, Query, Term
+from search.query import And, Choice, Every, Filters, Node, Or, Phrase, Prefix, Query, Sort, Term
 
 ARTICLES = 56_000
 MEMORY_MB = 50
@@ -153,11 +155,17 @@ class QueryMaker:
         self._reader = reader
 
     def query(self) -> Query:
-        """A tree, filters for some, any sort."""
+        """A tree, filters for some, any sort, scores that decay for some."""
         choose = self._random.choice
         kinds = (self._any, self._all, self._some, self._without, self._phrase, self._nested)
         (kind,) = self._random.choices(kinds, (6, 3, 2, 2, 2, 3))
-        return Query(kind(), self._filters(), choose(("relevance", "relevance", "relevance", "newest", "oldest")))
+        sort: Sort = choose(("relevance", "relevance", "relevance", "newest", "oldest"))
+        query = Query(kind(), self._filters(), sort)
+        if sort == "relevance" and self._random.random() < 0.4:
+            origin_ms = choose((200 * DAY_MS, DAYS * DAY_MS, (DAYS - 50) * DAY_MS, 5000 * DAY_MS))
+            half_life_ms = choose((DAY_MS, 14 * DAY_MS, 180 * DAY_MS))
+            query = msgspec.structs.replace(query, origin_ms=origin_ms, half_life_ms=half_life_ms)
+        return query
 
     def _filters(self) -> Filters:
         choose, chance = self._random.choice, self._random.random

@@ -170,6 +170,7 @@ def test_cursor_belongs_to_one_query() -> None:
         Query(Term("body", "a"), Filters(), "oldest"),
         Query(Term("body", "a"), Filters(clock="indexed"), "newest"),
         Query(Term("body", "a"), Filters(), "newest", 0),
+        Query(Term("body", "a"), Filters(), "newest", 0, 1),
     ):
         with pytest.raises(CursorMismatchError):
             check(cursor, other)

@@ -29,7 +29,7 @@ from partition.types import Article
 from search.facets import FACETS, Counts, added
 from search.leaf import LeafAnswer, LeafQuery, Match, Slice, merged
 from search.order import Position
-from search.query import And, Choice, Every, Filters, Node, Nothing, Or, Phrase, Prefix, Query, Term
+from search.query import And, Choice, Every, Filters, Node, Nothing, Or, Phrase, Prefix, Query, Sort, Term
 from search.snapshot import Snapshot, Snapshots, View
 from tests.leaf import leaf_query
 from tests.reference.naive import Hit, NaiveIndex
@@ -80,7 +80,13 @@ class Generator:
             filters = Filters(bounds[0], bounds[1], choices)
         clock = self._random.choice(("published", "published", "modified", "indexed"))
         filters = msgspec.structs.replace(filters, clock=clock)
-        return Query(self._node(3), filters, self._random.choice(("relevance", "newest", "oldest")))
+        sort: Sort = self._random.choice(("relevance", "relevance", "newest", "oldest"))
+        query = Query(self._node(3), filters, sort)
+        if sort == "relevance" and self._random.random() < 0.5:
+            origin_ms = self._random.choice((-DAY_MS // 2, DAY_MS, 2 * DAY_MS, 100 * DAY_MS))
+            half_life_ms = self._random.choice((DAY_MS // 24, DAY_MS, 14 * DAY_MS, 36_500 * DAY_MS))
+            query = msgspec.structs.replace(query, origin_ms=origin_ms, half_life_ms=half_life_ms)
+        return query
 
     def _choice(self) -> Choice:
         field, values = self._random.choice(
@@ -271,7 +277,9 @@ class Layouts(RuleBasedStateMachine):
         for round_ in range(12):
             query = generator.query()
             plain = msgspec.to_builtins(query)
-            expected = self.naive.search(plain["node"], plain["filters"], query.sort)
+            expected = self.naive.search(
+                plain["node"], plain["filters"], query.sort, plain["origin_ms"], plain["half_life_ms"]
+            )
             self.earlier.append((manifests[1].applied_seq, query, expected))
             note(f"{query}: {len(expected)} of {len(self.naive.articles)} articles expected")
             for count, layout in self.layouts.items():

@@ -131,7 +131,15 @@ def test_what_depends_on_no_moment_is_the_same_at_any(archive_root: Path, asked:
 
 @pytest.mark.parametrize(
     "asked",
-    ["from=-90h", "from=-3d&to=yesterday&sort=oldest", "q=storm&to=-1d&date_field=published", "to=now&q=flood"],
+    [
+        *("from=-90h", "from=-3d&to=yesterday&sort=oldest", "q=storm&to=-1d&date_field=published", "to=now&q=flood"),
+        *(
+            "q=storm&recency=high",
+            "q=storm+OR+flood&half_life=6h",
+            "q=flood&recency=low&from=-9d",
+            "q=flo*&half_life=1d",
+        ),
+    ],
 )
 def test_a_walk_counts_from_its_first_page(archive_root: Path, asked: str) -> None:
     """However long it takes: its pages are the one big page of the hour in which it began, both ways."""
@@ -152,6 +160,47 @@ def test_a_walk_counts_from_its_first_page(archive_root: Path, asked: str) -> No
             back = await served.page(second["page"]["prev"])
             assert back["data"] == first["data"]
             assert back["origin"] == second["origin"] == iso(int(NOW_S) // HOUR_S * HOUR_S * 1000)
+
+    asyncio.run(check())
+
+
+def test_days_before_the_origin_are_whole(archive_root: Path) -> None:
+    """At either end, and hours are not."""
+
+    async def check() -> None:
+        async with serving(archive_root) as served:
+            for asked, total in (
+                *(("from=-3d&to=yesterday", 3 * 24), ("from=yesterday&to=yesterday", 24), ("from=today", 15)),
+                *(("from=-5h&to=-2h", 3), ("from=-5h&to=now", 5), ("from=now", 0), ("from=-1m&to=-1m", 0)),
+            ):
+                assert (await served.page(f"?{asked}"))["total"]["value"] == total, asked
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize("asked", ["recency=high", "half_life=3h"])
+def test_a_walk_by_recency_stays_in_its_state_and_hour(tmp_path: Path, asked: str) -> None:
+    """While newer articles that would come first are published, and hours pass."""
+    root = tmp_path / "archive"
+    publish(root, articles(60))
+
+    async def check() -> None:
+        async with serving(root) as served:
+            address = f"?q=storm+OR+flood&fields=id,score&{asked}"
+            expected = (await served.page(f"{address}&limit=100"))["data"]
+            made = 0
+
+            async def publishing() -> None:
+                nonlocal made
+                made += 1
+                publish(root, articles(20, words="storm storm flood", prefix=f"late{made}"))
+                await served.running.epochs.refresh()
+                served.pass_s(5 * HOUR_S)
+
+            first = await served.page(f"{address}&limit=9")
+            assert await served.walk(first, each=publishing) == expected
+            assert made > 5
+            assert (await served.page(address))["data"] != expected[:20]
 
     asyncio.run(check())
 
