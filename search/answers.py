@@ -144,7 +144,8 @@ class Facet(msgspec.Struct):
     """How many of the matching articles have which value."""
 
     values: list[FacetValue]
-    """The ten most frequent; of periods those that are not empty, in order of time, at most the latest 1,000."""
+    """The ten most frequent; of periods all from the first to the last, or between the bounds, in order of time, at
+    most the latest 1,000."""
     other: OtherValues
 
 
@@ -246,11 +247,11 @@ def coverage_of(found: Gathered, missed: tuple[int, ...]) -> dict[str, Any]:
     }
 
 
-def facets_of(parameters: SearchParameters, found: Gathered) -> dict[str, Any]:
+def facets_of(parameters: SearchParameters, query: Query, found: Gathered) -> dict[str, Any]:
     """The facets that were asked for (`Facet`)."""
     facets = {}
     for name, facet in parameters.facets:
-        counted, other_values, other_count = shown(facet, found.counts.get(facet, {}))
+        counted, other_values, other_count = shown(facet, found.counts.get(facet, {}), query.filters)
         facets[name] = {
             "values": [{"value": value, "count": count} for value, count in counted],
             "other": {"values": other_values, "count": other_count},
@@ -292,7 +293,7 @@ def page_body(
         "page": {"next": next_, "prev": prev, "limit": parameters.limit, "has_more": next_ is not None},
         "total": total if parameters.exact_total else None,
         "coverage": coverage_of(found, missed),
-        "facets": facets_of(parameters, found),
+        "facets": facets_of(parameters, query, found),
         "as_of": iso(snapshot.state.published_ms),
         "origin": None if query.origin_ms is None else iso(query.origin_ms),
     }

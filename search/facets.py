@@ -25,13 +25,11 @@ from partition.segment import Segment
 from search.executor import DeadlineError, GivenSets, SegmentExecutor
 from search.plan import Plan
 from search.query import Clock, Filters
+from search.timelines import PERIODS, periods_of, timeline
 
-PERIODS = {"day": "D", "month": "M", "year": "Y"}
-"""Facet to NumPy's unit of time."""
 FACETS = (*KEYWORD_FIELDS, *PERIODS)
 MAX_SHOWN = 10
 """Values of a field."""
-MAX_PERIODS = 1000
 _NAMES = 1000
 """Values that are read between looks at the clock."""
 
@@ -43,7 +41,7 @@ class Shown(NamedTuple):
     """What is shown of one facet."""
 
     counted: list[tuple[str, int]]
-    """The most frequent values, equally frequent ones by name; of periods the latest, in order of time."""
+    """The most frequent values, equally frequent ones by name; of periods a timeline (`timelines.py`)."""
     other_values: int
     """How many more there are."""
     other_count: int
@@ -156,21 +154,17 @@ class FacetCounter:
     def _periods_of(self, period: str, clock: Clock) -> _Periods:
         times = self._segment.times(clock)
         dated = times != NO_DATE_MS
-        periods, nth = np.unique(_in_periods(times[dated], period), return_inverse=True)
+        periods, nth = np.unique(periods_of(times[dated], period), return_inverse=True)
         ordinals = np.full(len(times), NONE, np.uint32)
         ordinals[dated] = nth
         return _Periods(periods.astype(str).tolist(), np.empty(0, np.int64), ordinals)
 
     def _stretches_of(self, period: str) -> _Periods:
         first = self.executor.view.dated
-        times = _in_periods(self._segment.published_ms[first:], period)
+        times = periods_of(self._segment.published_ms[first:], period)
         begins = np.flatnonzero(np.append(True, times[1:] != times[:-1])) if len(times) else np.empty(0, np.int64)
         starts = np.append(begins + first, self._segment.size)
         return _Periods(times[begins].astype(str).tolist(), starts, np.empty(0, np.uint32))
-
-
-def _in_periods(times: NDArray[np.int64], period: str) -> NDArray[np.datetime64]:
-    return times.astype("M8[ms]").astype(f"M8[{PERIODS[period]}]")
 
 
 def added(counts: Iterable[Counts]) -> Counts:
@@ -188,12 +182,10 @@ def added(counts: Iterable[Counts]) -> Counts:
     return sums
 
 
-def shown(facet: str, counts: Mapping[str, int]) -> Shown:
-    """What is shown of a facet."""
+def shown(facet: str, counts: Mapping[str, int], filters: Filters) -> Shown:
+    """What is shown of a facet, counted under these filters."""
     if facet in PERIODS:
-        ordered = sorted(counts.items())
-        kept, left = ordered[-MAX_PERIODS:], ordered[:-MAX_PERIODS]
-    else:
-        ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        kept, left = ordered[:MAX_SHOWN], ordered[MAX_SHOWN:]
+        return Shown(*timeline(facet, counts, filters.from_ms, filters.to_ms))
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    kept, left = ordered[:MAX_SHOWN], ordered[MAX_SHOWN:]
     return Shown(kept, len(left), sum(count for _, count in left))

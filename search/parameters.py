@@ -13,8 +13,8 @@ import msgspec
 from partition.analysis import exact
 from search.cursor import MAX_CHARS
 from search.dates import DAY_MS, RELATIVE_PATTERN, SPAN_PATTERN, Date, Relative, read_date, read_span, resolved
-from search.facets import PERIODS
 from search.query import Choice, Clock, Filters, Node, Query, Sort
+from search.timelines import PERIODS
 from web.parameters import Parameter, boolean, choice, integer, parse, text_up_to
 from web.problems import ParameterError, Problem
 
@@ -236,7 +236,7 @@ SEARCH = (
     Parameter(
         name="facets",
         description="What is counted over all matches, separated by commas: articles by value, under all filters "
-        "but the one on the same field, or by day, month or year (of `date_field`).",
+        "but the one on the same field, or by day, month or year (of `date_field`), empty ones included.",
         schema={"type": "string", "pattern": f"^({'|'.join(_FACETS)})(,({'|'.join(_FACETS)}))*$"},
         convert=_facets,
         default=(),

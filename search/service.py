@@ -41,7 +41,7 @@ from web.edge import Timings
 from web.problems import ParameterError, Problem
 
 MAX_REMEMBERED_QUERIES = 10_000
-ANSWER_VERSION = 2
+ANSWER_VERSION = 3
 """Part of every cache key: advanced when the same query would be answered with other bytes."""
 
 

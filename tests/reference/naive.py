@@ -10,7 +10,7 @@ Not here: anything that is fast.
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
@@ -20,7 +20,8 @@ TITLE_WEIGHT = 2
 LAST = 2**63 - 1
 FLOOR = 0.25
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-PERIODS = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
+PERIODS = {"day": 10, "month": 7, "year": 4}
+"""How much of a date says which it is."""
 
 Analyse = Callable[[str], list[str]]
 
@@ -28,6 +29,27 @@ Analyse = Callable[[str], list[str]]
 def tie_break(article_id: str) -> int:
     """The first 64 bits of BLAKE2b of the id."""
     return int.from_bytes(blake2b(article_id.encode(), digest_size=8).digest(), "big")
+
+
+def period_of(period: str, time_ms: int) -> str:
+    """The day, month or year of a time, as ISO 8601 writes it."""
+    return (EPOCH + timedelta(milliseconds=time_ms)).isoformat()[: PERIODS[period]]
+
+
+def timeline(period: str, counts: dict[str, int], from_ms: int | None, to_ms: int | None) -> list[tuple[str, int]]:
+    """Every period between the bounds, or from the first or to the last that is not empty, with what is in it."""
+    first = min(counts, default=None) if from_ms is None else period_of(period, from_ms)
+    last = max(counts, default=None) if to_ms is None else period_of(period, to_ms - 1)
+    if first is None or last is None:
+        return []
+    shown: list[tuple[str, int]] = []
+    day = date.fromisoformat((first + "-01-01")[:10])
+    while day.isoformat()[: PERIODS[period]] <= last:
+        name = day.isoformat()[: PERIODS[period]]
+        if not shown or shown[-1][0] != name:
+            shown.append((name, counts.get(name, 0)))
+        day += timedelta(days=1)
+    return shown
 
 
 def decay(published_ms: int | None, half_life_ms: int, origin_ms: int) -> float:
@@ -146,7 +168,7 @@ class NaiveIndex:
         if facet in PERIODS:
             if time_ms is None:
                 return set()
-            return {(EPOCH + timedelta(milliseconds=time_ms)).strftime(PERIODS[facet])}
+            return {period_of(facet, time_ms)}
         return self._values(facet, article)
 
     def _key(self, sort: str, score: int, time_ms: int | None) -> int:

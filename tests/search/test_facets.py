@@ -20,10 +20,11 @@ from partition.analysis import exact
 from partition.kernels.facets import NONE, count_stretches, count_values
 from search.executor import DeadlineError
 from search.exhaustive import Executor
-from search.facets import FACETS, MAX_PERIODS, MAX_SHOWN, PERIODS, added, shown
+from search.facets import FACETS, MAX_SHOWN, added, shown
 from search.leaf import Slice
 from search.query import Clock, Every, Filters, Query
 from search.share import Share
+from search.timelines import PERIODS
 from tests.leaf import leaf_query
 from tests.search.many_articles import ManyArticles, QueryMaker, write_many_articles
 
@@ -157,18 +158,10 @@ def test_kernels_count_what_loops_count(data: st.DataObject) -> None:
 def test_the_most_frequent_values_are_shown() -> None:
     """Equally frequent ones by name, and how much is left."""
     counts = {f"v{n:02}": 1 + n // 4 for n in range(20)}
-    counted, other_values, other_count = shown("tag", counts)
+    counted, other_values, other_count = shown("tag", counts, Filters())
     assert [value for value, _ in counted] == [f"v{n:02}" for n in (16, 17, 18, 19, 12, 13, 14, 15, 8, 9)]
     assert (len(counted), other_values) == (MAX_SHOWN, 10)
     assert other_count == sum(counts.values()) - sum(count for _, count in counted)
-
-
-def test_periods_are_shown_in_order_of_time() -> None:
-    """And the latest, when there are too many."""
-    counts = {f"{1000 + n}": n + 1 for n in range(MAX_PERIODS + 5)}
-    counted, other_values, other_count = shown("year", dict(reversed(counts.items())))
-    assert counted == list(counts.items())[5:]
-    assert (other_values, other_count) == (5, 1 + 2 + 3 + 4 + 5)
 
 
 def test_counts_add_up() -> None:

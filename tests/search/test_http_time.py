@@ -32,19 +32,19 @@ def test_bounds_and_order_go_by_the_clock_that_is_asked_for(server: ApiServer, a
         assert ordered == sorted(dated, reverse=sort == "newest") + undated
 
 
-def test_days_are_counted_by_the_clock_that_is_asked_for(server: ApiServer, archive: Archive) -> None:
-    """And no article without that time is in any."""
+def test_periods_are_counted_by_the_clock_that_is_asked_for(server: ApiServer, archive: Archive) -> None:
+    """And no article without that time is in any period."""
 
     def counted(**parameters: Any) -> dict[str, int]:
-        page = server.page({"facets": "day", "limit": 1, **parameters})
-        return {one["value"]: one["count"] for one in page["facets"]["day"]["values"] if one["count"]}
+        page = server.page({"facets": "month", "limit": 1, **parameters})
+        return {one["value"]: one["count"] for one in page["facets"]["month"]["values"] if one["count"]}
 
-    days = Counter(
-        datetime.fromtimestamp(article.modified_ms / 1000, UTC).date().isoformat()
+    months = Counter(
+        datetime.fromtimestamp(article.modified_ms / 1000, UTC).date().isoformat()[:7]
         for article in archive.articles
         if article.modified_ms is not None
     )
-    assert counted(date_field="modified") == days != counted()
+    assert counted(date_field="modified") == months != counted()
     assert sum(counted(date_field="indexed").values()) == len(archive.articles)
 
 
@@ -64,3 +64,23 @@ def test_a_cursor_belongs_to_one_clock(server: ApiServer) -> None:
     assert "date_field=modified" in address
     assert server.client.get(address).status_code == 200
     assert server.client.get(address.replace("=modified", "=indexed")).status_code == 400
+
+
+def test_timelines_go_from_bound_to_bound(server: ApiServer) -> None:
+    """Every month once, with zeros where nothing is; what comes before the latest thousand periods is counted."""
+    page = server.page({"facets": "month", "from": "2006-03-31", "to": "2007-12-01", "q": "budget"})
+    months = page["facets"]["month"]
+    assert [one["value"] for one in months["values"]] == [
+        *(f"2006-{month:02}" for month in range(3, 13)),
+        *(f"2007-{month:02}" for month in range(1, 13)),
+    ]
+    counts = [one["count"] for one in months["values"]]
+    assert 0 in counts
+    assert sum(counts) == page["total"]["value"]
+    assert months["other"] == {"values": 0, "count": 0}
+    days = server.page({"facets": "day", "from": "1955-05-05", "to": "2007-12-31"})
+    found, total = days["facets"]["day"], days["total"]["value"]
+    assert len(found["values"]) == 1000
+    assert found["values"][-1] == {"value": "2007-12-31", "count": 0}
+    assert found["other"]["values"] == (datetime(2007, 12, 31) - datetime(1955, 5, 5)).days + 1 - 1000  # noqa: DTZ001 - days apart
+    assert 0 < found["other"]["count"] == total - sum(one["count"] for one in found["values"])

@@ -26,13 +26,14 @@ from indexer.publisher import Retention
 from partition.analysis import exact, function_terms, terms
 from partition.manifest import RootManifest
 from partition.types import Article
-from search.facets import FACETS, Counts, added
+from search.facets import FACETS, Counts, added, shown
 from search.leaf import LeafAnswer, LeafQuery, Match, Slice, merged
 from search.order import Position
 from search.query import And, Choice, Every, Filters, Node, Nothing, Or, Phrase, Prefix, Query, Sort, Term
 from search.snapshot import Snapshot, Snapshots, View
+from search.timelines import PERIODS
 from tests.leaf import leaf_query
-from tests.reference.naive import Hit, NaiveIndex
+from tests.reference.naive import Hit, NaiveIndex, timeline
 from tests.small_index import Clock
 
 LAYOUTS = (1, 2, 8, 13)
@@ -290,7 +291,12 @@ class Layouts(RuleBasedStateMachine):
                 assert [_hit(match) for match in few] == expected[:size]
                 if round_ % 4 == 0:
                     counts = self.naive.facets(plain["node"], plain["filters"], FACETS)
-                    assert layout.counts(manifests[count], query) == counts
+                    found = layout.counts(manifests[count], query)
+                    assert found == counts
+                    for period in PERIODS:
+                        assert shown(period, found[period], query.filters).counted == timeline(
+                            period, counts[period], query.filters.from_ms, query.filters.to_ms
+                        )
                     self._walk(layout, manifests[count], query, size, expected)
         self.earlier = random.Random(seed).sample(self.earlier, min(20, len(self.earlier)))
 
