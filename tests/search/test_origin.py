@@ -8,9 +8,10 @@ Not here: what relative dates come to (`test_dates.py`), which articles that is 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote_plus, urlsplit
 
 import orjson
 import pytest
@@ -18,10 +19,13 @@ import pytest
 from broadsheet.app import Running, running_service
 from broadsheet.settings import resolve
 from indexer.publisher import Retention
+from partition.scoring import ONE
 from partition.types import Article
+from search.dates import HOUR_MS
 from search.parameters import parse_search
 from tests.api_server import AMPLE_MS
 from tests.archive import publish
+from tests.reference.naive import decay
 from web.edge import Timings
 from web.problems import Problem
 from web.times import iso
@@ -176,6 +180,36 @@ def test_days_before_the_origin_are_whole(archive_root: Path) -> None:
                 assert (await served.page(f"?{asked}"))["total"]["value"] == total, asked
 
     asyncio.run(check())
+
+
+@pytest.mark.parametrize(
+    ("asked", "half_life_ms"),
+    [("recency=low", 180 * 24 * HOUR_MS), ("recency=high", 14 * 24 * HOUR_MS), ("half_life=5h", 5 * HOUR_MS)],
+)
+@pytest.mark.parametrize("text", ["storm", "storm OR flood", "flo*"])
+def test_scores_decay_with_the_hours(archive_root: Path, text: str, asked: str, half_life_ms: int) -> None:
+    """Each score is the one without recency, times what is left of it at that hour."""
+
+    async def check() -> None:
+        async with serving(archive_root) as served:
+            address = f"?q={quote_plus(text)}&fields=id,score,published_at&limit=100"
+            plain = await served.walk(await served.page(address))
+            for hours in (0, 1, 30, 1000):
+                served.pass_s(hours * HOUR_S)
+                page = await served.page(f"{address}&{asked}")
+                expected = {
+                    one["id"]: round(one["score"] * ONE * decay(_ms(one), half_life_ms, _ms(page, "origin"))) / ONE
+                    for one in plain
+                }
+                found = {one["id"]: one["score"] for one in await served.walk(page)}
+                assert found == expected
+                assert list(found.values()) == sorted(expected.values(), reverse=True)
+
+    asyncio.run(check())
+
+
+def _ms(holder: dict[str, Any], name: str = "published_at") -> int:
+    return int(datetime.fromisoformat(holder[name]).timestamp() * 1000)
 
 
 @pytest.mark.parametrize("asked", ["recency=high", "half_life=3h"])
