@@ -113,7 +113,7 @@ class Filters(msgspec.Struct, frozen=True):
     @property
     def unsorted(self) -> Bounds | None:
         """Bounds of a time that segments are not sorted by: they are no range of docnums."""
-        return (self.clock, self.from_ms, self.to_ms) if self.bounded and self.clock != "published" else None
+        return (self.clock, self.from_ms, self.to_ms) if self.clock != "published" and self.bounded else None
 
 
 Sort = Literal["relevance", "newest", "oldest"]

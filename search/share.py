@@ -138,7 +138,9 @@ class Share:
         rows = np.frombuffer(b"".join([self._rows_of(field, key) for field, key in flat.lists]), np.int64)
         numbers, hashes, scores = _room.results(part.size)
         # Both are held here, for kernels have only their addresses.
-        table, masks = self._table_by(clock_of(filters, sort), decay), self._masks_of(filters)
+        table, masks = self._plain, self._masks_of(filters)
+        if decay or filters.clock != "published":
+            table = self._table_by(clock_of(filters, sort), decay)
         report = np.zeros((segments + 1, 6), np.int64)
         sharing.rank_segments(
             table.rows,
@@ -195,8 +197,6 @@ class Share:
 
     def _table_by(self, clock: Clock, decay: Decay | None) -> _Table:
         """The table, for an order by this clock or by scores that decay."""
-        if clock == "published" and decay is None:
-            return self._plain
         table = self._tables.get((clock, decay))
         if table is None:
             views = [executor.view_by(clock, decay) for _, _, executor in self._segments]
