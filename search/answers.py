@@ -103,7 +103,7 @@ class SegmentExplanation(msgspec.Struct):
     """The kernel that was cheapest: `rank_few`, `rank_any`, `rank_rarest` or `rank_matches`; `none` when nothing
     could match."""
     windows: int
-    """Windows of 4,096 articles that were looked into."""
+    """Windows of up to 4,096 articles that were looked into."""
     skipped: int
     """Windows that could not hold a better article."""
 
