@@ -10,7 +10,8 @@ Not here: the parts themselves; processes and ports (`cli.py`).
 import asyncio
 import contextlib
 import gc
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple
 
 import orjson
@@ -120,8 +121,12 @@ class Running(NamedTuple):
 
 
 @contextlib.asynccontextmanager
-async def running_service(settings: Settings) -> AsyncIterator[Running]:
+async def running_service(settings: Settings, now: Callable[[], float] = time.time) -> AsyncIterator[Running]:
     """A search service on the archive of `settings`, with its threads and processes, until the block ends.
+
+    Args:
+        settings: where the archive is, and what may be used.
+        now: the clock that relative dates go by.
 
     Raises:
         SettingsError: the cursor keys or the address of Redis cannot be used.
@@ -144,6 +149,7 @@ async def running_service(settings: Settings) -> AsyncIterator[Running]:
         cursors=CursorCodec(cursor_keys(settings.cursor_keys, root)),
         admission=Admission(working=settings.working, queued=settings.queued, wait_s=settings.queue_wait_ms / 1000),
         partition_of=partition_of,
+        now=now,
     )
     try:
         yield Running(

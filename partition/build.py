@@ -128,6 +128,7 @@ class SegmentBuilder:
         self._hashes: list[int] = []
         self._published_ms: list[int] = []
         self._modified_ms: list[int] = []
+        self._indexed_ms: list[int] = []
         self._seqs: list[int] = []
         self._languages: list[int] = []
         # Of tuples, which the garbage collector stops looking into; of as many lists it would look into each.
@@ -157,6 +158,7 @@ class SegmentBuilder:
         self._hashes.append(hash64(article.id))
         self._published_ms.append(NO_DATE_MS if article.published_ms is None else article.published_ms)
         self._modified_ms.append(NO_DATE_MS if article.modified_ms is None else article.modified_ms)
+        self._indexed_ms.append(indexed_ms)
         self._seqs.append(seq)
         for column, values in zip(self._values, values_of(article), strict=True):
             column.append(values)
@@ -221,6 +223,7 @@ class SegmentBuilder:
             columns: dict[str, NDArray[Any]] = {
                 "published_ms": published_ms[order],
                 "modified_ms": np.array(self._modified_ms, np.int64)[order],
+                "indexed_ms": np.array(self._indexed_ms, np.int64)[order],
                 "hash": hashes[order],
                 "seq": np.array(self._seqs, np.int64)[order],
                 "status": np.full(len(order), USABLE, np.uint8),

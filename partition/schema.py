@@ -20,7 +20,7 @@ from partition.types import Article
 
 SCHEMA_VERSION = 4
 """1: Porter stems, one Whoosh field each for title and body. 2: Snowball stems, `text`, segments of our own. 3: the
-column `seq`. 4: terms by language, names without stems, the column `language`."""
+column `seq`. 4: terms by language, names without stems, the columns `language` and `indexed_ms`."""
 
 TEXT = "text"
 """Searched when a query names no field."""
@@ -50,6 +50,7 @@ USABLE = 0
 COLUMNS = {
     "published_ms": "<i8",
     "modified_ms": "<i8",
+    "indexed_ms": "<i8",
     "hash": "<u8",
     "seq": "<i8",
     "status": "<u1",

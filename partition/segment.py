@@ -106,6 +106,10 @@ class Segment:
         """Shape (size,): one of `schema.COLUMNS`."""
         return self.file.section(f"column/{name}")
 
+    def times(self, clock: str) -> NDArray[np.int64]:
+        """Shape (size,): when articles were `published`, `modified` or `indexed`; `schema.NO_DATE_MS` if unknown."""
+        return self.column(f"{clock}_ms")
+
     @cached_property
     def live_words(self) -> NDArray[np.uint64]:
         """A bit for each docnum, set for those that are not deleted, and zeros up to a whole window of kernels."""

@@ -104,7 +104,7 @@ class SegmentExplanation(msgspec.Struct):
     """The kernel that was cheapest: `rank_few`, `rank_any`, `rank_rarest` or `rank_matches`; `none` when nothing
     could match."""
     windows: int
-    """Windows of 4,096 articles that were looked into."""
+    """Windows of up to 4,096 articles that were looked into."""
     skipped: int
     """Windows that could not hold a better article."""
 
@@ -145,7 +145,8 @@ class Facet(msgspec.Struct):
     """How many of the matching articles have which value."""
 
     values: list[FacetValue]
-    """The ten most frequent; of periods those that are not empty, in order of time, at most the latest 1,000."""
+    """The ten most frequent; of periods all from the first to the last, or between the bounds, in order of time, at
+    most the latest 1,000."""
     other: OtherValues
 
 
@@ -171,6 +172,8 @@ class SearchAnswer(msgspec.Struct):
     """What of the query was not understood as it may have been meant; with `strict=true` an error instead."""
     as_of: str
     """When the state of the archive that answered was published."""
+    origin: str | None
+    """What relative dates and ages were counted from, for all pages of a walk; `null` if nothing was."""
     explain: Explanation | msgspec.UnsetType = msgspec.UNSET
     """With `explain=true`."""
 
@@ -255,11 +258,11 @@ def coverage_of(found: Gathered, missed: tuple[int, ...]) -> dict[str, Any]:
     }
 
 
-def facets_of(parameters: SearchParameters, found: Gathered) -> dict[str, Any]:
+def facets_of(parameters: SearchParameters, query: Query, found: Gathered) -> dict[str, Any]:
     """The facets that were asked for (`Facet`)."""
     facets = {}
     for name, facet in parameters.facets:
-        counted, other_values, other_count = shown(facet, found.counts.get(facet, {}))
+        counted, other_values, other_count = shown(facet, found.counts.get(facet, {}), query.filters)
         facets[name] = {
             "values": [{"value": value, "count": count} for value, count in counted],
             "other": {"values": other_values, "count": other_count},
@@ -302,9 +305,10 @@ def page_body(
         "page": {"next": next_, "prev": prev, "limit": parameters.limit, "has_more": next_ is not None},
         "total": total if parameters.exact_total else None,
         "coverage": coverage_of(found, missed),
-        "facets": facets_of(parameters, found),
+        "facets": facets_of(parameters, query, found),
         "notes": [note._asdict() for note in notes],
         "as_of": iso(snapshot.state.published_ms),
+        "origin": None if query.origin_ms is None else iso(query.origin_ms),
     }
     if parameters.explain:
         body["explain"] = msgspec.to_builtins(explanation_of(query, found, snapshot.manifest.articles))

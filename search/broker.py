@@ -210,7 +210,7 @@ class Broker:
         snapshot = self.snapshots.open(view)
         check_beginnings(query.node, snapshot.statistics)
         plan = snapshot.plan(query.node)
-        asked = LeafQuery(plan, query.filters, query.sort, part, deadline_s, given, facets)
+        asked = LeafQuery(plan, query.filters, query.sort, part, deadline_s, given, facets, query.decay)
         # Facets look at everything that matches once more.
         postings = postings_of(plan, snapshot.manifest.articles) * (2 if facets else 1)
         postings += FACET_COST * len(facets) * snapshot.manifest.articles

@@ -2,15 +2,17 @@
 
 Layout before base64url (RFC 4648, without padding), big endian:
 
-    u8 version (3) | u8 key id | u8 flags (1: backwards) | 8 bytes, the archive's id
+    u8 version (4) | u8 key id | u8 flags (1: backwards) | 8 bytes, the archive's id
     u64 epoch | u64 log sequence | i64 when it was published | i64 when that sequence was logged, both in ms
-    8 bytes of the query's digest | i64 sort key | u64 hash64 | u8 n, then n u16 partitions that were missing
+    8 bytes of the query's digest | i64 origin in ms, -2^63 for none | i64 sort key | u64 hash64
+    u8 n, then n u16 partitions that were missing
     u16 m, then m bytes of the article id
     16 bytes: HMAC-SHA256 (RFC 2104), truncated, over all before it
 
 Contract: `decode` accepts only what `encode` made under one of the keys; every number is bounded by its width. The
-digest covers what decides membership and order, so that a cursor cannot be used with another query. Of an article
-id only the first `MAX_ID_BYTES` bytes travel: they decide only between articles whose 64-bit hashes are equal.
+digest covers what decides membership and order, so that a cursor cannot be used with another query. The origin
+(`dates.py`) is that of the walk's first page, if the query depends on it. Of an article id only the first
+`MAX_ID_BYTES` bytes travel: they decide only between articles whose 64-bit hashes are equal.
 
 Not here: what a position means (`order.py`), whether the epoch is still there (`service.py`).
 """
@@ -27,14 +29,15 @@ from partition.manifest import State
 from search.order import Position
 from search.query import Query
 
-VERSION = 3
+VERSION = 4
 MAX_ID_BYTES = 216
 MAX_MISSING = 32
 MAX_CHARS = 512
-_HEAD = struct.Struct(">BBB8sQQqq8sqQB")
+_HEAD = struct.Struct(">BBB8sQQqq8sqqQB")
 _STATE = ("epoch", "applied_seq", "published_ms", "indexed_through_ms")
 _SIGNATURE_BYTES = 16
 _BACKWARDS = 1
+_NO_ORIGIN = -(2**63)
 
 
 class CursorInvalidError(ValueError):
@@ -51,6 +54,8 @@ class Cursor:
     query_digest: bytes
     position: Position
     backwards: bool
+    origin_ms: int | None = None
+    """What the query counts from, if it does."""
     missing: tuple[int, ...] = ()
     """Partitions whose articles before the position the walk has not seen."""
 
@@ -88,6 +93,7 @@ class CursorCodec:
                     cursor.state.published_ms,
                     cursor.state.indexed_through_ms,
                     cursor.query_digest,
+                    _NO_ORIGIN if cursor.origin_ms is None else cursor.origin_ms,
                     cursor.position.key,
                     cursor.position.hash,
                     len(missing),
@@ -117,7 +123,7 @@ class CursorCodec:
         # base64 ignores the last bits of an incomplete group: only the one spelling that we make is accepted.
         if len(payload) < _HEAD.size + 2 or base64.urlsafe_b64encode(signed).rstrip(b"=") != text.encode():
             raise invalid
-        version, key_id, flags, archive, *state, digest, key, hash_, count = _HEAD.unpack_from(payload)
+        version, key_id, flags, archive, *state, digest, origin_ms, key, hash_, count = _HEAD.unpack_from(payload)
         if version != VERSION or key_id not in self._keys:
             raise invalid
         if not hmac.compare_digest(signature, self._sign(key_id, payload)):
@@ -126,7 +132,8 @@ class CursorCodec:
         article_id = payload[_HEAD.size + 2 * count + 2 :].decode(errors="ignore")
         position = Position(key, hash_, article_id)
         of = State(**dict(zip(_STATE, state, strict=True)))
-        return Cursor(archive.hex(), of, digest, position, bool(flags & _BACKWARDS), missing)
+        origin = None if origin_ms == _NO_ORIGIN else origin_ms
+        return Cursor(archive.hex(), of, digest, position, bool(flags & _BACKWARDS), origin, missing)
 
     def _sign(self, key_id: int, payload: bytes) -> bytes:
         return hmac.digest(self._keys[key_id], payload, "sha256")[:_SIGNATURE_BYTES]

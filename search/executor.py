@@ -20,11 +20,11 @@ from partition.kernels.matching import collect, rank_matches
 from partition.kernels.postings import BOUND_STEPS
 from partition.kernels.views import LATE, Lists, Page, Range, SegmentView, Top
 from partition.schema import NO_DATE_MS, TEXT_FIELDS
-from partition.scoring import K1, ONE, norms_of
+from partition.scoring import K1, ONE, decays, norms_of
 from partition.segment import Segment, TermList
 from partition.statistics import Statistics
 from search.plan import Atom, Beginning, During, FoundByWhoosh, PhraseWords, Plan, Word
-from search.query import Choice, Filters, Sort, Wildcard
+from search.query import Bounds, Choice, Clock, Decay, Filters, Sort, Wildcard
 
 SORTS: dict[Sort, int] = {
     "relevance": matching.RELEVANCE,
@@ -33,6 +33,8 @@ SORTS: dict[Sort, int] = {
 }
 """What kernels call them."""
 _MAX_MASKS = 64
+MAX_VIEWS = 6
+"""That are remembered: clocks, and half-lives, each with a number for each article."""
 _ABOVE = 1.0 + 1e-9
 """Bounds are rounded up by more than doubles can be wrong."""
 
@@ -63,6 +65,11 @@ class Found(NamedTuple):
 _NOTHING = Found([], [], [], 0, "none", 0, 0)
 
 
+def clock_of(filters: Filters, sort: Sort) -> Clock:
+    """By which times articles are sorted: segments already are, where it does not matter."""
+    return "published" if sort == "relevance" else filters.clock
+
+
 class SegmentExecutor:
     """One segment under the statistics of an epoch."""
 
@@ -74,11 +81,12 @@ class SegmentExecutor:
         self.view = SegmentView(
             words=segment.words,
             norms=np.stack(norms),
-            published_ms=segment.published_ms,
+            times=segment.published_ms,
             hashes=segment.hashes,
             ids=segment.ids,
             id_ends=segment.id_ends,
             dated=dated,
+            decay=np.empty(0),
         )
         # Bounds were computed under the segment's own average; a longer one makes norms smaller, by that at most.
         self._units: dict[str, float] = {
@@ -89,7 +97,8 @@ class SegmentExecutor:
         """Of each text field (`unit`)."""
         self.row = self._row()
         """Of a table of segments (`kernels/sharing.py`), but for the partition; deletions change nothing of it."""
-        self._masks: dict[tuple[Choice, ...], NDArray[np.uint64]] = {}
+        self._views: dict[tuple[Clock, Decay | None], SegmentView] = {}
+        self._masks: dict[tuple[tuple[Choice, ...], Bounds | None], NDArray[np.uint64]] = {}
 
     def _row(self) -> list[int]:
         segment, view = self.segment, self.view
@@ -101,7 +110,7 @@ class SegmentExecutor:
         for column, array in (
             (sharing.POSTINGS, view.words),
             (sharing.NORMS_AT, view.norms),
-            (sharing.PUBLISHED, view.published_ms),
+            (sharing.TIMES, view.times),
             (sharing.HASHES, view.hashes),
             (sharing.IDS, view.ids),
             (sharing.ID_ENDS, view.id_ends),
@@ -121,7 +130,33 @@ class SegmentExecutor:
         other._masks = {}  # noqa: SLF001 - it is of this class
         return other
 
-    def search(self, plan: Plan, filters: Filters, sort: Sort, size: int, page: Page, given: GivenSets) -> Found:
+    def view_by(self, clock: Clock, decay: Decay | None) -> SegmentView:
+        """The view, for an order by this clock or by scores that decay; segments are sorted by publication only."""
+        if clock == "published" and decay is None:
+            return self.view
+        view = self._views.get((clock, decay))
+        if view is None:
+            view = self.view
+            if clock != "published":
+                view = view._replace(times=self.segment.times(clock), dated=-1)
+            if decay:
+                left = decays(self.segment.published_ms, half_life_ms=decay.half_life_ms, origin_ms=decay.origin_ms)
+                view = view._replace(decay=left)
+            if len(self._views) >= MAX_VIEWS:
+                self._views.clear()
+            self._views[clock, decay] = view
+        return view
+
+    def search(
+        self,
+        plan: Plan,
+        filters: Filters,
+        sort: Sort,
+        size: int,
+        page: Page,
+        given: GivenSets,
+        decay: Decay | None = None,
+    ) -> Found:
         """The best `size` articles of a page.
 
         Args:
@@ -131,6 +166,7 @@ class SegmentExecutor:
             size: how many articles at most.
             page: which part of the result.
             given: the sets that the plan does not say how to find.
+            decay: of scores.
 
         Raises:
             DeadlineError: it took too long.
@@ -145,7 +181,8 @@ class SegmentExecutor:
         if bound.impossible:
             return _NOTHING
         found = np.empty(size, np.float64)
-        rank_matches(self.view, bound.lists(), bound.clauses(), range_, page, SORTS[sort], top, found, report)
+        view = self.view_by(clock_of(filters, sort), decay)
+        rank_matches(view, bound.lists(), bound.clauses(), range_, page, SORTS[sort], top, found, report)
         if report[LATE]:
             raise DeadlineError
         held, total, _late, looked, skipped = report.tolist()
@@ -193,48 +230,49 @@ class SegmentExecutor:
             raise DeadlineError
         return bitmap
 
-    def during(self, period: During) -> NDArray[np.uint64]:
-        """A bit for each docnum: which articles have a time in a period."""
-        times = self.segment.column(period.column)
-        bits = np.zeros(64 * len(self.segment.live_words), np.bool_)
-        within = bits[: len(times)]
-        within[:] = times != NO_DATE_MS
-        if period.from_ms is not None:
-            within &= times >= period.from_ms
-        if period.to_ms is not None:
-            within &= times < period.to_ms
-        return np.packbits(bits, bitorder="little").view(np.uint64)
-
     def unit(self, field: str) -> float:
         """What a bound of one step adds at most, for a weight of 1; values weigh nothing."""
         return self._units.get(field, 0.0)
 
     def _range(self, filters: Filters) -> Range:
         low, high = 0, self.segment.size
-        published_ms = self.segment.published_ms
-        if (filters.published_from_ms, filters.published_to_ms) != (None, None):
+        unsorted, published_ms = filters.unsorted, self.segment.published_ms
+        if filters.bounded and not unsorted:
             low = self.view.dated
-        if filters.published_from_ms is not None:
-            low = max(low, int(np.searchsorted(published_ms, filters.published_from_ms)))
-        if filters.published_to_ms is not None:
-            high = int(np.searchsorted(published_ms, filters.published_to_ms))
-        return Range(self.mask(filters.choices), low, high)
+            if filters.from_ms is not None:
+                low = max(low, int(np.searchsorted(published_ms, filters.from_ms)))
+            if filters.to_ms is not None:
+                high = int(np.searchsorted(published_ms, filters.to_ms))
+        return Range(self.mask(filters.choices, unsorted), low, high)
 
-    def mask(self, choices: tuple[Choice, ...]) -> NDArray[np.uint64]:
-        """A bit for each docnum: live articles that pass the choices, and zeros up to a whole window."""
-        if not choices:
+    def mask(self, choices: tuple[Choice, ...], unsorted: Bounds | None = None) -> NDArray[np.uint64]:
+        """A bit for each docnum: live articles that pass choices and bounds, and zeros up to a whole window."""
+        if not (choices or unsorted):
             return self.segment.live_words
-        mask = self._masks.get(choices)
+        mask = self._masks.get((choices, unsorted))
         if mask is None:
             mask = self.segment.live_words.copy()
             for choice in choices:
                 if choice.allowed:
                     mask &= self._holders(choice.field, choice.allowed)
                 mask &= ~self._holders(choice.field, choice.denied)
+            if unsorted:
+                mask &= self.within(*unsorted)
             if len(self._masks) >= _MAX_MASKS:
                 self._masks.clear()
-            self._masks[choices] = mask
+            self._masks[choices, unsorted] = mask
         return mask
+
+    def within(self, clock: Clock, from_ms: int | None, to_ms: int | None) -> NDArray[np.uint64]:
+        """A bit for each docnum: which articles have a time in [from_ms, to_ms)."""
+        times = self.segment.times(clock)
+        bits = np.zeros(64 * len(self.segment.live_words), np.bool_)
+        bits[: len(times)] = times != NO_DATE_MS
+        if from_ms is not None:
+            bits[: len(times)] &= times >= from_ms
+        if to_ms is not None:
+            bits[: len(times)] &= times < to_ms
+        return np.packbits(bits, bitorder="little").view(np.uint64)
 
     def _holders(self, field: str, values: tuple[str, ...]) -> NDArray[np.uint64]:
         bits = np.zeros(64 * len(self.segment.live_words), np.bool_)
@@ -312,7 +350,7 @@ class _Bound:
                 case FoundByWhoosh():
                     self._add_set(self._given[atom.node], float(atom.score), -1)
                 case During():
-                    self._add_set(self._executor.during(atom), 0.0, -1)
+                    self._add_set(self._executor.within(atom.clock, atom.from_ms, atom.to_ms), 0.0, -1)
                 case Plan():
                     everything = self._executor.everything()
                     bitmap, scores = self._executor._collect(  # noqa: SLF001 - two halves of one thing

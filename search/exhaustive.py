@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from partition.analysis import exact
 from partition.schema import FIELD_BOOSTS, NO_DATE_MS, PARTS, TEXT
-from partition.scoring import constant, contributions
+from partition.scoring import constant, contributions, decayed, decays
 from partition.segment import Segment
 from partition.statistics import Statistics
 from search.executor import DeadlineError
@@ -24,6 +24,8 @@ from search.query import (
     And,
     Between,
     Choice,
+    Clock,
+    Decay,
     Every,
     Filters,
     Node,
@@ -58,15 +60,18 @@ class Executor:
         self._statistics = statistics
         self._deadline_s = deadline_s
 
-    def execute(self, node: Node, filters: Filters) -> Matches:
-        """The live articles that match both, with their scores.
+    def execute(self, node: Node, filters: Filters, decay: Decay | None = None) -> Matches:
+        """The live articles that match both, with their scores, which may decay.
 
         Raises:
             DeadlineError: it took too long.
         """
         found = self._node(node)
         mask = found.mask & self._segment.live & self._filters(filters)
-        return Matches(mask, found.scores)
+        if decay is None:
+            return Matches(mask, found.scores)
+        left = decays(self._segment.published_ms, half_life_ms=decay.half_life_ms, origin_ms=decay.origin_ms)
+        return Matches(mask, decayed(found.scores, left))
 
     def _node(self, node: Node) -> Matches:  # noqa: C901 - one case for each kind of node
         if time.monotonic() > self._deadline_s:
@@ -84,7 +89,7 @@ class Executor:
             case Value():
                 return self._unscored(self._choice(Choice(node.field, (node.text,))))
             case Between():
-                return self._unscored(self._within(node.column, node.from_ms, node.to_ms))
+                return self._unscored(self._within(node.clock, node.from_ms, node.to_ms))
             case And():
                 return self._and(node)
             case Or():
@@ -164,14 +169,14 @@ class Executor:
 
     def _filters(self, filters: Filters) -> Mask:
         mask = np.ones(self._segment.size, np.bool_)
-        if (filters.published_from_ms, filters.published_to_ms) != (None, None):
-            mask &= self._within("published_ms", filters.published_from_ms, filters.published_to_ms)
+        if filters.bounded:
+            mask &= self._within(filters.clock, filters.from_ms, filters.to_ms)
         for choice in filters.choices:
             mask &= self._choice(choice)
         return mask
 
-    def _within(self, column: str, from_ms: int | None, to_ms: int | None) -> Mask:
-        times = self._segment.column(column)
+    def _within(self, clock: Clock, from_ms: int | None, to_ms: int | None) -> Mask:
+        times = self._segment.times(clock)
         mask: Mask = times != NO_DATE_MS
         if from_ms is not None:
             mask &= times >= from_ms

@@ -1,4 +1,4 @@
-"""Facets: how many of the matching articles hold each value of a field, or were published in each period.
+"""Facets: how many of the matching articles hold each value of a field, or lie in each period of time.
 
 A facet counts under all filters but the one on its own field: who has chosen a section still sees the others.
 
@@ -15,22 +15,21 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from partition.kernels.facets import NONE, count_stretches, count_values
-from partition.schema import KEYWORD_FIELDS
+from partition.schema import KEYWORD_FIELDS, NO_DATE_MS
 from partition.segment import Segment
 from search.executor import DeadlineError, GivenSets, SegmentExecutor
 from search.plan import Plan
-from search.query import Filters
+from search.query import Clock, Filters
+from search.timelines import PERIODS, periods_of, timeline
 
-PERIODS = {"day": "D", "month": "M", "year": "Y"}
-"""Facet to NumPy's unit of time."""
 FACETS = (*KEYWORD_FIELDS, *PERIODS)
 MAX_SHOWN = 10
 """Values of a field."""
-MAX_PERIODS = 1000
 _NAMES = 1000
 """Values that are read between looks at the clock."""
 
@@ -42,7 +41,7 @@ class Shown(NamedTuple):
     """What is shown of one facet."""
 
     counted: list[tuple[str, int]]
-    """The most frequent values, equally frequent ones by name; of periods the latest, in order of time."""
+    """The most frequent values, equally frequent ones by name; of periods a timeline (`timelines.py`)."""
     other_values: int
     """How many more there are."""
     other_count: int
@@ -58,11 +57,13 @@ class _Values(NamedTuple):
 
 
 class _Periods(NamedTuple):
-    """Stretches of docnums with equal periods."""
+    """The periods of a segment's articles; as stretches of docnums, where times ascend by them."""
 
-    starts: NDArray[np.int64]
-    """Shape (periods + 1,)."""
     names: list[str]
+    starts: NDArray[np.int64]
+    """Shape (periods + 1,), or empty."""
+    ordinals: NDArray[np.uint32]
+    """Shape (n,): the period of each article, or empty."""
 
 
 class FacetCounter:
@@ -73,7 +74,7 @@ class FacetCounter:
         self._segment = executor.segment
         self._origin: FacetCounter | None = None
         self._values: dict[str, _Values] = {}
-        self._periods: dict[str, _Periods] = {}
+        self._periods: dict[tuple[str, Clock], _Periods] = {}
 
     def seeing(self, segment: Segment) -> "FacetCounter":
         """The same for the same segment with other articles deleted."""
@@ -99,17 +100,17 @@ class FacetCounter:
         """
         own = [choice for choice in filters.choices if choice.field in facets]
         others = tuple([choice for choice in filters.choices if choice.field not in facets])
-        matching = self.executor.matching(
-            plan, Filters(filters.published_from_ms, filters.published_to_ms, others), deadline_ns, given
-        )
+        matching = self.executor.matching(plan, msgspec.structs.replace(filters, choices=others), deadline_ns, given)
         counts: dict[str, Counter[str]] = {}
         for facet in facets:
             bitmap = matching
             for choice in own:
                 if choice.field != facet:
                     bitmap = bitmap & self.executor.mask((choice,))
-            count = self._by_period if facet in PERIODS else self._by_value
-            counts[facet] = count(facet, bitmap, deadline_ns)
+            if facet in PERIODS:
+                counts[facet] = self._by_period(facet, filters.clock, bitmap, deadline_ns)
+            else:
+                counts[facet] = self._by_value(facet, bitmap, deadline_ns)
         return counts
 
     def _by_value(self, field: str, bitmap: NDArray[np.uint64], deadline_ns: int) -> Counter[str]:
@@ -136,20 +137,34 @@ class FacetCounter:
             found, np.empty(0, np.uint32) if ends is None else ends, range(*self._segment.fields[field]["terms"])
         )
 
-    def _by_period(self, period: str, bitmap: NDArray[np.uint64], deadline_ns: int) -> Counter[str]:
-        if period not in self._periods:
-            self._periods[period] = self._periods_of(period)
-        starts, names = self._periods[period]
+    def _by_period(self, period: str, clock: Clock, bitmap: NDArray[np.uint64], deadline_ns: int) -> Counter[str]:
+        key = period, clock
+        if key not in self._periods:
+            self._periods[key] = self._stretches_of(period) if clock == "published" else self._periods_of(*key)
+        names, starts, ordinals = self._periods[key]
         counts = np.zeros(len(names), np.int64)
-        if count_stretches(bitmap, starts, deadline_ns, counts):
+        if len(starts):
+            late = count_stretches(bitmap, starts, deadline_ns, counts)
+        else:
+            late = count_values(bitmap, ordinals, np.empty(0, np.uint32), deadline_ns, counts)
+        if late:
             raise DeadlineError
         return Counter({name: count for name, count in zip(names, counts.tolist(), strict=True) if count})
 
-    def _periods_of(self, period: str) -> _Periods:
+    def _periods_of(self, period: str, clock: Clock) -> _Periods:
+        times = self._segment.times(clock)
+        dated = times != NO_DATE_MS
+        periods, nth = np.unique(periods_of(times[dated], period), return_inverse=True)
+        ordinals = np.full(len(times), NONE, np.uint32)
+        ordinals[dated] = nth
+        return _Periods(periods.astype(str).tolist(), np.empty(0, np.int64), ordinals)
+
+    def _stretches_of(self, period: str) -> _Periods:
         first = self.executor.view.dated
-        times = self._segment.published_ms[first:].astype("M8[ms]").astype(f"M8[{PERIODS[period]}]")
+        times = periods_of(self._segment.published_ms[first:], period)
         begins = np.flatnonzero(np.append(True, times[1:] != times[:-1])) if len(times) else np.empty(0, np.int64)
-        return _Periods(np.append(begins + first, self._segment.size), [str(time) for time in times[begins]])
+        starts = np.append(begins + first, self._segment.size)
+        return _Periods(times[begins].astype(str).tolist(), starts, np.empty(0, np.uint32))
 
 
 def added(counts: Iterable[Counts]) -> Counts:
@@ -167,12 +182,10 @@ def added(counts: Iterable[Counts]) -> Counts:
     return sums
 
 
-def shown(facet: str, counts: Mapping[str, int]) -> Shown:
-    """What is shown of a facet."""
+def shown(facet: str, counts: Mapping[str, int], filters: Filters) -> Shown:
+    """What is shown of a facet, counted under these filters."""
     if facet in PERIODS:
-        ordered = sorted(counts.items())
-        kept, left = ordered[-MAX_PERIODS:], ordered[:-MAX_PERIODS]
-    else:
-        ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        kept, left = ordered[:MAX_SHOWN], ordered[MAX_SHOWN:]
+        return Shown(*timeline(facet, counts, filters.from_ms, filters.to_ms))
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    kept, left = ordered[:MAX_SHOWN], ordered[MAX_SHOWN:]
     return Shown(kept, len(left), sum(count for _, count in left))

@@ -22,7 +22,7 @@ from search.executor import GivenSets, SegmentExecutor
 from search.facets import Counts, FacetCounter, added
 from search.order import Position
 from search.plan import Plan
-from search.query import Filters, Sort
+from search.query import Decay, Filters, Sort
 
 _NOTHING: GivenSets = MappingProxyType({})
 
@@ -123,6 +123,8 @@ class LeafQuery(NamedTuple):
     given: Given = MappingProxyType({})
     facets: tuple[str, ...] = ()
     """Of `facets.FACETS`: what is counted besides."""
+    decay: Decay | None = None
+    """Of scores."""
 
 
 class Searchable:
@@ -175,7 +177,7 @@ class Leaf:
             DeadlineError: it took too long.
             IndexFileError: a file is damaged.
         """
-        plan, filters, sort, part, _deadline_s, given, _facets = query
+        plan, filters, sort, part, _deadline_s, given, _facets, decay = query
         size, backwards = part.size, part.backwards
         total = 0
         for ordinal, executor in enumerate(self.executors):
@@ -183,7 +185,8 @@ class Leaf:
                 # An article that comes after the last of these need not be found.
                 key = best[size - 1].key
                 page = page._replace(worst=~key if backwards else key)
-            found = executor.search(plan, filters, sort, size, page, given.get((self.partition, ordinal), _NOTHING))
+            sets = given.get((self.partition, ordinal), _NOTHING)
+            found = executor.search(plan, filters, sort, size, page, sets, decay)
             total += found.total
             searches.append(SegmentSearch(self.partition, ordinal, found.algorithm, found.looked, found.skipped))
             if not found.docnums:
@@ -203,7 +206,7 @@ class Leaf:
             DeadlineError: it took too long.
             IndexFileError: a file is damaged.
         """
-        plan, filters, _sort, _part, deadline_s, given, facets = query
+        plan, filters, _sort, _part, deadline_s, given, facets, _decay = query
         deadline_ns = int(deadline_s * 1e9)
         return added(
             counter.count(plan, filters, facets, deadline_ns, given.get((self.partition, ordinal), _NOTHING))

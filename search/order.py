@@ -1,8 +1,9 @@
 """The total order of a result: (sort key, hash of the id, id), ascending.
 
-Contract: the sort key is an int64 that decides first: the negated score for `relevance`, the negated publication
-time for `newest`, the time itself for `oldest`; articles without a date come last either way. The hash breaks ties
-evenly over sources and days, the id breaks ties of hashes. Nothing here depends on where an article is stored.
+Contract: the sort key is an int64 that decides first: the negated score for `relevance`, the negated time for
+`newest`, the time itself for `oldest`, by the clock that was asked for; articles that have no such time come last
+either way. The hash breaks ties evenly over sources and days, the id breaks ties of hashes. Nothing here depends on
+where an article is stored.
 
 Not here: scores (`partition/scoring.py`), cursors as text (`cursor.py`).
 """
@@ -27,9 +28,8 @@ class Position(NamedTuple):
     article_id: str
 
 
-def sort_keys(sort: Sort, scores: NDArray[np.int64], published_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+def sort_keys(sort: Sort, scores: NDArray[np.int64], times: NDArray[np.int64]) -> NDArray[np.int64]:
     """The sort key of each article, shape (n,), from its score and its time, shapes (n,)."""
     if sort == "relevance":
         return -scores
-    times = -published_ms if sort == "newest" else published_ms
-    return np.where(published_ms == NO_DATE_MS, LAST, times)
+    return np.where(times == NO_DATE_MS, LAST, -times if sort == "newest" else times)

@@ -5,18 +5,18 @@ Contract: the table `SEARCH` is the one place that names, checks, bounds and doc
 Not here: the syntax of `q` (`parsing.py`), how parameters are parsed in general (`web/parameters.py`).
 """
 
-import re
-from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from partition.analysis import exact
 from search.cursor import MAX_CHARS
-from search.facets import PERIODS
-from search.query import Choice, Filters, Sort
+from search.dates import DAY_MS, RELATIVE_PATTERN, SPAN_PATTERN, Date, Relative, read_date, read_span, resolved
+from search.query import Choice, Clock, Filters, Node, Query, Sort
+from search.timelines import PERIODS
 from web.parameters import Parameter, boolean, choice, integer, parse, text_up_to
+from web.problems import ParameterError, Problem
 
 MAX_LIMIT = 100
 DEFAULT_LIMIT = 20
@@ -49,6 +49,9 @@ FIELDS = (
 
 DEFAULT_FIELDS = ("id", "title", "published_at", "source", "section", "url", "score", "snippet")
 
+RECENCY = {"off": None, "low": 180 * DAY_MS, "high": 14 * DAY_MS}
+"""Half-life by name: archives are used over years, today's news over days."""
+
 _FILTERS = {
     "section": "section",
     "source": "source",
@@ -64,16 +67,18 @@ _FACETS = {**_FILTERS, **dict(zip(PERIODS, PERIODS, strict=True))}
 _VALUE_PATTERN = r"^(?!!?[\s\u0085]*$)[^\u0000-\u001F]+$"
 """What `_filter_value` accepts, for the documentation: text that is not blank, perhaps after a `!`."""
 
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
 
 class SearchParameters(msgspec.Struct, frozen=True):
     """What one request asks for."""
 
     q: str
-    filters: Filters
+    start: Date | None
+    end: Date | None
+    clock: Clock
+    choices: tuple[Choice, ...]
     sort: Sort
+    half_life_ms: int | None
+    """Of scores, as far as they decay; `None` if they do not."""
     limit: int
     cursor: str | None
     fields: tuple[str, ...]
@@ -90,20 +95,17 @@ class SearchParameters(msgspec.Struct, frozen=True):
     given: tuple[tuple[str, str], ...]
     """The parameters that decide membership, order and content, as given, in canonical order; for links."""
 
+    @property
+    def relative(self) -> bool:
+        """Whether the answer depends on the moment that it is counted from."""
+        return isinstance(self.start, Relative) or isinstance(self.end, Relative) or self.half_life_ms is not None
 
-def _instant_ms(text: str, *, end: bool) -> int:
-    try:
-        if _DAY.fullmatch(text):
-            since_epoch = datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC) - _EPOCH
-            # A day is whole: as an end it ends with its last moment. (Added here: no datetime follows 9999-12-31.)
-            since_epoch += timedelta(days=1) if end else timedelta()
-        else:
-            since_epoch = datetime.fromisoformat(text) - _EPOCH
-        return since_epoch // timedelta(milliseconds=1)
-    except (ValueError, TypeError):  # TypeError: an instant without an offset
-        raise ValueError(
-            f"{text[:40]!r} is neither a date like 2007-04-10 nor an instant like 2007-04-10T12:00:00Z"
-        ) from None
+    def query(self, node: Node, origin_ms: int) -> Query:
+        """What is asked of an archive, counted from this moment; `node` is the tree of `q`."""
+        from_ms = None if self.start is None else resolved(self.start, origin_ms, end=False)
+        to_ms = None if self.end is None else resolved(self.end, origin_ms, end=True)
+        filters = Filters(from_ms, to_ms, self.choices, self.clock)
+        return Query(node, filters, self.sort, origin_ms if self.relative else None, self.half_life_ms)
 
 
 def _fields(text: str) -> tuple[str, ...]:
@@ -141,9 +143,16 @@ def _filter(name: str, example: str) -> Parameter:
     )
 
 
-def _date(name: str, description: str, convert: Callable[[str], int], example: str) -> Parameter:
-    schema = {"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]}
-    return Parameter(name=name, description=description, schema=schema, convert=convert, example=example)
+def _date(name: str, description: str, example: str) -> Parameter:
+    schema = {"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}, {"pattern": RELATIVE_PATTERN}]}
+    return Parameter(
+        name=name,
+        description=f"{description} Days are UTC. `now`, `-24h` and the like count from the hour of the request, "
+        "`today`, `yesterday`, `-7d`, `-2w`, `-3m` and `-1y` are days before its day.",
+        schema=schema,
+        convert=partial(read_date, end=name == "to"),
+        example=example,
+    )
 
 
 MIN_SEQ = Parameter(
@@ -176,24 +185,38 @@ SEARCH = (
         default=False,
         example=True,
     ),
-    _date(
-        "from",
-        "Published at or after this date or UTC instant.",
-        lambda text: _instant_ms(text, end=False),
-        "2007-01-01",
+    Parameter(
+        name="date_field",
+        description="Which time of an article `from`, `to`, `sort` and the facets `day`, `month` and `year` go by: "
+        "when it was published, when it was last modified, or when this version of it came into the archive.",
+        schema={"type": "string", "enum": ["published", "modified", "indexed"], "default": "published"},
+        convert=choice("published", "modified", "indexed"),
+        default="published",
+        example="modified",
     ),
-    _date(
-        "to",
-        "Published before this UTC instant, or up to the end of this day.",
-        lambda text: _instant_ms(text, end=True),
-        "2007-12-31",
-    ),
+    _date("from", "At or after this date or instant.", "2007-01-01"),
+    _date("to", "Before this instant, or up to the end of this day.", "2007-12-31"),
     Parameter(
         name="sort",
         description="The order; `relevance` when there is a query, else `newest`. Articles without a date come last.",
         schema={"type": "string", "enum": ["relevance", "newest", "oldest"]},
         convert=choice("relevance", "newest", "oldest"),
         example="newest",
+    ),
+    Parameter(
+        name="recency",
+        description="How much `sort=relevance` prefers newer articles: with age scores lose up to three quarters, "
+        "half of that in 180 days (`low`) or 14 days (`high`).",
+        schema={"type": "string", "enum": list(RECENCY), "default": "off"},
+        convert=choice(*RECENCY),
+        example="high",
+    ),
+    Parameter(
+        name="half_life",
+        description="The same, by the time in which half of that is lost, from `1h` to `100y`.",
+        schema={"type": "string", "pattern": SPAN_PATTERN},
+        convert=read_span,
+        example="7d",
     ),
     _filter("section", "Politics"),
     _filter("source", "US Senate press release"),
@@ -225,7 +248,7 @@ SEARCH = (
     Parameter(
         name="facets",
         description="What is counted over all matches, separated by commas: articles by value, under all filters "
-        "but the one on the same field, or by day, month or year of publication.",
+        "but the one on the same field, or by day, month or year (of `date_field`), empty ones included.",
         schema={"type": "string", "pattern": f"^({'|'.join(_FACETS)})(,({'|'.join(_FACETS)}))*$"},
         convert=_facets,
         default=(),
@@ -267,12 +290,13 @@ SEARCH = (
 )
 
 _IN_LINKS = (
-    *("q", "strict", "from", "to", "sort", *_FILTERS),
+    *("q", "strict", "date_field", "from", "to", "sort", "recency", "half_life", *_FILTERS),
     *("limit", "fields", "total", "allow_partial", "timeout_ms", "explain", "facets"),
 )
 
 
-EXPORTED = tuple(one for one in SEARCH if one.name in {"q", "from", "to", "sort", *_FILTERS})
+_FINDING = {"q", "date_field", "from", "to", "sort", "recency", "half_life", *_FILTERS}
+EXPORTED = tuple(one for one in SEARCH if one.name in _FINDING)
 """Those that decide what is found, and in which order."""
 
 
@@ -283,13 +307,18 @@ def parse_search(given: list[tuple[str, str]]) -> SearchParameters:
         Problem: `parameter-invalid`.
     """
     values = parse(SEARCH, given)
+    sort: Sort = values["sort"] or ("relevance" if values["q"].strip() else "newest")
     ordered = sorted(
         ((name, text) for name, text in given if name in _IN_LINKS), key=lambda pair: _IN_LINKS.index(pair[0])
     )
     return SearchParameters(
         q=values["q"],
-        filters=_filters(values),
-        sort=values["sort"] or ("relevance" if values["q"].strip() else "newest"),
+        start=values["from"],
+        end=values["to"],
+        clock=values["date_field"],
+        choices=_choices(values),
+        sort=sort,
+        half_life_ms=_half_life_ms(values, sort),
         limit=values["limit"],
         cursor=values["cursor"],
         fields=values["fields"],
@@ -304,7 +333,22 @@ def parse_search(given: list[tuple[str, str]]) -> SearchParameters:
     )
 
 
-def _filters(values: dict[str, Any]) -> Filters:
+def _half_life_ms(values: dict[str, Any], sort: Sort) -> int | None:
+    by_name, by_span = values["recency"], values["half_life"]
+    if by_name and by_span:
+        raise _refused("half_life", "cannot be given beside recency; give one of them")
+    half_life_ms: int | None = by_span or RECENCY[by_name or "off"]
+    if half_life_ms and sort != "relevance":
+        name = "half_life" if by_span else "recency"
+        raise _refused(name, f"counts with sort=relevance only, and the order is {sort}; leave it out or change sort")
+    return half_life_ms
+
+
+def _refused(name: str, detail: str) -> Problem:
+    return Problem("parameter-invalid", f"{name}: {detail}", [ParameterError(name, detail)])
+
+
+def _choices(values: dict[str, Any]) -> tuple[Choice, ...]:
     choices = []
     for name, field in _FILTERS.items():
         texts: tuple[str, ...] = values[name]
@@ -312,4 +356,4 @@ def _filters(values: dict[str, Any]) -> Filters:
         denied = sorted({exact(text[1:]) for text in texts if text.startswith("!")})
         if allowed or denied:
             choices.append(Choice(field, tuple(allowed), tuple(denied)))
-    return Filters(values["from"], values["to"], tuple(choices))
+    return tuple(choices)

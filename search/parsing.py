@@ -5,7 +5,7 @@
     AND OR NOT - + () capital letters                            (storm OR flood) -insurance
     title: body:      in a field; before words, phrases, groups  author:akaka title:(tax cut)
     section: source: tag: language:   a whole value              section:politics tag:"health care"
-    published: modified:              2007, 2007-04-10, from..to, >=, >, <=, <, [a TO b]   published:2007-04..2007-06
+    published: modified: indexed:     2007, 2007-04-10, from..to, >=, >, <=, <, [a TO b]   published:2007-04..2007-06
     word*             a beginning, at least three letters        elect*
     wo?d wo*d         one letter, any letters; three come first  gover?or labo*r
     word^2            counts twice                               tariff^2 trade

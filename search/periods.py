@@ -9,10 +9,9 @@ Not here: the parameters `from` and `to` (`parameters.py`).
 import re
 from datetime import UTC, date, datetime, timedelta
 
-from search.query import Between
+from search.query import Between, Clock
 
-CLOCKS = {"published": "published_ms", "modified": "modified_ms"}
-"""Name in a query to column."""
+CLOCKS: tuple[Clock, ...] = ("published", "modified", "indexed")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_MS = 86_400_000
@@ -29,33 +28,32 @@ class PeriodError(ValueError):
     """The text is no period; the message says what one looks like."""
 
 
-def period_of(clock: str, text: str) -> Between:
+def period_of(clock: Clock, text: str) -> Between:
     """The period that a text means, of one of `CLOCKS`.
 
     Raises:
         PeriodError
     """
     match = _RANGE.fullmatch(text)
-    column = CLOCKS[clock]
     if match is None:
         raise PeriodError(_cure(text))
     if match["only"]:
-        return Between(column, *_span(match["only"]))
+        return Between(clock, *_span(match["only"]))
     if match["sign"]:
         first, end = _span(match["edge"])
         match match["sign"]:
             case ">=":
-                return Between(column, first, None)
+                return Between(clock, first, None)
             case ">":
-                return Between(column, end, None)
+                return Between(clock, end, None)
             case "<=":
-                return Between(column, None, end)
+                return Between(clock, None, end)
             case _:
-                return Between(column, None, first)
+                return Between(clock, None, first)
     start, stop = (match["first"], match["last"]) if match["first"] else (match["from"], match["to"])
     from_ms = None if start in {"", "*"} else _span(start)[0]
     to_ms = None if stop in {"", "*"} else _span(stop)[1]
-    return Between(column, from_ms, to_ms)
+    return Between(clock, from_ms, to_ms)
 
 
 def _cure(text: str) -> str:

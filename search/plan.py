@@ -19,7 +19,7 @@ from partition.kernels.clauses import COUNT, FIRST, KIND, PHRASE, WORD
 from partition.schema import FIELD_BOOSTS, PARTS, TEXT
 from partition.scoring import constant
 from partition.statistics import Statistics
-from search.query import And, Between, Every, Node, Nothing, Or, Phrase, Prefix, Term, Value, Wildcard
+from search.query import And, Between, Clock, Every, Node, Nothing, Or, Phrase, Prefix, Term, Value, Wildcard
 
 POSITIONS_COST = 100
 """Looking for a phrase in one article costs about as much as reading so many postings."""
@@ -64,9 +64,9 @@ class FoundByWhoosh(msgspec.Struct, frozen=True):
 
 
 class During(msgspec.Struct, frozen=True):
-    """The articles whose time in a column is in [from_ms, to_ms), all with a score of 0."""
+    """The articles whose time by a clock is in [from_ms, to_ms), all with a score of 0."""
 
-    column: str
+    clock: Clock
     from_ms: int | None
     to_ms: int | None
 
@@ -179,8 +179,8 @@ def _atom(node: Node, statistics: Statistics) -> Atom:
             return Beginning(field, text, constant(boost * FIELD_BOOSTS[field]))
         case Value(field=field, text=text):
             return Word(field, text.encode(), 0.0, 0)
-        case Between(column=column, from_ms=from_ms, to_ms=to_ms):
-            return During(column, from_ms, to_ms)
+        case Between(clock=clock, from_ms=from_ms, to_ms=to_ms):
+            return During(clock, from_ms, to_ms)
         case Wildcard(field=field, boost=boost):
             return FoundByWhoosh(node, constant(boost * FIELD_BOOSTS[field]))
         case And() | Or() | Every() | Nothing():

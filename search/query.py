@@ -13,7 +13,7 @@ Not here: the syntax users write (`parsing.py`), execution (`executor.py`).
 
 import re
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -101,9 +101,9 @@ class Value(msgspec.Struct, frozen=True, tag="value"):
 
 
 class Between(msgspec.Struct, frozen=True, tag="between"):
-    """Articles whose time in `column` is in [from_ms, to_ms), where given; scored 0. Without a time, none is."""
+    """Articles whose time by `clock` is in [from_ms, to_ms), where given; scored 0. Without a time, none is."""
 
-    column: str
+    clock: "Clock"
     from_ms: int | None = None
     to_ms: int | None = None
 
@@ -143,17 +143,43 @@ class Choice(msgspec.Struct, frozen=True):
     denied: tuple[str, ...] = ()
 
 
+Clock = Literal["published", "modified", "indexed"]
+"""A time of an article: by its publisher, of its last change, of the log's taking in this version of it."""
+
+Bounds = tuple[Clock, int | None, int | None]
+"""As of `Filters`."""
+
+
 class Filters(msgspec.Struct, frozen=True):
     """What an article must satisfy besides the query; never scored."""
 
-    published_from_ms: int | None = None
+    from_ms: int | None = None
     """Inclusive. Articles without a date satisfy no bound."""
-    published_to_ms: int | None = None
+    to_ms: int | None = None
     """Exclusive."""
     choices: tuple[Choice, ...] = ()
+    clock: Clock = "published"
+    """Of which time the bounds are; orders and periods go by it, too."""
+
+    @property
+    def bounded(self) -> bool:
+        """Whether there is a bound."""
+        return self.from_ms is not None or self.to_ms is not None
+
+    @property
+    def unsorted(self) -> Bounds | None:
+        """Bounds of a time that segments are not sorted by: they are no range of docnums."""
+        return (self.clock, self.from_ms, self.to_ms) if self.clock != "published" and self.bounded else None
 
 
 Sort = Literal["relevance", "newest", "oldest"]
+
+
+class Decay(NamedTuple):
+    """How scores decay with age (`partition/scoring.py`)."""
+
+    half_life_ms: int
+    origin_ms: int
 
 
 class Query(msgspec.Struct, frozen=True):
@@ -162,6 +188,18 @@ class Query(msgspec.Struct, frozen=True):
     node: Node
     filters: Filters
     sort: Sort
+    origin_ms: int | None = None
+    """The moment that it counts from (`dates.py`); `None` if nothing in it depends on that."""
+    half_life_ms: int | None = None
+    """In which scores lose half of what they can, counted from the origin; `None` if age does not matter."""
+
+    @property
+    def decay(self) -> Decay | None:
+        """What becomes of scores, if anything does."""
+        if self.half_life_ms is None:
+            return None
+        assert self.origin_ms is not None, "ages count from it"
+        return Decay(self.half_life_ms, self.origin_ms)
 
     def canonical(self) -> bytes:
         """Equal bytes for equal meanings, as far as parsing made the tree canonical."""

@@ -1,11 +1,12 @@
 """The search service: one request's parameters in, the bytes of one page out.
 
-    1. which epoch: the cursor's, else the current one
+    1. which epoch, and which moment relative dates count from: the cursor's, else the current ones
     2. the query's tree, parsed or remembered, and its terms in the languages of that epoch
     3. the cache, by everything the answer depends on
     4. else: admission, then one trip to a thread: scatter, gather, documents of this page, the body
 
-Contract: the body depends on the epoch and on the parameters only, so that equal answers are equal bytes. Every
+Contract: the body depends on the epoch, on the parameters and, if these say so, on the hour only, so that equal
+answers are equal bytes. Every
 refusal is a `Problem`.
 
 Not here: HTTP (`routes.py`), how the cache works (`cache/`, seen through a Protocol).
@@ -26,11 +27,12 @@ from partition.types import MAX_ARTICLE_ID_BYTES
 from search.answers import STORED_NAMES, article_body, coverage_of, links_of, page_body
 from search.broker import Broker, EpochGoneError, Gathered, LeafError, TakenDownError
 from search.cursor import Cursor, CursorCodec, CursorInvalidError, digest_of
+from search.dates import origin_of
 from search.documents import documents_of
 from search.epochs import Epochs
 from search.leaf import Slice
 from search.parameters import DEFAULT_TIMEOUT_MS, SearchParameters
-from search.parsing import Note, Parsed, QueryError, parse_query
+from search.parsing import Note, QueryError, parse_query
 from search.ports import Answer, Cache, Loaded, PastCache, Served
 from search.query import Query, words_of
 from search.snapshot import Snapshot, View
@@ -40,7 +42,7 @@ from web.edge import Timings
 from web.problems import ParameterError, Problem
 
 MAX_REMEMBERED_QUERIES = 10_000
-ANSWER_VERSION = 2
+ANSWER_VERSION = 4
 """Part of every cache key: advanced when the same query would be answered with other bytes."""
 
 
@@ -66,8 +68,19 @@ class SearchService:
         cursors: CursorCodec,
         admission: Admission,
         partition_of: Callable[[str, int], int],
+        now: Callable[[], float] = time.time,
     ) -> None:
-        """Args: its parts; `partition_of(article_id, partitions)` is the routing that the indexer used."""
+        """Take the parts together.
+
+        Args:
+            epochs: which state is answered from.
+            broker: who searches it.
+            cache: where answers are kept.
+            cursors: how positions are written.
+            admission: who may work.
+            partition_of: the routing that the indexer used: `partition_of(article_id, partitions)`.
+            now: the clock that relative dates go by.
+        """
         self._epochs = epochs
         self._broker = broker
         self._cache = cache
@@ -75,6 +88,7 @@ class SearchService:
         self._admission = admission
         self.partition_of = partition_of
         """The partition of an article id, of so many."""
+        self._now = now
         self._parsed = lru_cache(MAX_REMEMBERED_QUERIES)(parse_query)
         self._analysed = lru_cache(MAX_REMEMBERED_QUERIES)(analysed)
 
@@ -99,9 +113,7 @@ class SearchService:
         cursor = self._cursor(parameters.cursor)
         try:
             view = self._epochs.view(cursor)
-            asked = self._asked(parameters, current, view, timings)
-            if cursor:
-                _check(cursor, asked)
+            asked = self._asked(parameters, current, view, cursor, timings)
 
             async def load() -> Loaded:
                 return await self._load(parameters, view, asked, cursor, deadline_s, timings)
@@ -173,11 +185,11 @@ class SearchService:
         except CursorInvalidError as error:
             raise Problem("cursor-invalid", str(error), [ParameterError("cursor", "is not one of ours")]) from None
 
-    def _written(self, parameters: SearchParameters) -> Parsed:
-        """What the text of a query means.
+    def _written(self, parameters: SearchParameters, cursor: Cursor | None) -> tuple[Query, tuple[Note, ...]]:
+        """What is asked, as it is written: counted from the moment that the cursor has pinned, else from now.
 
         Raises:
-            Problem: `query-invalid`.
+            Problem: `query-invalid` or `cursor-mismatch`.
         """
         try:
             parsed = self._parsed(parameters.q)
@@ -185,16 +197,32 @@ class SearchService:
             raise _invalid(error) from None
         if parameters.strict and parsed.notes:
             raise _invalid(QueryError(parsed.notes[0].detail, parsed.notes[0].position))
-        return parsed
+        pinned = cursor.origin_ms if cursor else None
+        written = parameters.query(parsed.node, origin_of(self._now()) if pinned is None else pinned)
+        if cursor and cursor.query_digest != digest_of(written):
+            detail = "the cursor belongs to another query; leave it out to start from the beginning"
+            raise Problem("cursor-mismatch", detail, [ParameterError("cursor", "belongs to another query")])
+        return written, parsed.notes
 
-    def _asked(self, parameters: SearchParameters, current: RootManifest, view: View, timings: Timings) -> "_Asked":
+    def _asked(
+        self,
+        parameters: SearchParameters,
+        current: RootManifest,
+        view: View,
+        cursor: Cursor | None,
+        timings: Timings,
+    ) -> "_Asked":
+        """The same in the terms of a state.
+
+        Raises:
+            Problem: as of `_written`.
+        """
         started_s, known = time.perf_counter(), self._analysed.cache_info().misses
-        parsed = self._written(parameters)
-        node = self._analysed(parsed.node, current.languages_at(view.state.applied_seq))
+        written, notes = self._written(parameters, cursor)
+        node = self._analysed(written.node, current.languages_at(view.state.applied_seq))
         if self._analysed.cache_info().misses > known:
             timings.add("parse", started_s)
-        filters, sort = parameters.filters, parameters.sort
-        return _Asked(Query(node, filters, sort), digest_of(Query(parsed.node, filters, sort)), parsed.notes)
+        return _Asked(msgspec.structs.replace(written, node=node), digest_of(written), notes)
 
     async def _load(
         self,
@@ -253,7 +281,11 @@ class SearchService:
         def link(at: int, *, towards_start: bool) -> str:
             position = matches[at].position
             archive = snapshot.manifest.archive
-            made = Cursor(archive, snapshot.state, asked.digest, position, towards_start, missing)
+            made = Cursor(
+                *(archive, snapshot.state, asked.digest, position, towards_start),
+                origin_ms=asked.query.origin_ms,
+                missing=missing,
+            )
             return links_of(parameters, self._cursors.encode(made))
 
         # Whoever came by a cursor left something behind on the side it came from.
@@ -278,9 +310,7 @@ class SearchService:
         return Loaded(msgspec.msgpack.encode(Answer(body, next_, prev, complete)), keep=complete)
 
     def _expired(self, parameters: SearchParameters, cursor: Cursor, current: RootManifest) -> Problem:
-        written = Query(self._written(parameters).node, parameters.filters, parameters.sort)
-        if cursor.query_digest != digest_of(written):
-            raise _mismatch()
+        self._written(parameters, cursor)
         resumed = replace(cursor, archive=current.archive, state=current.state)
         resume = links_of(parameters, self._cursors.encode(resumed))
         return Problem(
@@ -302,16 +332,6 @@ def _invalid(error: QueryError) -> Problem:
 def _changed() -> Problem:
     """The newest epoch went while it was asked: a newer one is coming."""
     return Problem("overloaded", "the archive just changed; ask again", headers={"Retry-After": "1"})
-
-
-def _check(cursor: Cursor, asked: "_Asked") -> None:
-    if cursor.query_digest != asked.digest:
-        raise _mismatch()
-
-
-def _mismatch() -> Problem:
-    detail = "the cursor belongs to another query; leave it out to start from the beginning"
-    return Problem("cursor-mismatch", detail, [ParameterError("cursor", "belongs to another query")])
 
 
 def _state(manifest: RootManifest) -> str:

@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 from partition.errors import IndexFileError
 from partition.kernels import sharing
 from partition.kernels.postings import NORMS
-from partition.kernels.views import LAST, LOOKED, SKIPPED, Page
+from partition.kernels.views import LAST, LOOKED, SKIPPED, Page, SegmentView
 from partition.schema import KEYWORD_FIELDS, TEXT_FIELDS
-from search.executor import SORTS, DeadlineError
+from search.executor import MAX_VIEWS, SORTS, DeadlineError, clock_of
 from search.facets import added
 from search.leaf import Leaf, LeafAnswer, LeafQuery, Match, SegmentSearch, Slice, Told
 from search.plan import Flat
-from search.query import Choice, Filters
+from search.query import Bounds, Choice, Clock, Decay, Filters
 
 MAX_REMEMBERED_BYTES = 16 << 20
 """Of the places of lists, if one share is all; of several, each remembers this by the square of their number, since
@@ -82,12 +82,21 @@ _room = _Room()
 
 
 class _Masks(NamedTuple):
-    """Which articles pass a filter on values, by segment."""
+    """Which articles pass filters other than the dates that segments are sorted by, by segment."""
 
     masks: list[NDArray[np.uint64]]
     """Kept alive for their addresses."""
     ranges: NDArray[np.int64]
-    """As `kernels/sharing.py` wants them, for all dates."""
+    """As `kernels/sharing.py` wants them, for all dates of publication."""
+
+
+class _Table(NamedTuple):
+    """The segments, for one order."""
+
+    rows: NDArray[np.int64]
+    """As `kernels/sharing.py` wants them."""
+    views: list[SegmentView]
+    """Kept alive for the addresses of what is not the segment's own."""
 
 
 class Share:
@@ -104,13 +113,15 @@ class Share:
         executors = [executor for _, _, executor in self._segments]
         self._table = np.array([executor.row for executor in executors], np.int64).reshape(-1, sharing.COLUMNS)
         self._table[:, sharing.PARTITION] = [partition for partition, _, _ in self._segments]
+        self._plain = _Table(self._table, [])
         self._units = np.array([unit for executor in executors for unit in executor.units])
         self._terms = {
             field: np.array([executor.segment.fields[field]["terms"] for _, _, executor in self._segments], np.int64)
             for field in (*TEXT_FIELDS, *KEYWORD_FIELDS)
         }
         self._rows: dict[tuple[str, bytes], bytes] = {}
-        self._masks: dict[tuple[Choice, ...], _Masks] = {}
+        self._masks: dict[tuple[tuple[Choice, ...], Bounds | None], _Masks] = {}
+        self._tables: dict[tuple[Clock, Decay | None], _Table] = {}
 
     def search(self, query: LeafQuery) -> LeafAnswer:
         """The total, the best matches and the facets of all partitions."""
@@ -122,14 +133,17 @@ class Share:
         return self._search_leaves(query)
 
     def _search_at_once(self, query: LeafQuery, flat: Flat) -> LeafAnswer:
-        _plan, filters, sort, part, deadline_s, _given, _facets = query
+        _plan, filters, sort, part, deadline_s, _given, _facets, decay = query
         segments = len(self._segments)
         rows = np.frombuffer(b"".join([self._rows_of(field, key) for field, key in flat.lists]), np.int64)
         numbers, hashes, scores = _room.results(part.size)
-        masks = self._masks_of(filters.choices)  # held here, for kernels have only their addresses
+        # Both are held here, for kernels have only their addresses.
+        table, masks = self._plain, self._masks_of(filters)
+        if decay or filters.clock != "published":
+            table = self._table_by(clock_of(filters, sort), decay)
         report = np.zeros((segments + 1, 6), np.int64)
         sharing.rank_segments(
-            self._table,
+            table.rows,
             self._ranges(masks, filters),
             *flat.query,
             rows.reshape(-1, 8),
@@ -181,22 +195,38 @@ class Share:
             self._rows[field, key] = known
         return known
 
-    def _masks_of(self, choices: tuple[Choice, ...]) -> _Masks:
-        known = self._masks.get(choices)
+    def _table_by(self, clock: Clock, decay: Decay | None) -> _Table:
+        """The table, for an order by this clock or by scores that decay."""
+        table = self._tables.get((clock, decay))
+        if table is None:
+            views = [executor.view_by(clock, decay) for _, _, executor in self._segments]
+            rows = self._table.copy()
+            rows[:, sharing.TIMES] = [view.times.ctypes.data for view in views]
+            rows[:, sharing.DATED] = [view.dated for view in views]
+            rows[:, sharing.DECAY] = [view.decay.ctypes.data if len(view.decay) else 0 for view in views]
+            table = _Table(rows, views)
+            if len(self._tables) >= MAX_VIEWS:
+                self._tables.clear()
+            self._tables[clock, decay] = table
+        return table
+
+    def _masks_of(self, filters: Filters) -> _Masks:
+        key = choices, unsorted = filters.choices, filters.unsorted
+        known = self._masks.get(key)
         if known is None:
-            masks = [executor.mask(choices) for _, _, executor in self._segments]
+            masks = [executor.mask(choices, unsorted) for _, _, executor in self._segments]
             ranges = np.zeros((len(masks), 3), np.int64)
             ranges[:, sharing.MASK] = [mask.ctypes.data for mask in masks]
             ranges[:, sharing.HIGH] = self._table[:, sharing.SIZE]
             known = _Masks(masks, ranges)
             if len(self._masks) >= MAX_MASKS:
                 self._masks.clear()
-            self._masks[choices] = known
+            self._masks[key] = known
         return known
 
     def _ranges(self, masks: _Masks, filters: Filters) -> NDArray[np.int64]:
-        from_ms, to_ms = filters.published_from_ms, filters.published_to_ms
-        if from_ms is None and to_ms is None:
+        from_ms, to_ms = filters.from_ms, filters.to_ms
+        if filters.clock != "published" or (from_ms is None and to_ms is None):
             return masks.ranges
         ranges = masks.ranges.copy()
         sharing.ranges_of(self._table, from_ms is not None, from_ms or 0, to_ms is not None, to_ms or 0, ranges)

@@ -88,6 +88,7 @@ def _article(random: Random, number: int, title: str, body: str, *, prefix: str)
             "language": random.choice(("en", "de-AT")),
             "url": f"https://news.example/{number}",
             "published_at": random.choice(_DATES),
+            "modified_at": _DATES[number * 5 % len(_DATES)],
         },
         now_ms=_NOW_MS,
     ).article

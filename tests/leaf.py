@@ -31,4 +31,4 @@ def leaf_query(query: Query, statistics: Statistics, part: Slice, deadline_s: fl
     """A query as leaves are asked it, with a minute to answer unless told otherwise."""
     plan = plan_of(query.node, statistics)
     until_s = time.monotonic() + 60 if deadline_s is None else deadline_s
-    return LeafQuery(plan, query.filters, query.sort, part, until_s)
+    return LeafQuery(plan, query.filters, query.sort, part, until_s, decay=query.decay)

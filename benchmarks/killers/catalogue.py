@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from search.cursor import MAX_CHARS as MAX_CURSOR_CHARS
-from search.facets import PERIODS
 from search.parameters import FIELDS, MAX_LIMIT, MAX_TIMEOUT_MS, MAX_VALUE_CHARS
 from search.parsing import (
     MAX_BOOST,
@@ -23,6 +22,7 @@ from search.parsing import (
     MAX_STARS,
     MIN_PREFIX_CHARS,
 )
+from search.timelines import PERIODS
 from web.edge import MAX_TARGET_BYTES
 
 FAR = 10_000
@@ -160,6 +160,7 @@ def _heavy() -> Iterator[Killer]:
     facets = ",".join(("section", "source", "author", "tag", "language", *PERIODS))
     text = texts["phrases, any"]
     yield Killer("phrases with facets", lambda: {"q": text, "facets": facets}, heavy=True)
+    yield Killer("phrases by recency", lambda: {"q": text, "half_life": "1h", "total": "none"}, heavy=True)
 
 
 def _large() -> Iterator[Killer]:
@@ -170,6 +171,8 @@ def _large() -> Iterator[Killer]:
     beginnings = _joined(" OR ", [f"{BEGINNING}{letter}*" for letter in "abcdefghijklmnopqrstuvwxyz"])
     yield Killer("everything of everything", lambda: {**page, "facets": facets})
     yield Killer("everything, oldest first", lambda: {**page, "sort": "oldest"})
+    ever = {"from": "0001-01-01", "to": "9999-12-31", "date_field": "indexed"}
+    yield Killer("everything, as it came", lambda: {**page, **ever, "sort": "oldest", "facets": facets})
     yield Killer("pairs of words", lambda: {**page, "q": " OR ".join(pairs), "facets": facets})
     yield Killer("beginnings", lambda: {**page, "q": beginnings}, beyond=None)
 

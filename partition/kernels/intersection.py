@@ -18,7 +18,7 @@ from partition.kernels.bits import ONE
 from partition.kernels.clock import passed
 from partition.kernels.jit import i64w, kernel, void
 from partition.kernels.postings import AREA, BLOCK, BLOCKS, NORMS, block_docs, block_tfs, find, last_doc, seek, tf_at
-from partition.kernels.ranking import contribution, reached
+from partition.kernels.ranking import contribution, reached, score_from
 from partition.kernels.top import offer
 from partition.kernels.views import (
     HELD,
@@ -83,6 +83,7 @@ def rank_rarest(
             if not everywhere:
                 continue
             total += 1
+            score = score_from(segment, doc, score)
             if score >= threshold:
                 held = offer(top, held, -np.int64(score), doc, segment, page)
                 if held and held == len(top.keys):

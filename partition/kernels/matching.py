@@ -1,8 +1,10 @@
 """The best articles that match any combination of clauses, by score or by time; and all that match.
 
-Articles are walked in windows, by time from the end that comes first. Clauses become bitmaps, the cheapest first and
-the others only where it left something; articles that match are scored one by one, or, when they are many, by adding
-up lists; phrases are looked at last, in articles that match otherwise and are good enough.
+Articles are walked in windows; for an order by the times that docnums ascend by, from the end that comes first, and
+for scores that decay with age from the newest on.
+Clauses become bitmaps, the cheapest first and the others only where it left something; articles that match are scored
+one by one, or, when they are many, by adding up lists; phrases are looked at last, in articles that match otherwise
+and are good enough.
 
 Contract: as `ranking.py`, with which it shares scores and order.
 
@@ -36,7 +38,7 @@ from partition.kernels.clauses import (
 from partition.kernels.clock import passed
 from partition.kernels.jit import f64w, i64, i64w, inlined, kernel, u64w, void
 from partition.kernels.postings import AREA, BLOCK, BLOCKS, DF, NORMS, block_docs, find, last_doc, seek, tf_at
-from partition.kernels.ranking import WINDOW, WORDS, contribution, reached, window_bound
+from partition.kernels.ranking import WINDOW, WORDS, contribution, least_sum, reached, score_from, window_bound
 from partition.kernels.top import offer
 from partition.kernels.views import (
     HELD,
@@ -66,15 +68,15 @@ MANY = 8
 
 
 @inlined
-def _key(sort: int, published_ms: int) -> int:
-    if published_ms == NO_DATE:
+def _key(sort: int, time_ms: int) -> int:
+    if time_ms == NO_DATE:
         return LAST
-    return -published_ms if sort == NEWEST else published_ms
+    return -time_ms if sort == NEWEST else time_ms
 
 
 @inlined
 def _bound(segment: "SegmentView", lists: "Lists", clauses: "Clauses", start: int, room: "Room") -> float:
-    """What a window's articles can score at most."""
+    """What a window's articles can add up to at most."""
     most = 0.0
     for atom in range(clauses.starts[clauses.optional]):
         first, count = clauses.atoms[atom, FIRST], clauses.atoms[atom, COUNT]
@@ -203,12 +205,15 @@ def rank_matches(
     relevance = sort == RELEVANCE
     pruning = relevance and not backwards
     threshold = reached(page) if pruning else 0.0
-    descending = (sort == NEWEST) != backwards and not relevance
+    # Of times that do not ascend, the end of a window says nothing about the articles in it.
+    ascending = not relevance and segment.dated >= 0
+    # Where scores decay, hardly any old articles are good enough after the newest.
+    descending = (sort == NEWEST) != backwards if ascending else relevance and len(segment.decay) > 0
     held, total = 0, 0
     # Articles without a date come last by time, though their docnums are the first; backwards they come first.
-    middle = range_.high if relevance else min(max(segment.dated, range_.low), range_.high)
+    middle = min(max(segment.dated, range_.low), range_.high) if ascending else range_.high
     for half in range(2):
-        undated = (half == 0) == (backwards or relevance)
+        undated = (half == 0) == (backwards or not ascending)
         low, high = (range_.low, middle) if undated else (middle, range_.high)
         half_range = Range(range_.mask, low, high)
         first, last = low // WINDOW, (high + WINDOW - 1) // WINDOW
@@ -218,9 +223,9 @@ def rank_matches(
                 report[LATE] = 1
                 break
             beaten = False
-            if not relevance:
+            if ascending:
                 edge = min(start + WINDOW, high) - 1 if descending else max(start, low)
-                key = _key(sort, segment.published_ms[edge])
+                key = _key(sort, segment.times[edge])
                 if backwards:
                     key = ~key
                 beaten = key > page.worst
@@ -228,7 +233,9 @@ def rank_matches(
                     beaten = beaten or held == 0 or key > top.keys[held - 1]
             if beaten and not page.counting:
                 break
-            worthless = threshold > 0.0 and _bound(segment, lists, clauses, start, room) < threshold
+            stop = min(start + WINDOW, high)
+            needed = least_sum(segment, threshold, stop)
+            worthless = needed > 0.0 and _bound(segment, lists, clauses, start, room) < needed
             if worthless and not page.counting:
                 report[SKIPPED] += 1
                 continue
@@ -241,7 +248,7 @@ def rank_matches(
                 if worthless or beaten:
                     continue
             # What is not good enough must be decided only to be counted.
-            least = 0.0 if phrases and page.counting else threshold
+            least = 0.0 if phrases and page.counting else needed
             # A sum over all lists is the score, or with phrases no less than it. Where nothing is too little, phrases
             # are looked at first.
             phrases_first = phrases and plain and least == 0.0
@@ -259,7 +266,7 @@ def rank_matches(
                     score = 0.0
                     if summed:
                         score, scores[offset] = scores[offset], 0.0
-                        if score < least:
+                        if score < least or (least > 0.0 and score_from(segment, doc, score) < threshold):
                             continue
                     if phrases_first or (summed and phrases and plain):
                         if not phrases_hold(segment, lists, clauses, doc, room):
@@ -268,21 +275,25 @@ def rank_matches(
                         if phrases_first and relevance:
                             score = sum_of(segment, lists, clauses, doc, room)
                     elif phrases or (relevance and not summed):
-                        score = score_of(segment, lists, clauses, doc, least, room)
+                        enough = least_sum(segment, threshold, doc + 1) if least > 0.0 else 0.0
+                        score = score_of(segment, lists, clauses, doc, enough, room)
                         if score < 0.0:
                             continue
                         total += phrases
+                    if relevance:
+                        score = score_from(segment, doc, score)
                     if pruning and score < threshold:
                         continue
-                    key = -np.int64(score) if relevance else _key(sort, segment.published_ms[doc])
+                    key = -np.int64(score) if relevance else _key(sort, segment.times[doc])
                     held = offer(top, held, key, doc, segment, page)
                     if pruning and held and held == len(top.keys):
                         threshold = max(threshold, -np.float64(top.keys[held - 1]))
-                        least = 0.0 if phrases and page.counting else threshold
+                        least = 0.0 if phrases and page.counting else least_sum(segment, threshold, stop)
         if report[LATE]:
             break
     for at in range(held):
-        top_scores[at] = score_of(segment, lists, clauses, top.docs[at], 0.0, room)
+        sum_ = score_of(segment, lists, clauses, top.docs[at], 0.0, room)
+        top_scores[at] = score_from(segment, top.docs[at], sum_)
     if is_late(room):  # in the last window, or just now
         report[LATE] = 1
     report[HELD], report[TOTAL] = held, total

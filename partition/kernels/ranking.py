@@ -4,6 +4,8 @@ The articles of a segment are walked in windows. For each window the block maxim
 most; lists that cannot, all together, lift an article over the worst of the k best are not walked but looked up, and
 only for articles that still can. A window in which all lists together cannot is skipped. Bounds are never too low,
 ties are decided (an equal score is not skipped), and sums are exact, so the answer is that of scoring everything.
+Where scores decay with age, the last article of a window keeps most of its sum, from which follows what all others
+must add up to. So the walk goes stretch by stretch, from the newest on, of articles that keep about as much.
 
 Contract: scores are doubles that hold integers (`partition/scoring.py`), exact below 2^53.
 
@@ -43,6 +45,7 @@ from partition.kernels.views import (
     LOOKED,
     SKIPPED,
     TOTAL,
+    Range,
     lists_view,
     page_view,
     range_view,
@@ -53,7 +56,7 @@ from partition.kernels.views import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from partition.kernels.views import Lists, Page, Range, SegmentView, Top
+    from partition.kernels.views import Lists, Page, SegmentView, Top
 
 WINDOW = 4096
 """Articles in a window: its scores, 32 KiB, stay in the first-level cache."""
@@ -62,12 +65,49 @@ K1_PLUS_1 = 1.2 + 1.0
 FIXED = float(1 << 24)
 ROUND = 1.5 * 2.0**52
 """Added and taken away again, it rounds a double below 2^51 to the nearest integer, ties to even."""
+ALIKE = 0.7
+"""Articles of a stretch keep at least so much of what the newest of them keeps; with all of a segment in one, the few
+that are new had hardly anything skipped: at a half-life of 14 days, p99 was 2.8 times what it is without decay."""
+LEAST_STRETCH = 512
+"""Articles of which a stretch consists at least."""
+BELOW = 1.0 - 1e-12
+"""Makes up for what two operations on doubles may be wrong by."""
 
 
 @inlined
 def contribution(weight: float, tf: float, norm: float) -> float:
     """What one posting adds; `scoring.contributions` for one article."""
     return (weight * (tf * K1_PLUS_1 / (tf + norm)) * FIXED + ROUND) - ROUND
+
+
+@inlined
+def score_from(segment: "SegmentView", doc: int, sum_: float) -> float:
+    """The score of an article, from what its postings add up to; `scoring.decayed` for one article."""
+    return (sum_ * segment.decay[doc] + ROUND) - ROUND if len(segment.decay) else sum_
+
+
+@inlined
+def least_sum(segment: "SegmentView", threshold: float, stop: int) -> float:
+    """A sum: with less no article before docnum `stop` has a score of `threshold`; perhaps a little too low a one."""
+    if len(segment.decay) == 0:
+        return threshold
+    return max(0.0, (threshold - 1.0) / segment.decay[stop - 1] * BELOW)
+
+
+@inlined
+def stretch_before(segment: "SegmentView", low: int, high: int) -> int:
+    """Where the stretch of articles begins that ends at `high`; at `low` at least, and there if nothing decays."""
+    if len(segment.decay) == 0:
+        return low
+    least = ALIKE * segment.decay[high - 1]
+    first, after = low, max(low, high - LEAST_STRETCH)
+    while first < after:
+        middle = (first + after) >> 1
+        if segment.decay[middle] < least:
+            first = middle + 1
+        else:
+            after = middle
+    return max(low, first & ~63)
 
 
 @inlined
@@ -143,6 +183,7 @@ def add_scores(
     n: int,
     block: int,
     start: int,
+    stop: int,
     scores: "NDArray[np.float64]",
     bits: "NDArray[np.uint64]",
     cursors: "NDArray[np.int64]",
@@ -150,11 +191,13 @@ def add_scores(
     tfs: "NDArray[np.int32]",
     added: "NDArray[np.float64]",
 ) -> None:
-    """Add what a list gives to a window's articles, and set their bits; `block` is the first to look at."""
+    """Add what a list gives to a window's articles, and set their bits; `block` is the first to look at.
+
+    The window ends at `stop`, within WINDOW articles.
+    """
     rows = lists.rows
     weight = lists.weights[n]
     field = rows[n, NORMS]
-    stop = start + WINDOW
     while block < rows[n, BLOCKS]:
         if block and last_doc(segment.words, rows[n, AREA], block - 1) + 1 >= stop:
             break
@@ -203,11 +246,13 @@ def first_threshold(
     for n in range(len(rows)):
         if lists.weights[n] > lists.weights[weightiest]:
             weightiest = n
-    promising, most = 0, -1
+    promising, most = 0, -1.0
     for block in range(rows[weightiest, BLOCKS]):
-        steps = steps_of(words, rows[weightiest, AREA], block)
-        if steps > most:
-            promising, most = block, steps
+        promise = np.float64(steps_of(words, rows[weightiest, AREA], block))
+        if len(segment.decay):
+            promise *= segment.decay[last_doc(words, rows[weightiest, AREA], block)]
+        if promise > most:
+            promising, most = block, promise
     count = block_docs(words, rows, weightiest, promising, buffer, weightiest)
     cursors[weightiest, 1] = promising
     best[:] = 0.0
@@ -221,6 +266,7 @@ def first_threshold(
             if ordinal >= 0:
                 tf = np.float64(tf_at(words, rows, n, ordinal))
                 score += contribution(lists.weights[n], tf, segment.norms[rows[n, NORMS], doc])
+        score = score_from(segment, doc, score)
         place = len(best)
         while place and best[place - 1] < score:
             place -= 1
@@ -256,70 +302,82 @@ def rank_any(
     if not page.after[0]:
         best = np.empty(len(top.keys), np.float64)
         threshold = max(threshold, first_threshold(segment, lists, range_, cursors, buffer, best))
-    for start in range(range_.low & ~(WINDOW - 1), range_.high, WINDOW):
-        if passed(page.deadline_ns, timespec):
-            report[LATE] = 1
-            break
-        everything = 0.0
-        for n in range(count):
-            block = seek(segment.words, rows[n, AREA], rows[n, BLOCKS], blocks[n], max(start, range_.low))
-            blocks[n] = block
-            bounds[n] = window_bound(segment, lists, n, block, start + WINDOW)
-            everything += bounds[n]
-            at = n
-            while at and bounds[order[at - 1]] > bounds[n]:
-                order[at] = order[at - 1]
-                at -= 1
-            order[at] = n
-        if everything == 0.0 or (everything < threshold and not page.counting):
-            report[SKIPPED] += 1
-            continue
-        report[LOOKED] += 1
-        # The first lists in this order cannot lift an article over the threshold: they are looked up.
-        looked_up = 0
-        for at in range(count):
-            under[at + 1] = under[at] + bounds[order[at]]
-            if under[at + 1] < threshold:
-                looked_up = at + 1
-        bits[:] = 0
-        if looked_up < count:
-            scores[:] = 0.0
-        for at in range(looked_up, count):
-            n = order[at]
-            if bounds[n] > 0.0:
-                add_scores(segment, lists, n, blocks[n], start, scores, bits, cursors, buffer, tfs, added)
-        if page.counting:
-            union[:] = bits
-            for at in range(looked_up):
+    high = range_.high
+    while high > range_.low and not report[LATE]:
+        low = stretch_before(segment, range_.low, high)
+        stretch = Range(range_.mask, low, high)
+        first = low & ~(WINDOW - 1) if low == range_.low else low
+        for start in range(first, high, WINDOW):
+            if passed(page.deadline_ns, timespec):
+                report[LATE] = 1
+                break
+            stop = min(start + WINDOW, high)
+            everything = 0.0
+            for n in range(count):
+                block = seek(segment.words, rows[n, AREA], rows[n, BLOCKS], blocks[n], max(start, low))
+                blocks[n] = block
+                bounds[n] = window_bound(segment, lists, n, block, stop)
+                everything += bounds[n]
+                at = n
+                while at and bounds[order[at - 1]] > bounds[n]:
+                    order[at] = order[at - 1]
+                    at -= 1
+                order[at] = n
+            least = least_sum(segment, threshold, stop)
+            if everything == 0.0 or (everything < least and not page.counting):
+                report[SKIPPED] += 1
+                continue
+            report[LOOKED] += 1
+            # The first lists in this order cannot lift an article over what is needed: they are looked up.
+            looked_up = 0
+            for at in range(count):
+                under[at + 1] = under[at] + bounds[order[at]]
+                if under[at + 1] < least:
+                    looked_up = at + 1
+            bits[:] = 0
+            if looked_up < count:
+                scores[:] = 0.0
+            for at in range(looked_up, count):
                 n = order[at]
                 if bounds[n] > 0.0:
-                    set_bits(segment, lists, n, blocks[n], start, union, cursors, buffer)
-            restrict(union, start, range_)
-            for word in range(WORDS):
-                total += np.int64(popcount(union[word]))
-        restrict(bits, start, range_)
-        for word in range(WORDS):
-            left = bits[word]
-            while left:
-                lowest = left & (~left + ONE)
-                left ^= lowest
-                offset = 64 * word + np.int64(popcount(lowest - ONE))
-                score = scores[offset]
-                doc = start + offset
-                at = looked_up
-                while at and score + under[at] >= threshold:
-                    at -= 1
+                    add_scores(segment, lists, n, blocks[n], start, stop, scores, bits, cursors, buffer, tfs, added)
+            if page.counting:
+                union[:] = bits
+                for at in range(looked_up):
                     n = order[at]
                     if bounds[n] > 0.0:
-                        ordinal = find(segment.words, rows, n, doc, cursors, buffer)
-                        if ordinal >= 0:
-                            tf = np.float64(tf_at(segment.words, rows, n, ordinal))
-                            score += contribution(lists.weights[n], tf, segment.norms[rows[n, NORMS], doc])
-                if at or score < threshold:
-                    continue
-                held = offer(top, held, -np.int64(score), doc, segment, page)
-                if held == len(top.keys):
-                    threshold = max(threshold, -np.float64(top.keys[held - 1]))
+                        set_bits(segment, lists, n, blocks[n], start, union, cursors, buffer)
+                restrict(union, start, stretch)
+                for word in range(WORDS):
+                    total += np.int64(popcount(union[word]))
+            restrict(bits, start, stretch)
+            for word in range(WORDS):
+                left = bits[word]
+                while left:
+                    lowest = left & (~left + ONE)
+                    left ^= lowest
+                    offset = 64 * word + np.int64(popcount(lowest - ONE))
+                    score = scores[offset]
+                    doc = start + offset
+                    at = looked_up
+                    while at and score + under[at] >= least:
+                        at -= 1
+                        n = order[at]
+                        if bounds[n] > 0.0:
+                            ordinal = find(segment.words, rows, n, doc, cursors, buffer)
+                            if ordinal >= 0:
+                                tf = np.float64(tf_at(segment.words, rows, n, ordinal))
+                                score += contribution(lists.weights[n], tf, segment.norms[rows[n, NORMS], doc])
+                    if at or score < least:
+                        continue
+                    score = score_from(segment, doc, score)
+                    if score < threshold:
+                        continue
+                    held = offer(top, held, -np.int64(score), doc, segment, page)
+                    if held == len(top.keys):
+                        threshold = max(threshold, -np.float64(top.keys[held - 1]))
+                        least = least_sum(segment, threshold, stop)
+        high = low
     report[HELD], report[TOTAL] = held, total
 
 
@@ -375,6 +433,7 @@ def rank_few(
             if not range_.mask[word] & lowest or doc < range_.low or doc >= range_.high:
                 continue
             total += 1
+            score = score_from(segment, doc, score)
             if score >= threshold:
                 held = offer(top, held, -np.int64(score), doc, segment, page)
                 if held == len(top.keys):

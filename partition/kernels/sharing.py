@@ -49,11 +49,12 @@ from partition.kernels.views import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-POSTINGS, POSTINGS_SIZE, NORMS_AT, SIZE, PUBLISHED, HASHES, IDS, IDS_SIZE, ID_ENDS, DATED, PARTITION = range(11)
+POSTINGS, POSTINGS_SIZE, NORMS_AT, SIZE, TIMES, HASHES, IDS, IDS_SIZE, ID_ENDS, DATED, PARTITION = range(11)
 KEYS, KEYS_SIZE, KEY_ENDS, TERMS, AREAS, DFS = range(11, 17)
-SOUND, POSTINGS_AT = range(17, 19)
-COLUMNS = 19
-"""A row of the table: addresses of a segment's sections, with their lengths where articles or terms do not tell."""
+SOUND, POSTINGS_AT, DECAY = range(17, 20)
+COLUMNS = 20
+"""A row of the table: addresses of a segment's sections, with their lengths where articles or terms do not tell.
+DECAY is 0 where scores do not decay."""
 MASK, LOW, HIGH = range(3)
 """A row of ranges: the address of a mask, and docnums, as `views.Range`."""
 NONE, FEW_POSTINGS, ANY, RAREST, MATCHING = range(5)
@@ -92,11 +93,12 @@ def _view(table: "NDArray[np.int64]", s: int) -> SegmentView:
     return SegmentView(
         _frozen(carray(_pointer(table[s, POSTINGS]), (table[s, POSTINGS_SIZE],), np.uint64)),
         carray(_pointer(table[s, NORMS_AT]), (TEXT_FIELDS, size), np.float64),
-        _frozen(carray(_pointer(table[s, PUBLISHED]), (size,), np.int64)),
+        _frozen(carray(_pointer(table[s, TIMES]), (size,), np.int64)),
         _frozen(carray(_pointer(table[s, HASHES]), (size,), np.uint64)),
         _frozen(carray(_pointer(table[s, IDS]), (table[s, IDS_SIZE],), np.uint8)),
         _frozen(carray(_pointer(table[s, ID_ENDS]), (size,), np.uint32)),
         table[s, DATED],
+        carray(_pointer(table[s, DECAY]), (size if table[s, DECAY] else 0,), np.float64),
     )
 
 
@@ -146,17 +148,17 @@ def find_lists(
 def ranges_of(
     table: "NDArray[np.int64]", has_from: int, from_ms: int, has_to: int, to_ms: int, ranges: "NDArray[np.int64]"
 ) -> None:
-    """Fill LOW and HIGH of every segment's range for articles published in [from_ms, to_ms)."""
+    """Fill LOW and HIGH of every segment's range for articles in [from_ms, to_ms), of times that ascend by docnum."""
     for s in range(len(table)):
         size = table[s, SIZE]
-        published_ms = carray(_pointer(table[s, PUBLISHED]), (size,), np.int64)
+        times = carray(_pointer(table[s, TIMES]), (size,), np.int64)
         low, high = 0, size
         if has_from or has_to:
             low = table[s, DATED]
         if has_from:
-            low = max(low, np.searchsorted(published_ms, from_ms))
+            low = max(low, np.searchsorted(times, from_ms))
         if has_to:
-            high = np.searchsorted(published_ms, to_ms)
+            high = np.searchsorted(times, to_ms)
         ranges[s, LOW], ranges[s, HIGH] = low, high
 
 

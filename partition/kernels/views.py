@@ -23,12 +23,15 @@ class SegmentView(NamedTuple):
     """The section `postings` (`partition/format.py`)."""
     norms: "NDArray[np.float64]"
     """Shape (text fields, n): K1 * (1 - B + B * length / average), under the statistics of the epoch."""
-    published_ms: "NDArray[np.int64]"
+    times: "NDArray[np.int64]"
+    """Shape (n,): what articles are sorted by, in ms, where they are sorted by time."""
     hashes: "NDArray[np.uint64]"
     ids: "NDArray[np.uint8]"
     id_ends: "NDArray[np.uint32]"
     dated: int
-    """The first docnum with a date."""
+    """The first docnum with a date, if times ascend by docnum, those without a date first; -1 if they do not."""
+    decay: "NDArray[np.float64]"
+    """Shape (n,), ascending: what is left of a score (`partition/scoring.py`); shape (0,) where everything is."""
 
 
 class Lists(NamedTuple):
@@ -84,7 +87,7 @@ HELD, TOTAL, LATE, LOOKED, SKIPPED = range(5)
 """What a kernel reports: articles in `Top`, matches, whether the deadline passed, windows looked into, skipped."""
 
 # A tuple's arrays must be exactly of these types: what is read from a file is read-only, what is made is not.
-segment_view = types.NamedTuple((u64s, f64w2, i64s, u64s, u8s, u32s, types.int64), SegmentView)
+segment_view = types.NamedTuple((u64s, f64w2, i64s, u64s, u8s, u32s, types.int64, f64w), SegmentView)
 lists_view = types.NamedTuple((i64m, f64w, f64w), Lists)
 range_view = types.NamedTuple((u64w, types.int64, types.int64), Range)
 page_view = types.NamedTuple((i64w, u8s, types.boolean, types.int64, types.int64), Page)

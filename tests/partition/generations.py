@@ -119,6 +119,7 @@ def expected(put: Put) -> dict[str, Any]:
         "columns": {
             "published_ms": NO_DATE_MS if one.published_ms is None else one.published_ms,
             "modified_ms": NO_DATE_MS if one.modified_ms is None else one.modified_ms,
+            "indexed_ms": put.indexed_ms,
             "hash": hash64(one.id),
             "seq": put.seq,
             "status": 0,

@@ -98,6 +98,7 @@ GOLDEN: dict[str, tuple[str, list[int] | bytes]] = {
     "value/language": ("|u1", [255, 255]),
     "column/published_ms": ("<i8", [-(2**63), 1000]),
     "column/modified_ms": ("<i8", [-(2**63), 2000]),
+    "column/indexed_ms": ("<i8", [7, 7]),
     "column/hash": ("<u8", [0x40F89E395B66422F, 0x8472C2E34D854F75]),
     "column/seq": ("<i8", [1, 1]),
     "column/status": ("|u1", [0, 0]),

@@ -11,7 +11,7 @@ import math
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
@@ -19,8 +19,10 @@ K1, B, ONE = 1.2, 0.75, 2**24
 BOOSTS = {"text": 1.0, "title": 2.0, "body": 1.0, "author": 1.0}
 TITLE_WEIGHT = 2
 LAST = 2**63 - 1
+FLOOR = 0.25
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-PERIODS = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
+PERIODS = {"day": 10, "month": 7, "year": 4}
+"""How much of a date says which it is."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,40 @@ class Analysis:
 def tie_break(article_id: str) -> int:
     """The first 64 bits of BLAKE2b of the id."""
     return int.from_bytes(blake2b(article_id.encode(), digest_size=8).digest(), "big")
+
+
+def period_of(period: str, time_ms: int) -> str:
+    """The day, month or year of a time, as ISO 8601 writes it."""
+    return (EPOCH + timedelta(milliseconds=time_ms)).isoformat()[: PERIODS[period]]
+
+
+def timeline(period: str, counts: dict[str, int], from_ms: int | None, to_ms: int | None) -> list[tuple[str, int]]:
+    """Every period between the bounds, or from the first or to the last that is not empty, with what is in it."""
+    first = min(counts, default=None) if from_ms is None else period_of(period, from_ms)
+    last = max(counts, default=None) if to_ms is None else period_of(period, to_ms - 1)
+    if first is None or last is None:
+        return []
+    shown: list[tuple[str, int]] = []
+    day = date.fromisoformat((first + "-01-01")[:10])
+    while day.isoformat()[: PERIODS[period]] <= last:
+        name = day.isoformat()[: PERIODS[period]]
+        if not shown or shown[-1][0] != name:
+            shown.append((name, counts.get(name, 0)))
+        day += timedelta(days=1)
+    return shown
+
+
+def decay(published_ms: int | None, half_life_ms: int, origin_ms: int) -> float:
+    """1/4 + 3/4 * 2^-(age / half-life), of an age in 256ths of a half-life; 1/4 without a date."""
+    if published_ms is None:
+        return FLOOR
+    age = 256 * max(0, origin_ms - published_ms) // half_life_ms
+    power, root = 1.0, 0.5
+    for bit in (128, 64, 32, 16, 8, 4, 2, 1):
+        root = math.sqrt(root)
+        if age & bit:
+            power *= root
+    return FLOOR + (1.0 - FLOOR) * math.ldexp(power, -(age // 256))
 
 
 @dataclass(frozen=True)
@@ -129,13 +165,22 @@ class NaiveIndex:
             return self._analysis.terms("\n".join(article["authors"]), self._analysis.names)
         return self._analysis.terms(article[name], self._analysis.language_of(article["language"]))
 
-    def search(self, node: dict[str, Any], filters: dict[str, Any], sort: str) -> list[Hit]:
-        """The whole result, best first."""
+    def search(
+        self,
+        node: dict[str, Any],
+        filters: dict[str, Any],
+        sort: str,
+        origin_ms: int | None = None,
+        half_life_ms: int | None = None,
+    ) -> list[Hit]:
+        """The whole result, best first; with a half-life scores decay, counted from the origin."""
         hits = []
         for article in self.articles.values():
             score = self._score(node, article)
             if score is not None and self._passes(filters, article):
-                hits.append(Hit(article["id"], score, self._key(sort, score, article)))
+                if half_life_ms is not None and origin_ms is not None:
+                    score = round(score * decay(article["published_ms"], half_life_ms, origin_ms))
+                hits.append(Hit(article["id"], score, self._key(sort, score, article[f"{filters['clock']}_ms"])))
         return sorted(hits, key=lambda hit: hit.order)
 
     def facets(self, node: dict[str, Any], filters: dict[str, Any], facets: tuple[str, ...]) -> dict[str, Any]:
@@ -146,30 +191,29 @@ class NaiveIndex:
             others = [choice for choice in filters["choices"] if choice["field"] != facet]
             for article in self.articles.values():
                 if self._score(node, article) is not None and self._passes({**filters, "choices": others}, article):
-                    for value in self._facet_values(facet, article):
+                    for value in self._facet_values(facet, article, article[f"{filters['clock']}_ms"]):
                         counts[facet][value] = counts[facet].get(value, 0) + 1
         return counts
 
-    def _facet_values(self, facet: str, article: dict[str, Any]) -> set[str]:
+    def _facet_values(self, facet: str, article: dict[str, Any], time_ms: int | None) -> set[str]:
         if facet in PERIODS:
-            if article["published_ms"] is None:
+            if time_ms is None:
                 return set()
-            return {(EPOCH + timedelta(milliseconds=article["published_ms"])).strftime(PERIODS[facet])}
+            return {period_of(facet, time_ms)}
         return self._values(facet, article)
 
-    def _key(self, sort: str, score: int, article: dict[str, Any]) -> int:
+    def _key(self, sort: str, score: int, time_ms: int | None) -> int:
         if sort == "relevance":
             return -score
-        published_ms: int | None = article["published_ms"]
-        if published_ms is None:
+        if time_ms is None:
             return LAST
-        return -published_ms if sort == "newest" else published_ms
+        return -time_ms if sort == "newest" else time_ms
 
     def _passes(self, filters: dict[str, Any], article: dict[str, Any]) -> bool:
-        start, end, published_ms = filters["published_from_ms"], filters["published_to_ms"], article["published_ms"]
-        if (start is not None or end is not None) and published_ms is None:
+        start, end, time_ms = filters["from_ms"], filters["to_ms"], article[f"{filters['clock']}_ms"]
+        if (start is not None or end is not None) and time_ms is None:
             return False
-        if (start is not None and published_ms < start) or (end is not None and published_ms >= end):
+        if (start is not None and time_ms < start) or (end is not None and time_ms >= end):
             return False
         return all(self._chosen(choice, article) for choice in filters["choices"])
 
@@ -199,7 +243,7 @@ class NaiveIndex:
             case "value":
                 return 0 if self._exact(node["text"]) in self._values(node["field"], article) else None
             case "between":
-                time_ms, start, end = article[node["column"]], node["from_ms"], node["to_ms"]
+                time_ms, start, end = article[node["clock"] + "_ms"], node["from_ms"], node["to_ms"]
                 early, late = start is not None and time_ms is not None and time_ms < start, end is not None
                 return None if time_ms is None or early or (late and time_ms >= end) else 0
             case "term":

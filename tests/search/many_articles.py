@@ -16,6 +16,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from partition.analysis import terms
 from partition.changes import Put, Withdraw
 from partition.counting import count_partition
@@ -25,7 +27,7 @@ from partition.statistics import Statistics, TermCounts, write_statistics
 from partition.types import Article
 from partition.writer import write_generation
 from search.leaf import Leaf
-from search.query import And, Choice, Every, Filters, Node, Or, Phrase, Prefix, Query, Term
+from search.query import And, Choice, Every, Filters, Node, Or, Phrase, Prefix, Query, Sort, Term
 
 ARTICLES = 56_000
 MEMORY_MB = 50
@@ -77,6 +79,7 @@ def _article(random_: random.Random, number: int) -> Article:
         tags=tuple(random_.sample(TAGS, random_.choice((0, 1, 2)))),
         # More than a window has no date, and about as many share a day.
         published_ms=None if random_.random() < 0.16 else (day - 50) * DAY_MS,
+        modified_ms=None if number % 7 == 0 else (number * 37 % DAYS - 50) * DAY_MS,
     )
 
 
@@ -123,7 +126,7 @@ def write_many_articles(folder: Path) -> ManyArticles:
 
 
 def _puts(articles: list[Article]) -> Iterator[Put]:
-    return (Put(article, version=1, indexed_ms=0, seq=1) for article in articles)
+    return (Put(article, version=1, indexed_ms=at % 90 * DAY_MS, seq=1) for at, article in enumerate(articles))
 
 
 def _changes() -> Iterator[Put | Withdraw]:
@@ -152,11 +155,17 @@ class QueryMaker:
         self._reader = reader
 
     def query(self) -> Query:
-        """A tree, filters for some, any sort."""
+        """A tree, filters for some, any sort, scores that decay for some."""
         choose = self._random.choice
         kinds = (self._any, self._all, self._some, self._without, self._phrase, self._nested)
         (kind,) = self._random.choices(kinds, (6, 3, 2, 2, 2, 3))
-        return Query(kind(), self._filters(), choose(("relevance", "relevance", "relevance", "newest", "oldest")))
+        sort: Sort = choose(("relevance", "relevance", "relevance", "newest", "oldest"))
+        query = Query(kind(), self._filters(), sort)
+        if sort == "relevance" and self._random.random() < 0.4:
+            origin_ms = choose((200 * DAY_MS, DAYS * DAY_MS, (DAYS - 50) * DAY_MS, 5000 * DAY_MS))
+            half_life_ms = choose((DAY_MS, 14 * DAY_MS, 180 * DAY_MS))
+            query = msgspec.structs.replace(query, origin_ms=origin_ms, half_life_ms=half_life_ms)
+        return query
 
     def _filters(self) -> Filters:
         choose, chance = self._random.choice, self._random.random
@@ -170,6 +179,7 @@ class QueryMaker:
             start_ms if chance() < 0.2 else None,
             max(start_ms, stop_ms) if chance() < 0.2 else None,
             tuple(self._random.sample(choices, choose((0, 0, 0, 0, 1, 2)))),
+            choose(("published", "published", "modified", "indexed")),
         )
 
     def _term(self) -> Node:

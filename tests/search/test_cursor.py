@@ -42,6 +42,7 @@ _cursors = st.builds(
     st.binary(min_size=8, max_size=8),
     _positions,
     st.booleans(),
+    st.none() | st.integers(-(2**63) + 1, 2**63 - 1),
     st.lists(st.integers(0, 1023), max_size=40).map(tuple),
 )
 
@@ -51,11 +52,12 @@ def test_what_was_encoded_is_decoded(cursor: Cursor) -> None:
     """Everything survives; of long ids a beginning does, and of many missing partitions the first."""
     text = CODEC.encode(cursor)
     decoded = CODEC.decode(text)
-    assert (decoded.archive, decoded.state, decoded.query_digest, decoded.backwards) == (
+    assert (decoded.archive, decoded.state, decoded.query_digest, decoded.backwards, decoded.origin_ms) == (
         cursor.archive,
         cursor.state,
         cursor.query_digest,
         cursor.backwards,
+        cursor.origin_ms,
     )
     assert decoded.missing == cursor.missing[:MAX_MISSING]
     assert decoded.position[:2] == cursor.position[:2]
@@ -163,5 +165,8 @@ def test_cursor_belongs_to_one_query() -> None:
         Query(Every(), Filters(), "newest"),
         Query(Term("body", "a"), Filters(0), "newest"),
         Query(Term("body", "a"), Filters(), "oldest"),
+        Query(Term("body", "a"), Filters(clock="indexed"), "newest"),
+        Query(Term("body", "a"), Filters(), "newest", 0),
+        Query(Term("body", "a"), Filters(), "newest", 0, 1),
     ):
         assert digest_of(query) != digest_of(other)

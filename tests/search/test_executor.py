@@ -30,6 +30,8 @@ from search.share import Share, page_of
 from tests.leaf import leaf_query
 from tests.search.many_articles import (
     COMMON,
+    DAY_MS,
+    DAYS,
     SIXTH,
     TOPICAL,
     ManyArticles,
@@ -73,10 +75,12 @@ class Whole:
         self._segments = [executor.segment for executor in scored.leaf.executors]
         columns, hashes = [], []
         for ordinal, segment in enumerate(self._segments):
-            found = Executor(segment, scored.statistics, in_a_minute()).execute(query.node, query.filters)
+            found = Executor(segment, scored.statistics, in_a_minute()).execute(
+                query.node, query.filters, query.decay
+            )
             docnums = np.flatnonzero(found.mask)
             scores = found.scores[docnums]
-            keys = sort_keys(query.sort, scores, segment.published_ms[docnums])
+            keys = sort_keys(query.sort, scores, segment.times(query.filters.clock)[docnums])
             columns.append(np.stack([np.full(len(docnums), ordinal), docnums, scores, keys], axis=1))
             hashes.append(segment.hashes[docnums])
         table = np.concatenate(columns)
@@ -296,6 +300,19 @@ def test_windows_that_hold_no_better_article_are_skipped(many: ManyArticles, nod
     every = found_in(scored, query, 0, Slice(1))
     assert (every.looked, every.skipped, every.total) == (windows, 0, len(expected))
     assert every.hits == expected[:1]
+
+
+@pytest.mark.parametrize("node", [Or((word("the"), word("of"))), ALL, PHRASE], ids=["any", "all", "phrase"])
+def test_windows_are_skipped_for_their_age(many: ManyArticles, node: Node) -> None:
+    """What has decayed too far to be among the best is not looked into, though undecayed it would be."""
+    plain = query_of(node)
+    fading = msgspec.structs.replace(plain, origin_ms=(DAYS - 50) * DAY_MS, half_life_ms=5 * DAY_MS)
+    shares = []
+    for query in (plain, fading):
+        found = found_in(many.own, query, 0, Slice(10, counting=False))
+        assert found.hits == Whole(many.own, query).of_segment(0)[:10]
+        shares.append(found.skipped / (found.looked + found.skipped))
+    assert shares[1] > shares[0]
 
 
 def test_a_list_that_cannot_lift_an_article_over_the_floor_is_looked_up(many: ManyArticles) -> None:

@@ -10,6 +10,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, note, settings
@@ -19,10 +20,11 @@ from partition.analysis import exact
 from partition.kernels.facets import NONE, count_stretches, count_values
 from search.executor import DeadlineError
 from search.exhaustive import Executor
-from search.facets import FACETS, MAX_PERIODS, MAX_SHOWN, added, shown
+from search.facets import FACETS, MAX_SHOWN, added, shown
 from search.leaf import Slice
-from search.query import Every, Filters, Query
+from search.query import Clock, Every, Filters, Query
 from search.share import Share
+from search.timelines import PERIODS
 from tests.leaf import leaf_query
 from tests.search.many_articles import ManyArticles, QueryMaker, write_many_articles
 
@@ -35,6 +37,7 @@ class Whole(NamedTuple):
 
     many: ManyArticles
     held: list[list[dict[str, set[str]]]]
+    """By facet; periods by facet and clock, such as `day modified`."""
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +57,12 @@ def _held(stored: dict[str, object]) -> dict[str, set[str]]:
         texts = stored[field]
         assert isinstance(texts, list | tuple)
         values[name] = {exact(text) for text in texts} - {""}
-    for name, form in (("day", "%Y-%m-%d"), ("month", "%Y-%m"), ("year", "%Y")):
-        time_ms = stored["published_ms"]
-        values[name] = set()
-        if isinstance(time_ms, int):
-            values[name] = {(EPOCH + timedelta(milliseconds=time_ms)).strftime(form)}
+    for clock in ("published", "modified", "indexed"):
+        time_ms = stored[f"{clock}_ms"]
+        for name, form in (("day", "%Y-%m-%d"), ("month", "%Y-%m"), ("year", "%Y")):
+            values[f"{name} {clock}"] = set()
+            if isinstance(time_ms, int):
+                values[f"{name} {clock}"] = {(EPOCH + timedelta(milliseconds=time_ms)).strftime(form)}
     return values
 
 
@@ -81,28 +85,35 @@ def test_a_loop_over_all_articles_counts_the_same(whole: Whole) -> None:
         assert tuple(answer.counts) == facets
         for facet in facets:
             assert dict(answer.counts[facet]) == dict(_counted(whole, query, facet)), facet
-            seen[facet] += len(answer.counts[facet]) > 1
+            seen[_name(facet, query)] += len(answer.counts[facet]) > 1
 
     check()
-    assert min(seen[facet] for facet in ("section", "tag", "author_name", "day")) > 0, seen
+    assert min(seen[name] for name in ("section", "tag", "author_name", "day published", "month modified")) > 0, seen
+
+
+def _name(facet: str, query: Query) -> str:
+    return f"{facet} {query.filters.clock}" if facet in PERIODS else facet
 
 
 def _counted(whole: Whole, query: Query, facet: str) -> Counter[str]:
     counts: Counter[str] = Counter()
-    from_ms, to_ms, choices = query.filters.published_from_ms, query.filters.published_to_ms, query.filters.choices
-    filters = Filters(from_ms, to_ms, tuple(choice for choice in choices if choice.field != facet))
+    others = tuple(choice for choice in query.filters.choices if choice.field != facet)
+    filters = msgspec.structs.replace(query.filters, choices=others)
     for segment, held in zip(whole.many.reader.segments, whole.held, strict=True):
         plain = Executor(segment, whole.many.own.statistics, time.monotonic() + 60)
         for docnum in np.flatnonzero(plain.execute(query.node, filters).mask).tolist():
-            counts.update(held[docnum][facet])
+            counts.update(held[docnum][_name(facet, query)])
     return counts
 
 
-@pytest.mark.parametrize("facet", ["section", "tag", "month"])
-def test_a_deadline_stops_counting(whole: Whole, facet: str) -> None:
+@pytest.mark.parametrize(
+    ("facet", "clock"), [("section", "published"), ("tag", "published"), ("month", "published"), ("day", "indexed")]
+)
+def test_a_deadline_stops_counting(whole: Whole, facet: str, clock: Clock) -> None:
     """A partition that is late counts nothing, and its matches are not told either."""
     scored = whole.many.own
-    asked = leaf_query(Query(Every(), Filters(), "newest"), scored.statistics, Slice(10), time.monotonic())
+    query = Query(Every(), Filters(clock=clock), "newest")
+    asked = leaf_query(query, scored.statistics, Slice(10), time.monotonic())
     with pytest.raises(DeadlineError):
         scored.leaf.count(asked._replace(facets=(facet,)))
     assert Share([scored.leaf]).search(asked._replace(facets=(facet,))) == (0, [], {0: "timeout"}, [], {})
@@ -147,18 +158,10 @@ def test_kernels_count_what_loops_count(data: st.DataObject) -> None:
 def test_the_most_frequent_values_are_shown() -> None:
     """Equally frequent ones by name, and how much is left."""
     counts = {f"v{n:02}": 1 + n // 4 for n in range(20)}
-    counted, other_values, other_count = shown("tag", counts)
+    counted, other_values, other_count = shown("tag", counts, Filters())
     assert [value for value, _ in counted] == [f"v{n:02}" for n in (16, 17, 18, 19, 12, 13, 14, 15, 8, 9)]
     assert (len(counted), other_values) == (MAX_SHOWN, 10)
     assert other_count == sum(counts.values()) - sum(count for _, count in counted)
-
-
-def test_periods_are_shown_in_order_of_time() -> None:
-    """And the latest, when there are too many."""
-    counts = {f"{1000 + n}": n + 1 for n in range(MAX_PERIODS + 5)}
-    counted, other_values, other_count = shown("year", dict(reversed(counts.items())))
-    assert counted == list(counts.items())[5:]
-    assert (other_values, other_count) == (5, 1 + 2 + 3 + 4 + 5)
 
 
 def test_counts_add_up() -> None:

@@ -7,7 +7,21 @@ import pytest
 
 from tests.api_server import ApiServer, problem_of
 
-SINGLE = ("q", "from", "to", "sort", "limit", "cursor", "fields", "total", "allow_partial", "timeout_ms")
+SINGLE = (
+    "q",
+    "from",
+    "to",
+    "sort",
+    "limit",
+    "cursor",
+    "fields",
+    "total",
+    "allow_partial",
+    "timeout_ms",
+    "date_field",
+    "recency",
+    "half_life",
+)
 
 
 @pytest.mark.parametrize(
@@ -15,9 +29,22 @@ SINGLE = ("q", "from", "to", "sort", "limit", "cursor", "fields", "total", "allo
     [
         (
             "from",
-            ["", "yesterday", "2007-13-01", "2007-02-30", "2007-04-10T12:00:00", "2007-04-10 x", "\u0662007-01-01"],
+            [
+                "",
+                "tomorrow",
+                "-7",
+                "-101y",
+                "2007-13-01",
+                "2007-02-30",
+                "2007-04-10T12:00:00",
+                "2007-04-10 x",
+                "\u0662007-01-01",
+            ],
         ),
         ("to", ["", "2007", "10000-01-01", "0000-01-01", "2007-04-10T25:00:00Z"]),
+        ("date_field", ["", "published_at", "Modified", "published,modified"]),
+        ("recency", ["", "medium", "Low", "1d"]),
+        ("half_life", ["", "7", "0d", "1m", "101y", "-7d", "1.5d"]),
         ("sort", ["", "date", "Newest", "relevance,newest"]),
         ("section", ["", "!", " ", "x" * 1001, "a\0b", "a\nb"]),
         ("source", ["", "! "]),
@@ -47,6 +74,23 @@ def test_single_value_given_twice(server: ApiServer, name: str) -> None:
     """A silent choice between two values would be worse than an error, even if they are equal."""
     body = problem_of(server.client.get(f"/v1/search?{name}=1&{name}=1"), 400, "parameter-invalid")
     assert "given 2 times" in next(error["detail"] for error in body["errors"] if error["parameter"] == name)
+
+
+@pytest.mark.parametrize(
+    ("query", "name", "cure"),
+    [
+        ("q=vote&recency=low&half_life=7d", "half_life", "give one of them"),
+        ("q=vote&recency=off&half_life=7d", "half_life", "give one of them"),
+        ("q=vote&sort=newest&recency=high", "recency", "the order is newest; leave it out or change sort"),
+        ("half_life=7d", "half_life", "the order is newest; leave it out or change sort"),
+    ],
+)
+def test_recency_that_cannot_count(server: ApiServer, query: str, name: str, cure: str) -> None:
+    """It changes scores: where they do not decide, and where it is said twice, it is refused."""
+    body = problem_of(server.client.get(f"/v1/search?{query}"), 400, "parameter-invalid")
+    assert [error["parameter"] for error in body["errors"]] == [name]
+    assert cure in body["errors"][0]["detail"]
+    assert server.search({"sort": "newest", "recency": "off"}).status_code == 200
 
 
 def test_repeated_parameter_is_bounded(server: ApiServer) -> None:

@@ -25,7 +25,7 @@ from indexer.projection import Projector, log_path
 from indexer.publisher import Retention
 from partition.manifest import RootManifest
 from partition.types import Article
-from search.facets import FACETS, Counts, added
+from search.facets import FACETS, Counts, added, shown
 from search.leaf import LeafAnswer, LeafQuery, Match, Slice, merged
 from search.order import Position
 from search.query import (
@@ -39,14 +39,17 @@ from search.query import (
     Or,
     Query,
     Quote,
+    Sort,
     Start,
     Value,
     Word,
 )
 from search.snapshot import Snapshot, Snapshots, View
 from search.terms import analysed
+from search.timelines import PERIODS
 from tests.leaf import leaf_query
-from tests.reference.naive import Hit
+from tests.reference.naive import Hit, timeline
+from tests.small_index import Clock
 from tests.trees import naive_index
 
 LAYOUTS = (1, 2, 8, 13)
@@ -84,6 +87,7 @@ class Generator:
             tags=tuple(self._random.sample(("x", "Y"), choose((0, 1, 2)))),
             # Few dates, so that many are equal.
             published_ms=choose((None, -DAY_MS, 0, 0, DAY_MS, 2 * DAY_MS)),
+            modified_ms=choose((None, 0, DAY_MS, 40 * DAY_MS)),
         )
 
     def _text(self, words: int) -> str:
@@ -96,7 +100,15 @@ class Generator:
             bounds = [self._random.choice((None, -DAY_MS, 0, DAY_MS)) for _ in range(2)]
             choices = tuple(self._choice() for _ in range(self._random.choice((0, 1, 2))))
             filters = Filters(bounds[0], bounds[1], choices)
-        return Query(self._node(3), filters, self._random.choice(("relevance", "newest", "oldest")))
+        clock = self._random.choice(("published", "published", "modified", "indexed"))
+        filters = msgspec.structs.replace(filters, clock=clock)
+        sort: Sort = self._random.choice(("relevance", "relevance", "newest", "oldest"))
+        query = Query(self._node(3), filters, sort)
+        if sort == "relevance" and self._random.random() < 0.5:
+            origin_ms = self._random.choice((-DAY_MS // 2, DAY_MS, 2 * DAY_MS, 100 * DAY_MS))
+            half_life_ms = self._random.choice((DAY_MS // 24, DAY_MS, 14 * DAY_MS, 36_500 * DAY_MS))
+            query = msgspec.structs.replace(query, origin_ms=origin_ms, half_life_ms=half_life_ms)
+        return query
 
     def _choice(self) -> Choice:
         field, values = self._random.choice(
@@ -127,7 +139,10 @@ class Generator:
             case "value":
                 return Value(*self._random.choice((("section", "politics"), ("tag", "y"), ("language", "de"))))
             case "between":
-                return Between("published_ms", *(self._random.choice((None, -DAY_MS, 0, DAY_MS)) for _ in range(2)))
+                return Between(
+                    self._random.choice(("published", "modified", "indexed")),
+                    *(self._random.choice((None, -DAY_MS, 0, DAY_MS)) for _ in range(2)),
+                )
             case "every":
                 return Every()
             case "nothing":
@@ -149,11 +164,11 @@ _seeds = st.integers(0, 2**32 - 1)
 class Layout:
     """One archive of its own number of partitions."""
 
-    def __init__(self, root: Path, partitions: int) -> None:
+    def __init__(self, root: Path, partitions: int, clock: Clock) -> None:
         self.root = root
         self.partitions = partitions
         root.mkdir()
-        self.log = EventLog(log_path(root), partitions=partitions)
+        self.log = EventLog(log_path(root), partitions=partitions, now_ms=clock)
         # Some forget earlier states at once, others keep them.
         retention = Retention(seconds=3600 * (partitions % 2))
         self.projector = Projector(root, self.log, InlineBuilder(), retention=retention)
@@ -194,7 +209,8 @@ class Layouts(RuleBasedStateMachine):
     def start(self, seed: int) -> None:
         """Archives with some articles, so that every comparison has something to compare."""
         self.folder = Path(tempfile.mkdtemp(prefix="layouts-"))
-        self.layouts = {count: Layout(self.folder / str(count), count) for count in LAYOUTS}
+        self.clock = Clock()
+        self.layouts = {count: Layout(self.folder / str(count), count, self.clock) for count in LAYOUTS}
         self.naive = naive_index()
         self.languages: set[str] = set()
         """Of all articles that were ever there."""
@@ -213,14 +229,18 @@ class Layouts(RuleBasedStateMachine):
     def put_some(self, seed: int, count: int) -> None:
         """New articles and corrections of old ones."""
         generator = Generator(seed)
+        self.clock.now_ms = seed % 3 * DAY_MS  # clocks are put back now and then
         self.put([generator.article() for _ in range(count)])
 
     def put(self, articles: list[Article]) -> None:
         """Log them everywhere."""
         self._log([Submission(article.id, article, repr(article).encode()) for article in articles])
         for article in articles:
-            if article.id not in self.down:
-                self.naive.put(msgspec.to_builtins(article))
+            stored = {"indexed_ms": self.clock.now_ms, **msgspec.to_builtins(article)}
+            live = self.naive.articles.get(article.id)
+            # What is as it was is not logged.
+            if article.id not in self.down and (live is None or {**stored, "indexed_ms": live["indexed_ms"]} != live):
+                self.naive.put(stored)
                 self.languages.add(LANGUAGES[article.language])
 
     @rule(seed=_seeds, count=st.sampled_from((1, 10)))
@@ -290,7 +310,9 @@ class Layouts(RuleBasedStateMachine):
             written, languages = generator.query(), tuple(sorted(self.languages))
             query = msgspec.structs.replace(written, node=analysed(written.node, languages))
             plain = msgspec.to_builtins(query)
-            expected = self.naive.search(plain["node"], plain["filters"], query.sort)
+            expected = self.naive.search(
+                plain["node"], plain["filters"], query.sort, plain["origin_ms"], plain["half_life_ms"]
+            )
             self.earlier.append((manifests[1].applied_seq, query, expected))
             note(f"{query}: {len(expected)} of {len(self.naive.articles)} articles expected")
             for count, layout in self.layouts.items():
@@ -302,7 +324,12 @@ class Layouts(RuleBasedStateMachine):
                 assert [_hit(match) for match in few] == expected[:size]
                 if round_ % 4 == 0:
                     counts = self.naive.facets(plain["node"], plain["filters"], FACETS)
-                    assert layout.counts(manifests[count], query) == counts
+                    found = layout.counts(manifests[count], query)
+                    assert found == counts
+                    for period in PERIODS:
+                        assert shown(period, found[period], query.filters).counted == timeline(
+                            period, counts[period], query.filters.from_ms, query.filters.to_ms
+                        )
                     self._walk(layout, manifests[count], query, size, expected)
         self.earlier = random.Random(seed).sample(self.earlier, min(20, len(self.earlier)))
 
