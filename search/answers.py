@@ -24,6 +24,7 @@ from search.parameters import SearchParameters
 from search.plan import postings_of
 from search.query import Query, without_kernel
 from search.snapshot import Snapshot
+from search.spellings import spelled
 from web.times import iso
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -122,13 +123,15 @@ class Explanation(msgspec.Struct):
     segments: list[SegmentExplanation]
 
 
-class FacetValue(msgspec.Struct):
+class FacetValue(msgspec.Struct, omit_defaults=True):
     """One value of a facet."""
 
     value: str
-    """In lower case; of a period, as ISO 8601 writes it."""
+    """As the newest article that has it writes it; of a period, as ISO 8601 does."""
     count: int
     """Matching articles that have it."""
+    selected: bool = False
+    """`true` if a filter names it as one that will do, else left out."""
 
 
 class OtherValues(msgspec.Struct):
@@ -144,7 +147,8 @@ class Facet(msgspec.Struct):
     """How many of the matching articles have which value."""
 
     values: list[FacetValue]
-    """The ten most frequent; of periods those that are not empty, in order of time, at most the latest 1,000."""
+    """The `facet_limit` most frequent and those selected; of periods those that are not empty, in order of time, at
+    most the latest 1,000."""
     other: OtherValues
 
 
@@ -244,13 +248,24 @@ def coverage_of(found: Gathered, missed: tuple[int, ...]) -> dict[str, Any]:
     }
 
 
-def facets_of(parameters: SearchParameters, found: Gathered) -> dict[str, Any]:
-    """The facets that were asked for (`Facet`)."""
+def facets_of(
+    parameters: SearchParameters, snapshot: Snapshot, found: Gathered, deadline_s: float
+) -> dict[str, dict[str, Any]]:
+    """The facets that were asked for (`Facet`), by name.
+
+    Raises:
+        PartitionDamagedError, LeafError: as of `spellings.spelled`.
+    """
     facets = {}
     for name, facet in parameters.facets:
-        counted, other_values, other_count = shown(facet, found.counts.get(facet, {}))
+        chosen = [value for one in parameters.filters.choices if one.field == facet for value in one.allowed]
+        counted, other_values, other_count = shown(facet, found.counts.get(facet, {}), parameters.facet_limit, chosen)
+        spellings = spelled(snapshot, facet, [value for value, _ in counted], found.failed, deadline_s)
         facets[name] = {
-            "values": [{"value": value, "count": count} for value, count in counted],
+            "values": [
+                {"value": spelling, "count": count, **({"selected": True} if value in chosen else {})}
+                for (value, count), spelling in zip(counted, spellings, strict=True)
+            ],
             "other": {"values": other_values, "count": other_count},
         }
     return facets
@@ -274,6 +289,7 @@ def page_body(
     found: Gathered,
     matches: list[Match],
     documents: list[dict[str, Any]],
+    facets: dict[str, dict[str, Any]],
     *,
     next_: str | None,
     prev: str | None,
@@ -290,7 +306,7 @@ def page_body(
         "page": {"next": next_, "prev": prev, "limit": parameters.limit, "has_more": next_ is not None},
         "total": total if parameters.exact_total else None,
         "coverage": coverage_of(found, missed),
-        "facets": facets_of(parameters, found),
+        "facets": facets,
         "as_of": iso(snapshot.state.published_ms),
     }
     if parameters.explain:

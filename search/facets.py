@@ -6,7 +6,8 @@ Contract: counts are exact, add up over segments and partitions, and say the sam
 Values are as the index holds them (`analysis.exact`), periods as ISO 8601 writes them, in UTC; articles without a
 date are in no period. Memory is a number for each value that an article holds, once a facet has been asked for.
 
-Not here: which articles match (`executor.py`), names of parameters (`parameters.py`).
+Not here: which articles match (`executor.py`), how values are spelled (`spellings.py`), names of parameters
+(`parameters.py`).
 """
 
 import copy
@@ -28,8 +29,6 @@ from search.query import Filters
 PERIODS = {"day": "D", "month": "M", "year": "Y"}
 """Facet to NumPy's unit of time."""
 FACETS = (*KEYWORD_FIELDS, *PERIODS)
-MAX_SHOWN = 10
-"""Values of a field."""
 MAX_PERIODS = 1000
 _NAMES = 1000
 """Values that are read between looks at the clock."""
@@ -42,7 +41,8 @@ class Shown(NamedTuple):
     """What is shown of one facet."""
 
     counted: list[tuple[str, int]]
-    """The most frequent values, equally frequent ones by name; of periods the latest, in order of time."""
+    """The most frequent values and those that are chosen, equally frequent ones by name; of periods the latest, in
+    order of time."""
     other_values: int
     """How many more there are."""
     other_count: int
@@ -167,12 +167,21 @@ def added(counts: Iterable[Counts]) -> Counts:
     return sums
 
 
-def shown(facet: str, counts: Mapping[str, int]) -> Shown:
-    """What is shown of a facet."""
+def shown(facet: str, counts: Mapping[str, int], limit: int, chosen: Sequence[str] = ()) -> Shown:
+    """What is shown of a facet.
+
+    Args:
+        facet: of `FACETS`.
+        counts: of its values that any article has.
+        limit: how many values of a field are shown, beside those that are chosen.
+        chosen: values that are shown in any case, also if no article has them.
+    """
     if facet in PERIODS:
         ordered = sorted(counts.items())
         kept, left = ordered[-MAX_PERIODS:], ordered[:-MAX_PERIODS]
     else:
-        ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        kept, left = ordered[:MAX_SHOWN], ordered[MAX_SHOWN:]
+        every = {**dict.fromkeys(chosen, 0), **counts}
+        ordered = sorted(every.items(), key=lambda item: (-item[1], item[0]))
+        kept = ordered[:limit] + [item for item in ordered[limit:] if item[0] in chosen]
+        left = [item for item in ordered[limit:] if item[0] not in chosen]
     return Shown(kept, len(left), sum(count for _, count in left))

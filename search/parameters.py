@@ -20,6 +20,8 @@ from web.parameters import Parameter, boolean, choice, integer, parse, text_up_t
 
 MAX_LIMIT = 100
 DEFAULT_LIMIT = 20
+MAX_FACET_LIMIT = 100
+DEFAULT_FACET_LIMIT = 10
 DEFAULT_TIMEOUT_MS = 1000
 MAX_TIMEOUT_MS = 30_000
 MAX_VALUE_CHARS = 1000
@@ -83,6 +85,8 @@ class SearchParameters(msgspec.Struct, frozen=True):
     explain: bool
     facets: tuple[tuple[str, str], ...]
     """Names as users write them, with those of `facets.FACETS`."""
+    facet_limit: int
+    """Values of a field that are shown, beside those that a filter names."""
     min_seq: int
     """The log sequence that the answer must know."""
     given: tuple[tuple[str, str], ...]
@@ -220,6 +224,15 @@ SEARCH = (
         example="section,month",
     ),
     Parameter(
+        name="facet_limit",
+        description="How many values of each field `facets` shows, the most frequent first, beside those that a "
+        "filter names. The others are counted together.",
+        schema={"type": "integer", "minimum": 1, "maximum": MAX_FACET_LIMIT, "default": DEFAULT_FACET_LIMIT},
+        convert=integer(1, MAX_FACET_LIMIT),
+        default=DEFAULT_FACET_LIMIT,
+        example=25,
+    ),
+    Parameter(
         name="total",
         description="Whether to count all matches.",
         schema={"type": "string", "enum": ["exact", "none"], "default": "exact"},
@@ -256,7 +269,7 @@ SEARCH = (
 
 _IN_LINKS = (
     *("q", "from", "to", "sort", *_FILTERS),
-    *("limit", "fields", "total", "allow_partial", "timeout_ms", "explain", "facets"),
+    *("limit", "fields", "total", "allow_partial", "timeout_ms", "explain", "facets", "facet_limit"),
 )
 
 
@@ -286,6 +299,7 @@ def parse_search(given: list[tuple[str, str]]) -> SearchParameters:
         timeout_ms=values["timeout_ms"],
         explain=values["explain"],
         facets=values["facets"],
+        facet_limit=values["facet_limit"],
         min_seq=values["min_seq"],
         given=tuple(ordered),
     )

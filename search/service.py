@@ -23,7 +23,7 @@ import orjson
 
 from partition.manifest import RootManifest
 from partition.types import MAX_ARTICLE_ID_BYTES
-from search.answers import STORED_NAMES, article_body, coverage_of, links_of, page_body
+from search.answers import STORED_NAMES, article_body, coverage_of, facets_of, links_of, page_body
 from search.broker import Broker, EpochGoneError, Gathered, LeafError, TakenDownError
 from search.cursor import Cursor, CursorCodec, CursorInvalidError, CursorMismatchError, check, digest_of
 from search.documents import documents_of
@@ -39,7 +39,7 @@ from web.edge import Timings
 from web.problems import ParameterError, Problem
 
 MAX_REMEMBERED_QUERIES = 10_000
-ANSWER_VERSION = 1
+ANSWER_VERSION = 2
 """Part of every cache key: advanced when the same query would be answered with other bytes."""
 
 
@@ -203,7 +203,7 @@ class SearchService:
 
         def page(snapshot: Snapshot, found: Gathered) -> Loaded:
             timings.add("scatter", started_s)
-            return self._page(parameters, query, cursor, snapshot, found, timings)
+            return self._page(parameters, query, cursor, snapshot, found, deadline_s, timings)
 
         try:
             async with self._admission.admitted(deadline_s):
@@ -221,6 +221,7 @@ class SearchService:
         cursor: Cursor | None,
         snapshot: Snapshot,
         found: Gathered,
+        deadline_s: float,
         timings: Timings,
     ) -> Loaded:
         """The page of what was found; in a thread."""
@@ -234,6 +235,7 @@ class SearchService:
             matches.reverse()
         stored = frozenset(STORED_NAMES.get(name, name) for name in parameters.fields)
         documents = documents_of(snapshot, matches, stored, words_of(query.node))
+        facets = facets_of(parameters, snapshot, found, deadline_s)
         earlier = cursor.missing if cursor else ()
         missing = tuple(sorted({*earlier, *found.failed}))
 
@@ -249,7 +251,10 @@ class SearchService:
         next_ = link(-1, towards_start=False) if follows else None
         prev = link(0, towards_start=True) if precedes else None
         body = page_body(
-            parameters, query, snapshot, found, matches, documents, next_=next_, prev=prev, missed=earlier
+            *(parameters, query, snapshot, found, matches, documents, facets),
+            next_=next_,
+            prev=prev,
+            missed=earlier,
         )
         complete = not found.failed and not earlier
         timings.add("documents", started_s)
@@ -311,6 +316,7 @@ def _key(parameters: SearchParameters, manifest: RootManifest, query: Query) -> 
         parameters.timeout_ms,
         parameters.explain,
         parameters.facets,
+        parameters.facet_limit,
     )
     digest = blake2b(query.canonical() + msgspec.msgpack.encode(shape), digest_size=16).hexdigest()
     # A cursor says which state it is of, from whatever files that is read; how it was read does depend on them. What

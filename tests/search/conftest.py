@@ -5,9 +5,13 @@ Not here: those of every room (`tests/conftest.py`).
 
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
+from partition.analysis import exact, function_terms, terms
 from tests.api_server import ApiServer
+from tests.archive import Archive
+from tests.reference.naive import NaiveIndex
 from tests.search.long_articles import write_long_articles
 
 
@@ -20,3 +24,13 @@ def long_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]
         for number in range(8):
             server.page({"q": ("the", "con?x")[number % 2], "limit": 1 + number})
         yield server
+
+
+@pytest.fixture(scope="package")
+def naive(archive: Archive) -> NaiveIndex:
+    """The plain index of the articles of `archive`."""
+    index = NaiveIndex(terms, exact, function_terms())
+    for article in archive.articles:
+        index.put(msgspec.to_builtins(article))
+    index.freeze()
+    return index

@@ -7,7 +7,19 @@ import pytest
 
 from tests.api_server import ApiServer, problem_of
 
-SINGLE = ("q", "from", "to", "sort", "limit", "cursor", "fields", "total", "allow_partial", "timeout_ms")
+SINGLE = (
+    "q",
+    "from",
+    "to",
+    "sort",
+    "limit",
+    "cursor",
+    "fields",
+    "total",
+    "allow_partial",
+    "timeout_ms",
+    "facet_limit",
+)
 
 
 @pytest.mark.parametrize(
@@ -28,6 +40,7 @@ SINGLE = ("q", "from", "to", "sort", "limit", "cursor", "fields", "total", "allo
         ("cursor", ["", "x", "AAAA", "=", "é", "A" * 600, "../../etc/passwd"]),
         ("fields", ["", "id,", "nothing", "id;title", "ID", "id, title"]),
         ("facets", ["", "tag,", "nothing", "tag;author", "Tag", "author_name", "title"]),
+        ("facet_limit", ["", "0", "101", "-1", "1.5", "ten"]),
         ("total", ["", "true", "EXACT"]),
         ("allow_partial", ["", "1", "True", "yes"]),
         ("timeout_ms", ["", "0", "30001", "1s", "-5"]),

@@ -1,7 +1,7 @@
 """The search route over a real socket: what every parameter does, and what travels in headers.
 
-Not here: parameters that are wrong (`test_http_parameters.py`), cursors (`test_http_cursors.py`), the other routes
-(`test_http_routes.py`), faults (`test_faults.py`).
+Not here: parameters that are wrong (`test_http_parameters.py`), facets (`test_http_facets.py`), cursors
+(`test_http_cursors.py`), the other routes (`test_http_routes.py`), faults (`test_faults.py`).
 """
 
 import itertools
@@ -12,14 +12,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from partition.analysis import exact, function_terms, terms
 from partition.scoring import ONE
 from partition.types import Article
 from search.answers import SearchAnswer
-from search.facets import MAX_SHOWN, PERIODS
 from search.parameters import DEFAULT_FIELDS, FIELDS
 from search.parsing import parse_query
-from search.query import Choice, Filters
+from search.query import Filters
 from tests.api_server import AMPLE_MS, ApiServer
 from tests.archive import PARTITIONS, Archive
 from tests.reference.naive import Hit, NaiveIndex
@@ -27,16 +25,6 @@ from tests.reference.naive import Hit, NaiveIndex
 MIDNIGHT_MS = int(datetime(2007, 4, 10, tzinfo=UTC).timestamp() * 1000)
 DAY_MS = 86_400_000
 EVER_MS = 2**62
-
-
-@pytest.fixture(scope="module")
-def naive(archive: Archive) -> NaiveIndex:
-    """The plain index of the same articles."""
-    index = NaiveIndex(terms, exact, function_terms())
-    for article in archive.articles:
-        index.put(msgspec.to_builtins(article))
-    index.freeze()
-    return index
 
 
 def as_json(value: Any) -> Any:
@@ -90,26 +78,6 @@ def test_ranking_is_that_of_the_plain_index(server: ApiServer, naive: NaiveIndex
         (hit.id, hit.score) for hit in expected[:100]
     ]
     assert page["total"]["value"] == len(expected)
-
-
-def test_facets(server: ApiServer, naive: NaiveIndex) -> None:
-    """Counts over all partitions; a filter leaves the other values of its own field to be seen."""
-    facets = {"section": "section", "author": "author_name", "tag": "tag", "month": "month", "year": "year"}
-    parameters = {"q": "budget", "facets": ",".join(facets), "tag": "Veterans", "limit": 1}
-    filters = msgspec.to_builtins(Filters(choices=(Choice("tag", ("Veterans",)),)))
-    page = server.page(parameters)
-    counted = naive.facets(msgspec.to_builtins(parse_query("budget")), filters, tuple(facets.values()))
-    assert tuple(page["facets"]) == tuple(facets)
-    for name, facet in facets.items():
-        values = [(one["value"], one["count"]) for one in page["facets"][name]["values"]]
-        by_count = sorted(counted[facet].items(), key=lambda item: (-item[1], item[0]))
-        expected = sorted(by_count) if facet in PERIODS else by_count[:MAX_SHOWN]
-        assert values == expected
-        left = by_count[len(expected) :]
-        assert page["facets"][name]["other"] == {"values": len(left), "count": sum(count for _, count in left)}
-    assert len(page["facets"]["tag"]["values"]) > 1
-    assert page["data"] == server.page({**parameters, "facets": "section"})["data"]
-    assert "facets=section" in page["page"]["next"]
 
 
 def test_articles_without_a_date_come_last(server: ApiServer, archive: Archive) -> None:

@@ -6,12 +6,13 @@ index in `tests/reference/`, for every query, sort, filter and page.
 Not here: HTTP and processes (`test_http_search.py`).
 """
 
+import math
 import random
 import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from hypothesis import HealthCheck, note, settings
@@ -25,12 +26,14 @@ from indexer.projection import Projector, log_path
 from indexer.publisher import Retention
 from partition.analysis import exact, function_terms, terms
 from partition.manifest import RootManifest
+from partition.schema import KEYWORD_FIELDS
 from partition.types import Article
 from search.facets import FACETS, Counts, added
 from search.leaf import LeafAnswer, LeafQuery, Match, Slice, merged
 from search.order import Position
 from search.query import And, Choice, Every, Filters, Node, Nothing, Or, Phrase, Prefix, Query, Term
 from search.snapshot import Snapshot, Snapshots, View
+from search.spellings import spelled
 from tests.leaf import leaf_query
 from tests.reference.naive import Hit, NaiveIndex
 
@@ -60,8 +63,9 @@ class Generator:
             body=self._text(choose((0, 3, 12))),
             authors=tuple(self._random.sample(("Ann Storm", "Bo Vote"), choose((0, 1, 1, 2)))),
             section=choose(("", "Politics", "politics ", "Sport")),
-            source=choose(("Wire", "Post")),
-            tags=tuple(self._random.sample(("x", "Y"), choose((0, 1, 2)))),
+            source=choose(("Wire", "Post", "WIRE")),
+            tags=tuple(self._random.sample(("x", "Y", "y"), choose((0, 1, 2)))),
+            language=choose(("", "en", "EN")),
             # Few dates, so that many are equal.
             published_ms=choose((None, -DAY_MS, 0, 0, DAY_MS, 2 * DAY_MS)),
         )
@@ -85,6 +89,7 @@ class Generator:
                 ("source", ("wire", "Post")),
                 ("author_name", ("ann storm", "Bo Vote")),
                 ("tag", ("X", "y")),
+                ("language", ("en", "de")),
             )
         )
         allowed, denied = self._random.choice(((1, 0), (2, 0), (0, 1), (1, 1)))
@@ -144,11 +149,15 @@ class Layout:
         answers = self._answers(snapshot, leaf_query(query, snapshot.statistics, part))
         return sum(answer.total for answer in answers), merged((answer.matches for answer in answers), part)
 
-    def counts(self, manifest: RootManifest, query: Query) -> Counts:
-        """All facets."""
-        snapshot = self._snapshot(manifest, None)
+    def counts(self, manifest: RootManifest, query: Query, seq: int | None = None) -> Counts:
+        """All facets; in an earlier state, if one is given."""
+        snapshot = self._snapshot(manifest, seq)
         asked = leaf_query(query, snapshot.statistics, Slice(1))._replace(facets=FACETS)
         return added(answer.counts for answer in self._answers(snapshot, asked))
+
+    def spellings(self, manifest: RootManifest, facet: str, values: list[str], seq: int | None = None) -> list[str]:
+        """How these values are written; in an earlier state, if one is given."""
+        return spelled(self._snapshot(manifest, seq), facet, values, (), math.inf)
 
     def _snapshot(self, manifest: RootManifest, seq: int | None) -> Snapshot:
         state = manifest.state if seq is None else replace(manifest.state, applied_seq=seq)
@@ -163,6 +172,16 @@ class Layout:
         return answers
 
 
+class Earlier(NamedTuple):
+    """What was found in a state."""
+
+    seq: int
+    query: Query
+    found: list[Hit]
+    naive: NaiveIndex
+    """Its articles."""
+
+
 class Layouts(RuleBasedStateMachine):
     """Puts, corrections, withdrawals, statistics; publishes and merges wherever each layout pleases."""
 
@@ -174,8 +193,7 @@ class Layouts(RuleBasedStateMachine):
         self.naive = NaiveIndex(terms, exact, function_terms())
         self.seed, self.steps = seed, 0
         self.down: set[str] = set()
-        self.earlier: list[tuple[int, Query, list[Hit]]] = []
-        """Log sequences, and what was found in the state after each."""
+        self.earlier: list[Earlier] = []
         self.put_some(seed, 60)
         self.freeze()
 
@@ -211,8 +229,10 @@ class Layouts(RuleBasedStateMachine):
         self.naive.withdraw(article_id)
         self.down.add(article_id)
         self.earlier = [
-            (seq, query, [hit for hit in found if hit.id != article_id]) for seq, query, found in self.earlier
+            one._replace(found=[hit for hit in one.found if hit.id != article_id]) for one in self.earlier
         ]
+        for one in self.earlier:
+            one.naive.withdraw(article_id)
 
     @rule()
     def purge(self) -> None:
@@ -253,17 +273,21 @@ class Layouts(RuleBasedStateMachine):
         """Everybody catches up; whole results, and some of them page by page, are equal."""
         generator = Generator(seed)
         manifests = {count: layout.projector.project() for count, layout in self.layouts.items()}
-        for seq, query, expected in self.earlier:
+        for nth, (seq, query, expected, naive) in enumerate(self.earlier):
             for count, layout in self.layouts.items():
                 if seq >= manifests[count].since_seq:
                     assert [
                         _hit(match) for match in layout.page(manifests[count], query, Slice(1000), seq)[1]
                     ] == expected
+                    if nth % 4 == 0:
+                        self._facets(layout, manifests[count], query, naive, seq)
         for round_ in range(12):
             query = generator.query()
             plain = msgspec.to_builtins(query)
             expected = self.naive.search(plain["node"], plain["filters"], query.sort)
-            self.earlier.append((manifests[1].applied_seq, query, expected))
+            then = NaiveIndex(terms, exact, function_terms())
+            then.articles = dict(self.naive.articles)
+            self.earlier.append(Earlier(manifests[1].applied_seq, query, expected, then))
             note(f"{query}: {len(expected)} of {len(self.naive.articles)} articles expected")
             for count, layout in self.layouts.items():
                 total, matches = layout.page(manifests[count], query, Slice(1000))
@@ -272,10 +296,19 @@ class Layouts(RuleBasedStateMachine):
                 few = layout.page(manifests[count], query, Slice(size, counting=False))[1]
                 assert [_hit(match) for match in few] == expected[:size]
                 if round_ % 4 == 0:
-                    counts = self.naive.facets(plain["node"], plain["filters"], FACETS)
-                    assert layout.counts(manifests[count], query) == counts
+                    self._facets(layout, manifests[count], query, self.naive)
                     self._walk(layout, manifests[count], query, size, expected)
         self.earlier = random.Random(seed).sample(self.earlier, min(20, len(self.earlier)))
+
+    def _facets(
+        self, layout: Layout, manifest: RootManifest, query: Query, naive: NaiveIndex, seq: int | None = None
+    ) -> None:
+        plain = msgspec.to_builtins(query)
+        assert layout.counts(manifest, query, seq) == naive.facets(plain["node"], plain["filters"], FACETS)
+        for facet in KEYWORD_FIELDS:
+            spellings = naive.spellings(facet)
+            spellings.pop("", None)
+            assert layout.spellings(manifest, facet, [*spellings, "none"], seq) == [*spellings.values(), "none"]
 
     def _walk(self, layout: Layout, manifest: RootManifest, query: Query, size: int, expected: list[Hit]) -> None:
         forwards: list[Match] = []
