@@ -30,6 +30,37 @@ from web.times import iso
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+class MarkedTitle(msgspec.Struct):
+    """A title in which words of the query are marked."""
+
+    html: str
+    """All of it: escaped text and `<mark>`."""
+    offsets: list[tuple[int, int]]
+    """Of each mark the half-open range of `title`, in Unicode code points."""
+
+
+class Passage(msgspec.Struct):
+    """A passage of an article in which words of the query are marked."""
+
+    html: str
+    """Escaped text and `<mark>`."""
+    start: int
+    """Where it begins in `body`, in `summary` where there is no body, in Unicode code points."""
+    end: int
+    """Where it ends: the code point after its last."""
+    offsets: list[tuple[int, int]]
+    """Of each mark the half-open range of the same text."""
+
+
+class Highlights(msgspec.Struct):
+    """Where the words of the query stand in an article."""
+
+    title: MarkedTitle
+    passages: list[Passage]
+    """At most three, which do not overlap, in the order of the text: each shows words that those before it in rank do
+    not; none where no word was found."""
+
+
 class Item(msgspec.Struct, omit_defaults=True):
     """One article of a page; which members it has is decided by `fields`."""
 
@@ -51,6 +82,8 @@ class Item(msgspec.Struct, omit_defaults=True):
     score: float | None = None
     snippet: str | None = None
     """HTML: escaped text in which `<mark>` marks the words that matched."""
+    highlights: Highlights | None = None
+    """With `highlight=true`."""
 
 
 class PageLinks(msgspec.Struct):
@@ -297,9 +330,10 @@ def page_body(
 ) -> bytes:
     """The body of one page (`SearchAnswer`)."""
     items = []
+    shown_fields = (*parameters.fields, "highlights") if parameters.highlight else parameters.fields
     for match, stored in zip(matches, documents, strict=True):
         known = {**_public(stored), "score": match.score / ONE}
-        items.append({name: known[name] for name in parameters.fields})
+        items.append({name: known[name] for name in shown_fields})
     total = {"value": found.total, "relation": "gte" if found.failed else "eq", "unit": "article"}
     body: dict[str, Any] = {
         "data": items,

@@ -1,6 +1,6 @@
-"""The documents of a page: the stored fields of its matches, and their snippets.
+"""The documents of a page: the stored fields of its matches, their snippets and highlights.
 
-Contract: only what a page shows is read.
+Contract: only what a page shows is kept.
 
 Not here: what a snippet is (`snippets.py`), public names (`answers.py`).
 """
@@ -11,11 +11,16 @@ from typing import Any
 from partition.errors import IndexFileError
 from search.leaf import Match
 from search.snapshot import PartitionDamagedError, Snapshot
-from search.snippets import MAX_SCANNED_CHARS, snippets
+from search.snippets import MAX_SCANNED_CHARS, MarkedTexts
 
 
 def documents_of(
-    snapshot: Snapshot, matches: Iterable[Match], fields: frozenset[str], words: frozenset[str]
+    snapshot: Snapshot,
+    matches: Iterable[Match],
+    fields: frozenset[str],
+    words: frozenset[str],
+    *,
+    highlight: bool = False,
 ) -> list[dict[str, Any]]:
     """These stored fields, `snippet` among them, of each match.
 
@@ -23,20 +28,31 @@ def documents_of(
         snapshot: that the matches were found in.
         matches: of a page.
         fields: names.
-        words: what a snippet marks (`query.words_of`).
+        words: what is marked (`query.words_of`).
+        highlight: whether each document has `highlights`, too.
 
     Raises:
         PartitionDamagedError
     """
-    documents, texts = [], []
+    documents: list[dict[str, Any]] = []
+    bodies, titles = [], []
     for match in matches:
         # One at a time: an article may have megabytes, of which a page seldom shows any.
         stored = _stored(snapshot, match)
         documents.append({name: stored[name] for name in fields if name in stored})
-        if "snippet" in fields:
-            texts.append((stored["body"] or stored["summary"])[:MAX_SCANNED_CHARS])
-    for document, snippet in zip(documents, snippets(texts, words), strict=True) if texts else ():
-        document["snippet"] = snippet
+        if highlight or "snippet" in fields:
+            bodies.append((stored["body"] or stored["summary"])[:MAX_SCANNED_CHARS])
+        if highlight:
+            titles.append(stored["title"])
+    if not bodies:
+        return documents
+    marked = MarkedTexts(bodies, titles, words)
+    if "snippet" in fields:
+        for document, snippet in zip(documents, marked.snippets(), strict=True):
+            document["snippet"] = snippet
+    if highlight:
+        for document, highlights in zip(documents, marked.highlights(), strict=True):
+            document["highlights"] = highlights
     return documents
 
 

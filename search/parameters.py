@@ -87,6 +87,8 @@ class SearchParameters(msgspec.Struct, frozen=True):
     """Names as users write them, with those of `facets.FACETS`."""
     facet_limit: int
     """Values of a field that are shown, beside those that a filter names."""
+    highlight: bool
+    """Whether each item has `highlights`."""
     min_seq: int
     """The log sequence that the answer must know."""
     given: tuple[tuple[str, str], ...]
@@ -215,6 +217,15 @@ SEARCH = (
         example="id,title,published_at",
     ),
     Parameter(
+        name="highlight",
+        description="Whether each item also has `highlights`: its title, and up to three passages of its body that "
+        "together show the words of the query, as HTML and with the places of the words.",
+        schema={"type": "boolean", "default": False},
+        convert=boolean,
+        default=False,
+        example=True,
+    ),
+    Parameter(
         name="facets",
         description="What is counted over all matches, separated by commas: articles by value, under all filters "
         "but the one on the same field, or by day, month or year of publication.",
@@ -269,7 +280,7 @@ SEARCH = (
 
 _IN_LINKS = (
     *("q", "from", "to", "sort", *_FILTERS),
-    *("limit", "fields", "total", "allow_partial", "timeout_ms", "explain", "facets", "facet_limit"),
+    *("limit", "fields", "total", "allow_partial", "timeout_ms", "explain", "facets", "facet_limit", "highlight"),
 )
 
 
@@ -300,6 +311,7 @@ def parse_search(given: list[tuple[str, str]]) -> SearchParameters:
         explain=values["explain"],
         facets=values["facets"],
         facet_limit=values["facet_limit"],
+        highlight=values["highlight"],
         min_seq=values["min_seq"],
         given=tuple(ordered),
     )

@@ -39,7 +39,7 @@ from web.edge import Timings
 from web.problems import ParameterError, Problem
 
 MAX_REMEMBERED_QUERIES = 10_000
-ANSWER_VERSION = 2
+ANSWER_VERSION = 3
 """Part of every cache key: advanced when the same query would be answered with other bytes."""
 
 
@@ -234,7 +234,7 @@ class SearchService:
         if backwards:
             matches.reverse()
         stored = frozenset(STORED_NAMES.get(name, name) for name in parameters.fields)
-        documents = documents_of(snapshot, matches, stored, words_of(query.node))
+        documents = documents_of(snapshot, matches, stored, words_of(query.node), highlight=parameters.highlight)
         facets = facets_of(parameters, snapshot, found, deadline_s)
         earlier = cursor.missing if cursor else ()
         missing = tuple(sorted({*earlier, *found.failed}))
@@ -317,6 +317,7 @@ def _key(parameters: SearchParameters, manifest: RootManifest, query: Query) -> 
         parameters.explain,
         parameters.facets,
         parameters.facet_limit,
+        parameters.highlight,
     )
     digest = blake2b(query.canonical() + msgspec.msgpack.encode(shape), digest_size=16).hexdigest()
     # A cursor says which state it is of, from whatever files that is read; how it was read does depend on them. What

@@ -5,22 +5,27 @@ Not here: parameters that are wrong (`test_http_parameters.py`), facets (`test_h
 """
 
 import itertools
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from partition.analysis import term_of
 from partition.scoring import ONE
 from partition.types import Article
 from search.answers import SearchAnswer
 from search.parameters import DEFAULT_FIELDS, FIELDS
 from search.parsing import parse_query
-from search.query import Filters
+from search.query import Filters, words_of
 from tests.api_server import AMPLE_MS, ApiServer
-from tests.archive import PARTITIONS, Archive
+from tests.archive import PARTITIONS, Archive, publish
 from tests.reference.naive import Hit, NaiveIndex
+from tests.reference.passages import highlights
+from tests.small_index import article
 
 MIDNIGHT_MS = int(datetime(2007, 4, 10, tzinfo=UTC).timestamp() * 1000)
 DAY_MS = 86_400_000
@@ -177,6 +182,37 @@ def test_each_field(server: ApiServer, archive: Archive, name: str) -> None:
                 assert value == as_json(getattr(article, name))
 
 
+@pytest.mark.parametrize("text", ["budget", '"health care" OR tarif*', "author:storm", ""])
+@pytest.mark.parametrize("fields", ["title,body,summary", "id,snippet,title,body,summary"])
+def test_highlights(server: ApiServer, text: str, fields: str) -> None:
+    """Each item has them, last, on request: where in the title and the body the words of the query stand."""
+    query = {"q": text, "limit": 50, "fields": fields}
+    plain, page = server.page(query), server.page({**query, "highlight": "true"})
+    is_wanted = re.compile("|".join(sorted(words_of(parse_query(text)))).replace("*", ".*") or "$^").fullmatch
+    for item, without in zip(page["data"], plain["data"], strict=True):
+        assert list(item) == [*without, "highlights"]
+        expected = highlights(item["title"], item["body"], lambda term: is_wanted(term) is not None, term_of)
+        assert item.pop("highlights") == expected
+        assert item == without
+    assert "highlight=true" in page["page"]["next"]
+    assert server.page({**query, "highlight": "false"})["data"] == plain["data"]
+
+
+def test_highlights_of_an_article_without_a_body(tmp_path: Path) -> None:
+    """Passages are of its summary."""
+    publish(tmp_path, [article("one", "Storm", summary="A storm, and 🗞 storms.")])
+    with ApiServer(tmp_path) as server:
+        (item,) = server.page({"q": "storm", "fields": "id", "highlight": "true"})["data"]
+    assert item["highlights"]["passages"] == [
+        {
+            "html": "A <mark>storm</mark>, and 🗞 <mark>storms</mark>.",
+            "start": 0,
+            "end": 22,
+            "offsets": [[2, 7], [15, 21]],
+        }
+    ]
+
+
 def test_fields_keep_the_order_they_were_given_in(server: ApiServer) -> None:
     """Once each."""
     page = server.page({"fields": "title,id,title", "limit": 1})
@@ -249,6 +285,7 @@ def test_answers_have_the_documented_shape(server: ApiServer) -> None:
     """Every member is of the documented type, and none is undocumented."""
     for parameters in (
         {"limit": 100, "fields": ",".join(FIELDS)},
+        {"q": "budget", "highlight": "true"},
         {"q": "budget", "total": "none"},
         {"q": "nowhere"},
     ):
