@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from partition.format import SegmentFile
 from partition.kernels.postings import BOUND_STEPS, FIRST_WORD, NORMS
 from partition.kernels.ranking import WINDOW
-from partition.kernels.reading import fill_row, read_list, read_positions
+from partition.kernels.reading import fill_row, last_live, read_list, read_positions
 from partition.kernels.terms import lower_bound
 from partition.schema import TEXT_FIELDS
 from partition.types import hash64
@@ -258,6 +258,24 @@ class Segment:
         docs, tfs = self.read(found)
         alive = self.live[docs]
         return Postings(docs[alive].astype(np.int64), tfs[alive].astype(np.float64))
+
+    def newest(self, field: str, term: str) -> int | None:
+        """The live article that holds `term` in `field` and comes first when the newest do, undated ones last."""
+        found = self.term_list(field, term.encode())
+        if found is None:
+            return None
+        row = np.frombuffer(found.packed, np.int64).reshape(1, 8)
+        docnum = last_live(self.words, row, self.live_words)
+        if docnum < 0:
+            return None
+        # Docnums say what times and hashes do; where both are equal, the id decides.
+        first, time_ms, hash_ = docnum, self.published_ms[docnum], self.hashes[docnum]
+        while first and self.published_ms[first - 1] == time_ms and self.hashes[first - 1] == hash_:
+            first -= 1
+        if first == docnum:
+            return docnum
+        tied = self.postings(field, term).docnums
+        return int(min(tied[tied >= first].tolist(), key=self.article_id))
 
     def positions(self, field: str, term: str, docnums: list[int]) -> list[list[int]]:
         """The ascending positions of `term` in each of `docnums`, which ascend and all hold it."""

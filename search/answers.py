@@ -7,7 +7,7 @@ Not here: what travels in headers (`routes.py`), problems (`web/problems.py`).
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import urlencode
@@ -18,16 +18,48 @@ import orjson
 from partition.manifest import RootManifest
 from partition.scoring import ONE
 from search.broker import Gathered
-from search.facets import shown
+from search.facets import chosen_of, shown
 from search.leaf import Match
 from search.parameters import SearchParameters
 from search.parsing import Note
 from search.plan import postings_of
 from search.query import Query, without_kernel
 from search.snapshot import Snapshot
+from search.spellings import spelled
 from web.times import iso
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class MarkedTitle(msgspec.Struct):
+    """A title in which words of the query are marked."""
+
+    html: str
+    """All of it: escaped text and `<mark>`."""
+    offsets: list[tuple[int, int]]
+    """Of each mark the half-open range of `title`, in Unicode code points."""
+
+
+class Passage(msgspec.Struct):
+    """A passage of an article in which words of the query are marked."""
+
+    html: str
+    """Escaped text and `<mark>`."""
+    start: int
+    """Where it begins in `body`, in `summary` where there is no body, in Unicode code points."""
+    end: int
+    """Where it ends: the code point after its last."""
+    offsets: list[tuple[int, int]]
+    """Of each mark the half-open range of the same text."""
+
+
+class Highlights(msgspec.Struct):
+    """Where the words of the query stand in an article."""
+
+    title: MarkedTitle
+    passages: list[Passage]
+    """At most three, which do not overlap, in the order of the text: each shows words that those before it in rank do
+    not; none where no word was found."""
 
 
 class Item(msgspec.Struct, omit_defaults=True):
@@ -51,6 +83,8 @@ class Item(msgspec.Struct, omit_defaults=True):
     score: float | None = None
     snippet: str | None = None
     """HTML: escaped text in which `<mark>` marks the words that matched."""
+    highlights: Highlights | None = None
+    """With `highlight=true`."""
 
 
 class PageLinks(msgspec.Struct):
@@ -123,13 +157,15 @@ class Explanation(msgspec.Struct):
     segments: list[SegmentExplanation]
 
 
-class FacetValue(msgspec.Struct):
+class FacetValue(msgspec.Struct, omit_defaults=True):
     """One value of a facet."""
 
     value: str
-    """In lower case; of a period, as ISO 8601 writes it."""
+    """As the newest article that has it writes it; of a period, as ISO 8601 does."""
     count: int
     """Matching articles that have it."""
+    selected: bool = False
+    """`true` if a filter names it as one that will do, else left out."""
 
 
 class OtherValues(msgspec.Struct):
@@ -145,7 +181,8 @@ class Facet(msgspec.Struct):
     """How many of the matching articles have which value."""
 
     values: list[FacetValue]
-    """The ten most frequent; of periods all from the first to the last, or between the bounds, in order of time, at
+    """The `facet_limit` most frequent and those selected; of periods all from the first to the last, or between the
+    bounds, in order of time, at
     most the latest 1,000."""
     other: OtherValues
 
@@ -258,13 +295,25 @@ def coverage_of(found: Gathered, missed: tuple[int, ...]) -> dict[str, Any]:
     }
 
 
-def facets_of(parameters: SearchParameters, query: Query, found: Gathered) -> dict[str, Any]:
-    """The facets that were asked for (`Facet`)."""
+def facets_of(
+    parameters: SearchParameters, query: Query, snapshot: Snapshot, found: Gathered, deadline_s: float
+) -> dict[str, dict[str, Any]]:
+    """The facets that were asked for (`Facet`), by name.
+
+    Raises:
+        PartitionDamagedError, LeafError: as of `spellings.spelled`.
+    """
     facets = {}
     for name, facet in parameters.facets:
-        counted, other_values, other_count = shown(facet, found.counts.get(facet, {}), query.filters)
+        chosen = chosen_of(facet, query.filters)
+        counts: Mapping[str, int] = found.counts.get(facet, {})
+        counted, other_values, other_count = shown(facet, counts, query.filters, parameters.facet_limit)
+        spellings = spelled(snapshot, facet, [value for value, _ in counted], found.failed, deadline_s)
         facets[name] = {
-            "values": [{"value": value, "count": count} for value, count in counted],
+            "values": [
+                {"value": spelling, "count": count, **({"selected": True} if value in chosen else {})}
+                for (value, count), spelling in zip(counted, spellings, strict=True)
+            ],
             "other": {"values": other_values, "count": other_count},
         }
     return facets
@@ -288,6 +337,7 @@ def page_body(
     found: Gathered,
     matches: list[Match],
     documents: list[dict[str, Any]],
+    facets: dict[str, dict[str, Any]],
     *,
     notes: tuple[Note, ...],
     next_: str | None,
@@ -296,16 +346,17 @@ def page_body(
 ) -> bytes:
     """The body of one page (`SearchAnswer`)."""
     items = []
+    shown_fields = (*parameters.fields, "highlights") if parameters.highlight else parameters.fields
     for match, stored in zip(matches, documents, strict=True):
         known = {**_public(stored), "score": match.score / ONE}
-        items.append({name: known[name] for name in parameters.fields})
+        items.append({name: known[name] for name in shown_fields})
     total = {"value": found.total, "relation": "gte" if found.failed else "eq", "unit": "article"}
     body: dict[str, Any] = {
         "data": items,
         "page": {"next": next_, "prev": prev, "limit": parameters.limit, "has_more": next_ is not None},
         "total": total if parameters.exact_total else None,
         "coverage": coverage_of(found, missed),
-        "facets": facets_of(parameters, query, found),
+        "facets": facets,
         "notes": [note._asdict() for note in notes],
         "as_of": iso(snapshot.state.published_ms),
         "origin": None if query.origin_ms is None else iso(query.origin_ms),

@@ -1,21 +1,35 @@
-"""The documents of a page: the stored fields of its matches, and their snippets.
+"""The documents of a page: the stored fields of its matches, their snippets and highlights.
 
-Contract: only what a page shows is read.
+Contract: only what a page shows is kept.
 
 Not here: what a snippet is (`snippets.py`), public names (`answers.py`).
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
+from partition.analysis import language_of
 from partition.errors import IndexFileError
 from search.leaf import Match
 from search.snapshot import PartitionDamagedError, Snapshot
-from search.snippets import MAX_SCANNED_CHARS, snippets
+from search.snippets import MAX_SCANNED_CHARS, MarkedTexts
+
+
+class _Texts(NamedTuple):
+    """What is marked of an article."""
+
+    document: dict[str, Any]
+    body: str
+    title: str
 
 
 def documents_of(
-    snapshot: Snapshot, matches: Iterable[Match], fields: frozenset[str], words: frozenset[str]
+    snapshot: Snapshot,
+    matches: Iterable[Match],
+    fields: frozenset[str],
+    words: frozenset[str],
+    *,
+    highlight: bool = False,
 ) -> list[dict[str, Any]]:
     """These stored fields, `snippet` among them, of each match.
 
@@ -23,20 +37,31 @@ def documents_of(
         snapshot: that the matches were found in.
         matches: of a page.
         fields: names.
-        words: what a snippet marks (`query.words_of`).
+        words: what is marked (`query.words_of`).
+        highlight: whether each document has `highlights`, too.
 
     Raises:
         PartitionDamagedError
     """
-    documents, texts = [], []
+    documents: list[dict[str, Any]] = []
+    texts: dict[str, list[_Texts]] = {}
     for match in matches:
         # One at a time: an article may have megabytes, of which a page seldom shows any.
         stored = _stored(snapshot, match)
         documents.append({name: stored[name] for name in fields if name in stored})
+        if highlight or "snippet" in fields:
+            body = (stored["body"] or stored["summary"])[:MAX_SCANNED_CHARS]
+            of = _Texts(documents[-1], body, stored["title"])
+            texts.setdefault(language_of(stored["language"]), []).append(of)
+    for language, some in texts.items():
+        titles = [one.title for one in some] if highlight else []
+        marked = MarkedTexts([one.body for one in some], titles, words, language)
         if "snippet" in fields:
-            texts.append((stored["body"] or stored["summary"])[:MAX_SCANNED_CHARS])
-    for document, snippet in zip(documents, snippets(texts, words), strict=True) if texts else ():
-        document["snippet"] = snippet
+            for one, snippet in zip(some, marked.snippets(), strict=True):
+                one.document["snippet"] = snippet
+        if highlight:
+            for one, highlights in zip(some, marked.highlights(), strict=True):
+                one.document["highlights"] = highlights
     return documents
 
 

@@ -6,7 +6,8 @@ Contract: counts are exact, add up over segments and partitions, and say the sam
 Values are as the index holds them (`analysis.exact`), periods as ISO 8601 writes them, in UTC; articles without a
 date are in no period. Memory is a number for each value that an article holds, once a facet has been asked for.
 
-Not here: which articles match (`executor.py`), names of parameters (`parameters.py`).
+Not here: which articles match (`executor.py`), how values are spelled (`spellings.py`), names of parameters
+(`parameters.py`).
 """
 
 import copy
@@ -28,8 +29,6 @@ from search.query import Clock, Filters
 from search.timelines import PERIODS, periods_of, timeline
 
 FACETS = (*KEYWORD_FIELDS, *PERIODS)
-MAX_SHOWN = 10
-"""Values of a field."""
 _NAMES = 1000
 """Values that are read between looks at the clock."""
 
@@ -41,7 +40,8 @@ class Shown(NamedTuple):
     """What is shown of one facet."""
 
     counted: list[tuple[str, int]]
-    """The most frequent values, equally frequent ones by name; of periods a timeline (`timelines.py`)."""
+    """The most frequent values and those that are chosen, equally frequent ones by name; of periods a timeline
+    (`timelines.py`)."""
     other_values: int
     """How many more there are."""
     other_count: int
@@ -182,10 +182,25 @@ def added(counts: Iterable[Counts]) -> Counts:
     return sums
 
 
-def shown(facet: str, counts: Mapping[str, int], filters: Filters) -> Shown:
-    """What is shown of a facet, counted under these filters."""
+def chosen_of(facet: str, filters: Filters) -> list[str]:
+    """The values of a facet that a filter names."""
+    return [value for one in filters.choices if one.field == facet for value in one.allowed]
+
+
+def shown(facet: str, counts: Mapping[str, int], filters: Filters, limit: int) -> Shown:
+    """What is shown of a facet.
+
+    Args:
+        facet: of `FACETS`.
+        counts: of its values that any article has.
+        filters: under which they were counted; values that these choose are shown, also if no article has them.
+        limit: how many values of a field are shown, beside those that are chosen.
+    """
     if facet in PERIODS:
         return Shown(*timeline(facet, counts, filters.from_ms, filters.to_ms))
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    kept, left = ordered[:MAX_SHOWN], ordered[MAX_SHOWN:]
+    chosen = chosen_of(facet, filters)
+    every = {**dict.fromkeys(chosen, 0), **counts}
+    ordered = sorted(every.items(), key=lambda item: (-item[1], item[0]))
+    kept = ordered[:limit] + [item for item in ordered[limit:] if item[0] in chosen]
+    left = [item for item in ordered[limit:] if item[0] not in chosen]
     return Shown(kept, len(left), sum(count for _, count in left))

@@ -20,6 +20,8 @@ from web.problems import ParameterError, Problem
 
 MAX_LIMIT = 100
 DEFAULT_LIMIT = 20
+MAX_FACET_LIMIT = 100
+DEFAULT_FACET_LIMIT = 10
 DEFAULT_TIMEOUT_MS = 1000
 MAX_TIMEOUT_MS = 30_000
 MAX_VALUE_CHARS = 1000
@@ -90,6 +92,10 @@ class SearchParameters(msgspec.Struct, frozen=True):
     """Whether a query with notes is refused."""
     facets: tuple[tuple[str, str], ...]
     """Names as users write them, with those of `facets.FACETS`."""
+    facet_limit: int
+    """Values of a field that are shown, beside those that a filter names."""
+    highlight: bool
+    """Whether each item has `highlights`."""
     min_seq: int
     """The log sequence that the answer must know."""
     given: tuple[tuple[str, str], ...]
@@ -246,6 +252,15 @@ SEARCH = (
         example="id,title,published_at",
     ),
     Parameter(
+        name="highlight",
+        description="Whether each item also has `highlights`: its title, and up to three passages of its body that "
+        "together show the words of the query, as HTML and with the places of the words.",
+        schema={"type": "boolean", "default": False},
+        convert=boolean,
+        default=False,
+        example=True,
+    ),
+    Parameter(
         name="facets",
         description="What is counted over all matches, separated by commas: articles by value, under all filters "
         "but the one on the same field, or by day, month or year (of `date_field`), empty ones included.",
@@ -253,6 +268,15 @@ SEARCH = (
         convert=_facets,
         default=(),
         example="section,month",
+    ),
+    Parameter(
+        name="facet_limit",
+        description="How many values of each field `facets` shows, the most frequent first, beside those that a "
+        "filter names. The others are counted together.",
+        schema={"type": "integer", "minimum": 1, "maximum": MAX_FACET_LIMIT, "default": DEFAULT_FACET_LIMIT},
+        convert=integer(1, MAX_FACET_LIMIT),
+        default=DEFAULT_FACET_LIMIT,
+        example=25,
     ),
     Parameter(
         name="total",
@@ -291,7 +315,7 @@ SEARCH = (
 
 _IN_LINKS = (
     *("q", "strict", "date_field", "from", "to", "sort", "recency", "half_life", *_FILTERS),
-    *("limit", "fields", "total", "allow_partial", "timeout_ms", "explain", "facets"),
+    *("limit", "fields", "total", "allow_partial", "timeout_ms", "explain", "facets", "facet_limit", "highlight"),
 )
 
 
@@ -328,6 +352,8 @@ def parse_search(given: list[tuple[str, str]]) -> SearchParameters:
         explain=values["explain"],
         strict=values["strict"],
         facets=values["facets"],
+        facet_limit=values["facet_limit"],
+        highlight=values["highlight"],
         min_seq=values["min_seq"],
         given=tuple(ordered),
     )

@@ -24,7 +24,7 @@ import orjson
 
 from partition.manifest import RootManifest
 from partition.types import MAX_ARTICLE_ID_BYTES
-from search.answers import STORED_NAMES, article_body, coverage_of, links_of, page_body
+from search.answers import STORED_NAMES, article_body, coverage_of, facets_of, links_of, page_body
 from search.broker import Broker, EpochGoneError, Gathered, LeafError, TakenDownError
 from search.cursor import Cursor, CursorCodec, CursorInvalidError, digest_of
 from search.dates import origin_of
@@ -42,7 +42,7 @@ from web.edge import Timings
 from web.problems import ParameterError, Problem
 
 MAX_REMEMBERED_QUERIES = 10_000
-ANSWER_VERSION = 4
+ANSWER_VERSION = 5
 """Part of every cache key: advanced when the same query would be answered with other bytes."""
 
 
@@ -244,7 +244,7 @@ class SearchService:
 
         def page(snapshot: Snapshot, found: Gathered) -> Loaded:
             timings.add("scatter", started_s)
-            return self._page(parameters, asked, cursor, snapshot, found, timings)
+            return self._page(parameters, asked, cursor, snapshot, found, deadline_s, timings)
 
         try:
             async with self._admission.admitted(deadline_s):
@@ -262,6 +262,7 @@ class SearchService:
         cursor: Cursor | None,
         snapshot: Snapshot,
         found: Gathered,
+        deadline_s: float,
         timings: Timings,
     ) -> Loaded:
         """The page of what was found; in a thread."""
@@ -274,7 +275,9 @@ class SearchService:
         if backwards:
             matches.reverse()
         stored = frozenset(STORED_NAMES.get(name, name) for name in parameters.fields)
-        documents = documents_of(snapshot, matches, stored, words_of(asked.query.node))
+        words = words_of(asked.query.node)
+        documents = documents_of(snapshot, matches, stored, words, highlight=parameters.highlight)
+        facets = facets_of(parameters, asked.query, snapshot, found, deadline_s)
         earlier = cursor.missing if cursor else ()
         missing = tuple(sorted({*earlier, *found.failed}))
 
@@ -294,12 +297,7 @@ class SearchService:
         next_ = link(-1, towards_start=False) if follows else None
         prev = link(0, towards_start=True) if precedes else None
         body = page_body(
-            parameters,
-            asked.query,
-            snapshot,
-            found,
-            matches,
-            documents,
+            *(parameters, asked.query, snapshot, found, matches, documents, facets),
             notes=asked.notes,
             next_=next_,
             prev=prev,
@@ -350,6 +348,8 @@ def _key(parameters: SearchParameters, manifest: RootManifest, query: Query) -> 
         parameters.timeout_ms,
         parameters.explain,
         parameters.facets,
+        parameters.facet_limit,
+        parameters.highlight,
     )
     digest = blake2b(query.canonical() + msgspec.msgpack.encode(shape), digest_size=16).hexdigest()
     # A cursor says which state it is of, from whatever files that is read; how it was read does depend on them. What

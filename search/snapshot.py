@@ -59,13 +59,15 @@ class PartitionDamagedError(Exception):
 
 
 class Partitions:
-    """The partitions of an epoch, as far as is known: never changed, but replaced when one is found damaged."""
+    """The partitions of an epoch, as far as is known: replaced when one is found damaged."""
 
     def __init__(self, leaves: list[Leaf], damaged: dict[int, IndexFileError]) -> None:
         self.leaves = leaves
         """Of those that hold anything and are sound."""
         self.damaged = damaged
         """Partition to what is wrong with a file of it."""
+        self.spellings: dict[tuple[str, str], str] = {}
+        """Field and value to how the articles here write it, as far as that is known (`spellings.py`)."""
         self._by_partition = {leaf.partition: leaf for leaf in leaves}
         self._shares: dict[int, list[Share]] = {}
 

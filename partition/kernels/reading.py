@@ -1,4 +1,4 @@
-"""Whole posting lists as arrays, for whoever wants all of one.
+"""Posting lists for whoever wants all of one, or its end.
 
 Contract: a row is made by `fill_row` from what the dictionary says of a term; docnums, frequencies and positions come
 back as they went in.
@@ -106,3 +106,15 @@ def count_live(
                 doc = docs[0, at]
                 count += np.int64((live[doc >> 6] >> np.uint64(doc & 63)) & ONE)
         dfs[nth] = count
+
+
+@kernel(i64(u64s, i64m, u64s))
+def last_live(words: "NDArray[np.uint64]", rows: "NDArray[np.int64]", live: "NDArray[np.uint64]") -> int:
+    """The last docnum on the list of rows[0] whose bit is set in `live`, -1 if there is none."""
+    docs = np.empty((1, BLOCK), np.int32)
+    for block in range(rows[0, BLOCKS] - 1, -1, -1):
+        for at in range(block_docs(words, rows, 0, block, docs, 0) - 1, -1, -1):
+            doc = docs[0, at]
+            if (live[doc >> 6] >> np.uint64(doc & 63)) & ONE:
+                return np.int64(doc)
+    return -1

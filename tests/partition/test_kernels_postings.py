@@ -27,7 +27,7 @@ from partition.kernels.postings import (
     steps_of,
     tf_at,
 )
-from partition.kernels.reading import count_live, fill_row, read_list, read_positions
+from partition.kernels.reading import count_live, fill_row, last_live, read_list, read_positions
 from tests.reference import postings as plain
 from tests.reference.postings import Posting
 
@@ -238,6 +238,19 @@ def test_live_articles_are_counted(samples: list[Sample], seed: int, share: floa
         np.array([*words, 0, 0], np.uint64), np.array(areas, np.int64), articles, np.array(mask, np.uint64), dfs
     )
     assert dfs.tolist() == [sum(live[doc] for doc in sample.docs) for sample in samples]
+
+
+@_compiled
+@given(
+    sample=_samples(max_articles=10_000), seed=st.integers(0, 2**32), share=st.sampled_from((0, 0.1, 0.9, 0.99, 1))
+)
+def test_the_last_live_article_is_found(sample: Sample, seed: int, share: float) -> None:
+    """However many that come after it are deleted, blocks of them too."""
+    random = Random(seed)
+    live = [random.random() >= share for _ in range(sample.articles)]
+    words = np.array([*plain.encode(sample.postings, sample.articles)[0], 0, 0], np.uint64)
+    mask = np.array(plain.packed([(one, 1) for one in live]), np.uint64)
+    assert last_live(words, _row(sample, 0), mask) == max((doc for doc in sample.docs if live[doc]), default=-1)
 
 
 @pytest.mark.parametrize("width", range(33))

@@ -195,6 +195,18 @@ class NaiveIndex:
                         counts[facet][value] = counts[facet].get(value, 0) + 1
         return counts
 
+    def spellings(self, facet: str) -> dict[str, str]:
+        """How the newest article that has it writes each value of a field, white space as single spaces."""
+        found: dict[str, str] = {}
+        newest = [
+            Hit(article["id"], 0, self._key("newest", 0, article["published_ms"]))
+            for article in self.articles.values()
+        ]
+        for hit in sorted(newest, key=lambda hit: hit.order):
+            for text in self._texts(facet, self.articles[hit.id]):
+                found.setdefault(self._exact(text), " ".join(text.split()))
+        return found
+
     def _facet_values(self, facet: str, article: dict[str, Any], time_ms: int | None) -> set[str]:
         if facet in PERIODS:
             if time_ms is None:
@@ -224,14 +236,18 @@ class NaiveIndex:
         return (not allowed or bool(has & allowed)) and not has & denied
 
     def _values(self, name: str, article: dict[str, Any]) -> set[str]:
-        values = {
+        return {self._exact(text) for text in self._texts(name, article)} - {""}
+
+    @staticmethod
+    def _texts(name: str, article: dict[str, Any]) -> list[str]:
+        texts: dict[str, list[str]] = {
             "section": [article["section"]],
             "source": [article["source"]],
             "author_name": article["authors"],
             "tag": article["tags"],
             "language": [article["language"]],
-        }[name]
-        return {self._exact(value) for value in values} - {""}
+        }
+        return texts[name]
 
     def _score(self, node: dict[str, Any], article: dict[str, Any]) -> int | None:
         """The score of a matching article; `None` for one that does not match."""

@@ -1,4 +1,4 @@
-"""The plain snippet: words by a regular expression, every window looked at, strings put together.
+"""Plain snippets and highlights: words by a regular expression, every passage looked at, strings put together.
 
 Contract: the standard library only; analysis is handed in. What it makes is what `search/snippets.py` must make.
 
@@ -8,37 +8,76 @@ Not here: anything that is fast.
 import re
 from collections.abc import Callable
 from html import escape
+from typing import Any
 
 WORD = re.compile(r"\w{1,64}")
-PASSAGE_WORDS, CONTEXT_WORDS, PASSAGE_BYTES = 32, 4, 180
+PASSAGE_WORDS, CONTEXT_WORDS, MAX_PASSAGES = 32, 4, 3
+
+IsWanted = Callable[[str], bool]
+TermOf = Callable[[str], str]
+Range = tuple[int, int]
 
 
-def snippet(text: str, is_wanted: Callable[[str], bool], term_of: Callable[[str], str]) -> str:
-    """The passage with most different wanted words, then most wanted words, the earliest of equals."""
+def snippet(text: str, is_wanted: IsWanted, term_of: TermOf) -> str:
+    """The passage that shows most of the wanted words, else the beginning."""
     words = list(WORD.finditer(text))
-    marked = [at for at, word in enumerate(words) if is_wanted(term_of(word.group()))]
+    marked = _marked(text, is_wanted, term_of)
     if not words:
         return ""
-    first = max(0, _best(text, words, marked, term_of) - CONTEXT_WORDS) if marked else 0
-    last = min(len(words), first + PASSAGE_WORDS)
-    start = words[first].start() if first else 0
-    stop = words[last - 1].end() if last < len(words) else len(text)
-    parts = ["… "] if first else []
-    for at in marked:
-        if first <= at < last:
-            parts += [escape(text[start : words[at].start()]), f"<mark>{escape(words[at].group())}</mark>"]
-            start = words[at].end()
-    parts += [escape(text[start:stop]), " …" if last < len(words) else ""]
-    return " ".join("".join(parts).split())
+    ((first, last),) = _chosen(marked, len(words), 1) or [(0, min(len(words), PASSAGE_WORDS))]
+    found = _passage(text, (first, last), marked)
+    html = f"{'… ' if first else ''}{found['html']}{' …' if last < len(words) else ''}"
+    return " ".join(html.split())
 
 
-def _best(text: str, words: list["re.Match[str]"], marked: list[int], term_of: Callable[[str], str]) -> int:
-    """The first word of the best window."""
-    places = [len(text[: words[at].start()].encode()) for at in marked]
-    best, worth = 0, (0, 0)
-    for last in range(len(marked)):
-        together = [n for n in range(last + 1) if places[last] - places[n] <= PASSAGE_BYTES]
-        different = len({term_of(words[marked[n]].group()) for n in together})
-        if (different, len(together)) > worth:
-            best, worth = marked[together[0]], (different, len(together))
-    return best
+def highlights(title: str, body: str, is_wanted: IsWanted, term_of: TermOf) -> dict[str, Any]:
+    """The title, and the passages of the body that together show the wanted words."""
+    whole = _passage(title, (0, len(WORD.findall(title))), _marked(title, is_wanted, term_of))
+    marked = _marked(body, is_wanted, term_of)
+    chosen = _chosen(marked, len(WORD.findall(body)), MAX_PASSAGES)
+    return {
+        "title": {"html": whole["html"], "offsets": whole["offsets"]},
+        "passages": [_passage(body, one, marked) for one in sorted(chosen)],
+    }
+
+
+def _marked(text: str, is_wanted: IsWanted, term_of: TermOf) -> dict[int, str]:
+    """The terms of the wanted words, by which of the words they are."""
+    found = {at: term_of(word.group()) for at, word in enumerate(WORD.finditer(text))}
+    return {at: term for at, term in found.items() if is_wanted(term)}
+
+
+def _chosen(marked: dict[int, str], words: int, most: int) -> list[Range]:
+    """Ranges of words: each time the one with most terms not shown, then most such words, the earliest of equals."""
+    chosen: list[Range] = []
+
+    def around(at: int) -> Range:
+        first = max([0, at - CONTEXT_WORDS, *(last for _, last in chosen if last <= at)])
+        return first, min([words, first + PASSAGE_WORDS, *(begin for begin, _ in chosen if begin > at)])
+
+    while len(chosen) < most:
+        shown = {term for at, term in marked.items() if any(first <= at < last for first, last in chosen)}
+        new = {at: term for at, term in marked.items() if term not in shown}
+        if not new:
+            break
+        worth = {}
+        for at in new:
+            first, last = around(at)
+            terms = [term for other, term in new.items() if first <= other < last]
+            worth[at] = len(set(terms)), len(terms), -at
+        chosen.append(around(max(new, key=worth.__getitem__)))
+    return chosen
+
+
+def _passage(text: str, words: Range, marked: dict[int, str]) -> dict[str, Any]:
+    """A range of words; what stands at the ends of the text belongs to the words there."""
+    first, last = words
+    found = list(WORD.finditer(text))
+    start = found[first].start() if first else 0
+    end = found[last - 1].end() if last < len(found) else len(text)
+    offsets = [[found[at].start(), found[at].end()] for at in marked if first <= at < last]
+    parts, at = [], start
+    for low, high in offsets:
+        parts += [escape(text[at:low]), f"<mark>{escape(text[low:high])}</mark>"]
+        at = high
+    return {"html": "".join(parts) + escape(text[at:end]), "start": start, "end": end, "offsets": offsets}

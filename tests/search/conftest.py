@@ -5,10 +5,14 @@ Not here: those of every room (`tests/conftest.py`).
 
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from tests.api_server import ApiServer
+from tests.archive import Archive
+from tests.reference.naive import NaiveIndex
 from tests.search.long_articles import write_long_articles
+from tests.trees import naive_index
 
 
 @pytest.fixture(scope="package")
@@ -20,3 +24,13 @@ def long_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]
         for number in range(8):
             server.page({"q": ("the", "con?x")[number % 2], "limit": 1 + number})
         yield server
+
+
+@pytest.fixture(scope="package")
+def naive(archive: Archive) -> NaiveIndex:
+    """The plain index of the articles of `archive`."""
+    index = naive_index()
+    for article in archive.articles:
+        index.put(msgspec.to_builtins(article))
+    index.freeze()
+    return index

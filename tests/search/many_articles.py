@@ -174,6 +174,7 @@ class QueryMaker:
             Choice("section", allowed=("news", "none")),
             Choice("section", denied=("Sport",)),
             Choice("tag", allowed=("X", "y"), denied=("z",)),
+            Choice("author_name", allowed=("ann bodu", "Cy Bodu"), denied=("bo kala",)),
         )
         return Filters(
             start_ms if chance() < 0.2 else None,

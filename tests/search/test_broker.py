@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -140,9 +141,11 @@ def view_of(archive: Archive) -> View:
     return View(manifest.epoch, manifest.state)
 
 
-async def ask(broker: Broker, archive: Archive, part: Slice = SHORT, seconds: float = 60) -> Gathered:
+async def ask(
+    broker: Broker, archive: Archive, part: Slice = SHORT, seconds: float = 60, facets: tuple[str, ...] = ()
+) -> Gathered:
     """What the query finds in the newest epoch."""
-    return await broker.search(view_of(archive), QUERY, part, time.monotonic() + seconds, gathered)
+    return await broker.search(view_of(archive), QUERY, part, time.monotonic() + seconds, gathered, facets)
 
 
 def leaves_of(broker: Broker, archive: Archive) -> list[Leaf]:
@@ -262,6 +265,28 @@ def test_a_partition_that_fails_is_named(
     assert found.failed == {2: "failed"}
     assert found.matches == [match for match in whole.matches if match.partition != 2]
     assert {search.partition for search in found.searches} == {0, 1, 3, 4, 5, 6, 7}
+
+
+@pytest.mark.parametrize("what", ["search", "count"])
+def test_facets_count_what_answered(
+    archive: Archive, opened: Callable[[int], Broker], monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """A partition that fails, while it counts or afterwards, counts for nothing, as its matches do not."""
+    broker = opened(1)
+    leaves = leaves_of(broker, archive)
+    called = getattr(leaves[2], what)
+
+    def fails(*arguments: Any) -> None:
+        called(*arguments)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(leaves[2], what, fails)
+    found = asyncio.run(ask(broker, archive, Slice(1000), facets=("source", "tag")))
+    assert found.failed == {2: "failed"}
+    stored = {article.id: article for article in archive.articles}
+    answered = [stored[match.position.article_id] for match in found.matches]
+    assert found.total == len(answered) == found.counts["source"].total()
+    assert found.counts["tag"] == Counter(tag.lower() for article in answered for tag in article.tags)
 
 
 def test_a_thread_that_hangs_is_not_waited_for(

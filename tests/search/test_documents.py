@@ -28,18 +28,22 @@ class _Long:
         return {"title": f"storm {docnum}", "body": "storm " + "x" * CHARS, "summary": ""}
 
 
+@pytest.mark.parametrize("highlight", [False, True])
 @pytest.mark.parametrize("fields", [{"title"}, {"title", "snippet"}])
-def test_a_page_holds_what_it_shows(fields: set[str]) -> None:
-    """A hundred articles of a megabyte, of which nothing but titles and snippets is shown, take few of them."""
+def test_a_page_holds_what_it_shows(fields: set[str], *, highlight: bool) -> None:
+    """A hundred articles of a megabyte, of which nothing but titles and passages is shown, take few of them."""
     snapshot: Any = _Long()
     matches = [Match(0, 0, "id", 0, 0, 0, docnum) for docnum in range(ARTICLES)]
-    documents_of(snapshot, matches[:1], frozenset(fields), frozenset({"storm"}))  # for what is made once
+    documents_of(snapshot, matches[:1], frozenset(fields), frozenset({"storm"}), highlight=highlight)  # made once
     tracemalloc.start()
     try:
-        documents = documents_of(snapshot, matches, frozenset(fields), frozenset({"storm"}))
+        documents = documents_of(snapshot, matches, frozenset(fields), frozenset({"storm"}), highlight=highlight)
         _, peak_bytes = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert [document["title"] for document in documents] == [f"storm {docnum}" for docnum in range(ARTICLES)]
     assert all("<mark>storm</mark>" in document.get("snippet", "<mark>storm</mark>") for document in documents)
+    assert [len(document.get("highlights", {"passages": "?"})["passages"]) for document in documents] == [
+        1
+    ] * ARTICLES
     assert peak_bytes < ARTICLES * CHARS * 3 / 4

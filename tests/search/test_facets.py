@@ -20,9 +20,9 @@ from partition.analysis import exact
 from partition.kernels.facets import NONE, count_stretches, count_values
 from search.executor import DeadlineError
 from search.exhaustive import Executor
-from search.facets import FACETS, MAX_SHOWN, added, shown
+from search.facets import FACETS, added, shown
 from search.leaf import Slice
-from search.query import Clock, Every, Filters, Query
+from search.query import Choice, Clock, Every, Filters, Query
 from search.share import Share
 from search.timelines import PERIODS
 from tests.leaf import leaf_query
@@ -158,10 +158,30 @@ def test_kernels_count_what_loops_count(data: st.DataObject) -> None:
 def test_the_most_frequent_values_are_shown() -> None:
     """Equally frequent ones by name, and how much is left."""
     counts = {f"v{n:02}": 1 + n // 4 for n in range(20)}
-    counted, other_values, other_count = shown("tag", counts, Filters())
+    counted, other_values, other_count = shown("tag", counts, Filters(), 10)
     assert [value for value, _ in counted] == [f"v{n:02}" for n in (16, 17, 18, 19, 12, 13, 14, 15, 8, 9)]
-    assert (len(counted), other_values) == (MAX_SHOWN, 10)
+    assert (len(counted), other_values) == (10, 10)
     assert other_count == sum(counts.values()) - sum(count for _, count in counted)
+
+
+@given(
+    counts=st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 3)),
+    limit=st.integers(1, 9),
+    chosen=st.lists(st.sampled_from("abcdefghxyz"), max_size=3, unique=True),
+)
+def test_chosen_values_are_shown_in_any_case(counts: dict[str, int], limit: int, chosen: list[str]) -> None:
+    """Those that fall behind the most frequent ones, and those that no article has; the others are counted."""
+    filters = Filters(choices=(Choice("tag", tuple(chosen)), Choice("section", ("a",))))
+    counted, other_values, other_count = shown("tag", counts, filters, limit)
+    named = dict(counted)
+    assert counted == sorted(counted, key=lambda item: (-item[1], item[0]))
+    assert named == {value: counts.get(value, 0) for value in named}
+    assert set(chosen) <= set(named) <= {*counts, *chosen}
+    rest = {value: count for value, count in counts.items() if value not in named}
+    assert (other_values, other_count) == (len(rest), sum(rest.values()))
+    first = [value for value, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:limit]]
+    assert set(first) <= set(named), "as many as without"
+    assert len(named) <= len(first) + len(chosen)
 
 
 def test_counts_add_up() -> None:

@@ -21,6 +21,7 @@ SINGLE = (
     "date_field",
     "recency",
     "half_life",
+    "facet_limit",
 )
 
 
@@ -55,6 +56,8 @@ SINGLE = (
         ("cursor", ["", "x", "AAAA", "=", "é", "A" * 600, "../../etc/passwd"]),
         ("fields", ["", "id,", "nothing", "id;title", "ID", "id, title"]),
         ("facets", ["", "tag,", "nothing", "tag;author", "Tag", "author_name", "title"]),
+        ("facet_limit", ["", "0", "101", "-1", "1.5", "ten"]),
+        ("highlight", ["", "1", "True", "title"]),
         ("total", ["", "true", "EXACT"]),
         ("allow_partial", ["", "1", "True", "yes"]),
         ("timeout_ms", ["", "0", "30001", "1s", "-5"]),

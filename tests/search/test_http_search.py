@@ -1,28 +1,31 @@
 """The search route over a real socket: what every parameter does, and what travels in headers.
 
-Not here: parameters that are wrong (`test_http_parameters.py`), cursors (`test_http_cursors.py`), the other routes
-(`test_http_routes.py`), faults (`test_faults.py`).
+Not here: parameters that are wrong (`test_http_parameters.py`), facets (`test_http_facets.py`), cursors
+(`test_http_cursors.py`), the other routes (`test_http_routes.py`), faults (`test_faults.py`).
 """
 
 import itertools
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from partition.analysis import language_of, term_of
 from partition.scoring import ONE
 from partition.types import Article
 from search.answers import SearchAnswer
-from search.facets import MAX_SHOWN
 from search.parameters import DEFAULT_FIELDS, FIELDS
-from search.query import Choice, Filters
-from search.timelines import PERIODS
+from search.query import Filters, words_of
 from tests.api_server import AMPLE_MS, ApiServer
-from tests.archive import PARTITIONS, Archive
-from tests.reference.naive import Hit, NaiveIndex, timeline
-from tests.trees import naive_index, tree
+from tests.archive import PARTITIONS, Archive, publish
+from tests.reference.naive import Hit, NaiveIndex
+from tests.reference.passages import highlights
+from tests.small_index import article
+from tests.trees import tree
 
 MIDNIGHT_MS = int(datetime(2007, 4, 10, tzinfo=UTC).timestamp() * 1000)
 DAY_MS = 86_400_000
@@ -31,16 +34,6 @@ EVER_MS = 2**62
 
 LANGUAGES = ("de", "en")
 """Of the archive."""
-
-
-@pytest.fixture(scope="module")
-def naive(archive: Archive) -> NaiveIndex:
-    """The plain index of the same articles."""
-    index = naive_index()
-    for article in archive.articles:
-        index.put(msgspec.to_builtins(article))
-    index.freeze()
-    return index
 
 
 def as_json(value: Any) -> Any:
@@ -94,26 +87,6 @@ def test_ranking_is_that_of_the_plain_index(server: ApiServer, naive: NaiveIndex
         (hit.id, hit.score) for hit in expected[:100]
     ]
     assert page["total"]["value"] == len(expected)
-
-
-def test_facets(server: ApiServer, naive: NaiveIndex) -> None:
-    """Counts over all partitions; a filter leaves the other values of its own field to be seen."""
-    facets = {"section": "section", "author": "author_name", "tag": "tag", "month": "month", "year": "year"}
-    parameters = {"q": "budget", "facets": ",".join(facets), "tag": "Veterans", "limit": 1}
-    filters = msgspec.to_builtins(Filters(choices=(Choice("tag", ("Veterans",)),)))
-    page = server.page(parameters)
-    counted = naive.facets(msgspec.to_builtins(tree("budget", LANGUAGES)), filters, tuple(facets.values()))
-    assert tuple(page["facets"]) == tuple(facets)
-    for name, facet in facets.items():
-        values = [(one["value"], one["count"]) for one in page["facets"][name]["values"]]
-        by_count = sorted(counted[facet].items(), key=lambda item: (-item[1], item[0]))
-        expected = timeline(facet, counted[facet], None, None) if facet in PERIODS else by_count[:MAX_SHOWN]
-        assert values == expected
-        left = [] if facet in PERIODS else by_count[MAX_SHOWN:]
-        assert page["facets"][name]["other"] == {"values": len(left), "count": sum(count for _, count in left)}
-    assert len(page["facets"]["tag"]["values"]) > 1
-    assert page["data"] == server.page({**parameters, "facets": "section"})["data"]
-    assert "facets=section" in page["page"]["next"]
 
 
 def test_articles_without_a_date_come_last(server: ApiServer, archive: Archive) -> None:
@@ -213,6 +186,45 @@ def test_each_field(server: ApiServer, archive: Archive, name: str) -> None:
                 assert value == as_json(getattr(article, name))
 
 
+@pytest.mark.parametrize("text", ["budget", '"health care" OR tarif*', "author:storm", ""])
+@pytest.mark.parametrize("fields", ["title,body,summary,language", "id,snippet,title,body,summary,language"])
+def test_highlights(server: ApiServer, text: str, fields: str) -> None:
+    """Each item has them, last, on request: where in the title and the body the words of the query stand."""
+    query = {"q": text, "limit": 50, "fields": fields}
+    plain, page = server.page(query), server.page({**query, "highlight": "true"})
+    wanted = sorted(words_of(tree(text, LANGUAGES)))
+    is_wanted = re.compile("|".join(wanted).replace("*", ".*") or "$^").fullmatch
+    for item, without in zip(page["data"], plain["data"], strict=True):
+        assert list(item) == [*without, "highlights"]
+        language = language_of(item.pop("language"))
+        without.pop("language")
+        expected = highlights(
+            item["title"],
+            item["body"],
+            lambda term: is_wanted(term) is not None,
+            lambda word, language=language: term_of(word, language),  # type: ignore[misc] # a default is no argument
+        )
+        assert item.pop("highlights") == expected
+        assert item == without
+    assert "highlight=true" in page["page"]["next"]
+    assert server.page({**query, "highlight": "false"})["data"] == plain["data"]
+
+
+def test_highlights_of_an_article_without_a_body(tmp_path: Path) -> None:
+    """Passages are of its summary."""
+    publish(tmp_path, [article("one", "Storm", summary="A storm, and 🗞 storms.")])
+    with ApiServer(tmp_path) as server:
+        (item,) = server.page({"q": "storm", "fields": "id", "highlight": "true"})["data"]
+    assert item["highlights"]["passages"] == [
+        {
+            "html": "A <mark>storm</mark>, and 🗞 <mark>storms</mark>.",
+            "start": 0,
+            "end": 22,
+            "offsets": [[2, 7], [15, 21]],
+        }
+    ]
+
+
 def test_fields_keep_the_order_they_were_given_in(server: ApiServer) -> None:
     """Once each."""
     page = server.page({"fields": "title,id,title", "limit": 1})
@@ -285,6 +297,7 @@ def test_answers_have_the_documented_shape(server: ApiServer) -> None:
     """Every member is of the documented type, and none is undocumented."""
     for parameters in (
         {"limit": 100, "fields": ",".join(FIELDS)},
+        {"q": "budget", "highlight": "true"},
         {"q": "budget", "total": "none"},
         {"q": "nowhere"},
     ):

@@ -71,6 +71,18 @@ def test_words_are_found_in_their_language(server: ApiServer, text: str, found: 
     assert set(server.ids({"q": text})) == found
 
 
+def test_words_are_marked_in_their_language(server: ApiServer) -> None:
+    """A snippet shows what matched, however its vowels are accented there."""
+    for text, marked in (
+        ("haus", "<mark>Häuser</mark>"),
+        ("выбор", "<mark>выборы</mark>"),
+        ("house", "<mark>houses</mark>"),
+    ):
+        (item,) = server.page({"q": text, "highlight": "true"})["data"]
+        assert marked in item["snippet"]
+        assert marked in item["highlights"]["passages"][0]["html"]
+
+
 def test_a_word_is_rare_among_those_that_could_hold_it(server: ApiServer) -> None:
     """`die` means little in German, and is a rare verb in English: what the verb says ranks first."""
     ids = server.ids({"q": "die"})

@@ -6,12 +6,13 @@ index in `tests/reference/`, for every query, sort, filter and page.
 Not here: HTTP and processes (`test_http_search.py`).
 """
 
+import math
 import random
 import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from hypothesis import HealthCheck, note, settings
@@ -24,6 +25,7 @@ from indexer.log import EventLog
 from indexer.projection import Projector, log_path
 from indexer.publisher import Retention
 from partition.manifest import RootManifest
+from partition.schema import KEYWORD_FIELDS
 from partition.types import Article
 from search.facets import FACETS, Counts, added, shown
 from search.leaf import LeafAnswer, LeafQuery, Match, Slice, merged
@@ -45,17 +47,18 @@ from search.query import (
     Word,
 )
 from search.snapshot import Snapshot, Snapshots, View
+from search.spellings import spelled
 from search.terms import analysed
 from search.timelines import PERIODS
 from tests.leaf import leaf_query
-from tests.reference.naive import Hit, timeline
+from tests.reference.naive import Hit, NaiveIndex, timeline
 from tests.small_index import Clock
 from tests.trees import naive_index
 
 LAYOUTS = (1, 2, 8, 13)
 WORDS = ("budget", "senate", "storms", "storm", "vote", "votes", "of", "the", "Tax", "élan", "die", "東京", "東京都")
 FORMS = tuple(word.lower() for word in WORDS[:-1])
-LANGUAGES = {"": "en", "en": "en", "de": "de", "fr-CA": "fr", "ja": "xx"}
+LANGUAGES = {"": "en", "en": "en", "EN": "en", "de": "de", "fr-CA": "fr", "ja": "xx"}
 """Tags to what they are analysed under."""
 
 IDS = [f"a/{n}" for n in range(60)]
@@ -71,7 +74,7 @@ class Generator:
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
         # Most batches are in one language: so languages come to an archive at different moments.
-        self.tags = self._random.choice((("",), ("", "en"), ("de",), tuple(LANGUAGES)))
+        self.tags = self._random.choice((("",), ("", "en", "EN"), ("de",), tuple(LANGUAGES)))
 
     def article(self) -> Article:
         """An article that shares most of its words with the others."""
@@ -82,9 +85,9 @@ class Generator:
             body=self._text(choose((0, 3, 12))),
             authors=tuple(self._random.sample(("Ann Storm", "Bo Vote"), choose((0, 1, 1, 2)))),
             section=choose(("", "Politics", "politics ", "Sport")),
-            source=choose(("Wire", "Post")),
+            source=choose(("Wire", "Post", "WIRE")),
+            tags=tuple(self._random.sample(("x", "Y", "y"), choose((0, 1, 2)))),
             language=choose(self.tags),
-            tags=tuple(self._random.sample(("x", "Y"), choose((0, 1, 2)))),
             # Few dates, so that many are equal.
             published_ms=choose((None, -DAY_MS, 0, 0, DAY_MS, 2 * DAY_MS)),
             modified_ms=choose((None, 0, DAY_MS, 40 * DAY_MS)),
@@ -117,6 +120,7 @@ class Generator:
                 ("source", ("wire", "Post")),
                 ("author_name", ("ann storm", "Bo Vote")),
                 ("tag", ("X", "y")),
+                ("language", ("en", "de")),
             )
         )
         allowed, denied = self._random.choice(((1, 0), (2, 0), (0, 1), (1, 1)))
@@ -183,11 +187,15 @@ class Layout:
         answers = self._answers(snapshot, leaf_query(query, snapshot.statistics, part))
         return sum(answer.total for answer in answers), merged((answer.matches for answer in answers), part)
 
-    def counts(self, manifest: RootManifest, query: Query) -> Counts:
-        """All facets."""
-        snapshot = self._snapshot(manifest, None)
+    def counts(self, manifest: RootManifest, query: Query, seq: int | None = None) -> Counts:
+        """All facets; in an earlier state, if one is given."""
+        snapshot = self._snapshot(manifest, seq)
         asked = leaf_query(query, snapshot.statistics, Slice(1))._replace(facets=FACETS)
         return added(answer.counts for answer in self._answers(snapshot, asked))
+
+    def spellings(self, manifest: RootManifest, facet: str, values: list[str], seq: int | None = None) -> list[str]:
+        """How these values are written; in an earlier state, if one is given."""
+        return spelled(self._snapshot(manifest, seq), facet, values, (), math.inf)
 
     def _snapshot(self, manifest: RootManifest, seq: int | None) -> Snapshot:
         state = manifest.state if seq is None else replace(manifest.state, applied_seq=seq)
@@ -200,6 +208,16 @@ class Layout:
         answers = [share.search(asked) for share in shares]
         assert not any(answer.failed for answer in answers)
         return answers
+
+
+class Earlier(NamedTuple):
+    """What was found in a state."""
+
+    seq: int
+    query: Query
+    found: list[Hit]
+    naive: NaiveIndex
+    """Its articles."""
 
 
 class Layouts(RuleBasedStateMachine):
@@ -216,8 +234,7 @@ class Layouts(RuleBasedStateMachine):
         """Of all articles that were ever there."""
         self.seed, self.steps = seed, 0
         self.down: set[str] = set()
-        self.earlier: list[tuple[int, Query, list[Hit]]] = []
-        """Log sequences, and what was found in the state after each."""
+        self.earlier: list[Earlier] = []
         self.put_some(seed, 60)
         self.freeze()
 
@@ -258,8 +275,10 @@ class Layouts(RuleBasedStateMachine):
         self.naive.withdraw(article_id)
         self.down.add(article_id)
         self.earlier = [
-            (seq, query, [hit for hit in found if hit.id != article_id]) for seq, query, found in self.earlier
+            one._replace(found=[hit for hit in one.found if hit.id != article_id]) for one in self.earlier
         ]
+        for one in self.earlier:
+            one.naive.withdraw(article_id)
 
     @rule()
     def purge(self) -> None:
@@ -300,12 +319,14 @@ class Layouts(RuleBasedStateMachine):
         """Everybody catches up; whole results, and some of them page by page, are equal."""
         generator = Generator(seed)
         manifests = {count: layout.projector.project() for count, layout in self.layouts.items()}
-        for seq, query, expected in self.earlier:
+        for nth, (seq, query, expected, naive) in enumerate(self.earlier):
             for count, layout in self.layouts.items():
                 if seq >= manifests[count].since_seq:
                     assert [
                         _hit(match) for match in layout.page(manifests[count], query, Slice(1000), seq)[1]
                     ] == expected
+                    if nth % 4 == 0:
+                        self._facets(layout, manifests[count], query, naive, seq)
         for round_ in range(12):
             written, languages = generator.query(), tuple(sorted(self.languages))
             query = msgspec.structs.replace(written, node=analysed(written.node, languages))
@@ -313,7 +334,9 @@ class Layouts(RuleBasedStateMachine):
             expected = self.naive.search(
                 plain["node"], plain["filters"], query.sort, plain["origin_ms"], plain["half_life_ms"]
             )
-            self.earlier.append((manifests[1].applied_seq, query, expected))
+            then = naive_index()
+            then.articles = dict(self.naive.articles)
+            self.earlier.append(Earlier(manifests[1].applied_seq, query, expected, then))
             note(f"{query}: {len(expected)} of {len(self.naive.articles)} articles expected")
             for count, layout in self.layouts.items():
                 assert manifests[count].languages_at(manifests[count].applied_seq) == languages
@@ -323,15 +346,24 @@ class Layouts(RuleBasedStateMachine):
                 few = layout.page(manifests[count], query, Slice(size, counting=False))[1]
                 assert [_hit(match) for match in few] == expected[:size]
                 if round_ % 4 == 0:
-                    counts = self.naive.facets(plain["node"], plain["filters"], FACETS)
-                    found = layout.counts(manifests[count], query)
-                    assert found == counts
-                    for period in PERIODS:
-                        assert shown(period, found[period], query.filters).counted == timeline(
-                            period, counts[period], query.filters.from_ms, query.filters.to_ms
-                        )
+                    self._facets(layout, manifests[count], query, self.naive)
                     self._walk(layout, manifests[count], query, size, expected)
         self.earlier = random.Random(seed).sample(self.earlier, min(20, len(self.earlier)))
+
+    def _facets(
+        self, layout: Layout, manifest: RootManifest, query: Query, naive: NaiveIndex, seq: int | None = None
+    ) -> None:
+        plain = msgspec.to_builtins(query)
+        counts = naive.facets(plain["node"], plain["filters"], FACETS)
+        assert layout.counts(manifest, query, seq) == counts
+        for period in PERIODS:
+            assert shown(period, counts[period], query.filters, 10).counted == timeline(
+                period, counts[period], query.filters.from_ms, query.filters.to_ms
+            )
+        for facet in KEYWORD_FIELDS:
+            spellings = naive.spellings(facet)
+            spellings.pop("", None)
+            assert layout.spellings(manifest, facet, [*spellings, "none"], seq) == [*spellings.values(), "none"]
 
     def _walk(self, layout: Layout, manifest: RootManifest, query: Query, size: int, expected: list[Hit]) -> None:
         forwards: list[Match] = []

@@ -1,10 +1,13 @@
-"""Snippets: safe, short, and about the query.
+"""Snippets and highlights: safe, short, and about the query.
 
 Not here: which words a query has.
 """
 
 import html
 import re
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
@@ -13,14 +16,26 @@ from hypothesis import strategies as st
 from indexer.sample import generate
 from partition.analysis import term_of, terms, words
 from search.query import pattern_of
-from search.snippets import MAX_SCANNED_CHARS, PASSAGE_WORDS, _likely, kept_by_stemming, snippets
-from tests.reference.passages import snippet as plain_snippet
+from search.snippets import MAX_PASSAGES, MAX_SCANNED_CHARS, PASSAGE_WORDS, MarkedTexts, _likely, kept_by_stemming
+from tests.reference import passages as plain
+
+OTHERS = ("storm " * 50, "", "vote for Élan", "é")
 
 
 def snippet(text: str, wanted: frozenset[str]) -> str:
     """The snippet of one text, which is the same among others."""
-    (alone,) = snippets([text], wanted)
-    assert snippets(["storm " * 50, text, "", "vote for Élan"], wanted)[1] == alone
+    (alone,) = MarkedTexts([text], (), wanted).snippets()
+    assert MarkedTexts([OTHERS[0], text, *OTHERS[1:]], (), wanted).snippets()[1] == alone
+    return alone
+
+
+def highlights(title: str, body: str, wanted: frozenset[str]) -> Any:
+    """Those of one article, which are the same among others, and after its snippet was made."""
+    (alone,) = MarkedTexts([body], [title], wanted).highlights()
+    marked = MarkedTexts([OTHERS[0], body, *OTHERS[1:]], [*OTHERS[:1], title, *OTHERS[1:]], wanted)
+    assert marked.snippets()[1] == snippet(body, wanted)
+    assert marked.highlights()[1] == alone
+    assert marked.snippets()[1] == snippet(body, wanted)
     return alone
 
 
@@ -45,6 +60,78 @@ def test_passage_with_most_different_words_wins() -> None:
     assert "<mark>storm</mark> over the <mark>capital</mark>" in found
     assert found.startswith("… ")
     assert found.endswith(" …")
+
+
+def test_what_counts_is_what_can_be_seen() -> None:
+    """Words that are short stand together only if the passage has room for both, however few bytes lie between."""
+    text = "storm " + "a " * 40 + "capital " + "filler " * 100 + "storm over the capital"
+    assert snippet(text, frozenset({"storm", "capit"})).endswith("<mark>storm</mark> over the <mark>capital</mark>")
+    near = "storm " + "a " * 26 + "capital " + "filler " * 100 + "storm over the capital"
+    assert snippet(near, frozenset({"storm", "capit"})).startswith("<mark>storm</mark> a")
+
+
+def test_highlights_show_every_word() -> None:
+    """As few passages as do, in the order of the text; each marks all words of the query that it holds."""
+    body = "The storm came. " + "filler " * 60 + "A vote, a storm, a tax. " + "filler " * 60 + "Élan and a vote!"
+    found = highlights("Storms & votes", body, frozenset({"storm", "vote", "tax", "élan", "none"}))
+    assert found["title"] == {
+        "html": "<mark>Storms</mark> &amp; <mark>votes</mark>",
+        "offsets": [[0, 6], [9, 14]],
+    }
+    assert [one["html"].replace("filler ", "") for one in found["passages"]] == [
+        "A <mark>vote</mark>, a <mark>storm</mark>, a <mark>tax</mark>. filler",
+        "<mark>Élan</mark> and a <mark>vote</mark>!",
+    ]
+
+
+def test_passages_do_not_overlap() -> None:
+    """The second one begins where the first one ends, and has no room for its context."""
+    body = "storm vote " + "x " * 30 + "tax " + "x " * 31 + "élan"
+    first, second, third = highlights("", body, frozenset({"storm", "vote", "tax", "élan"}))["passages"]
+    assert (first["start"], body[first["end"] :][:5]) == (0, " tax ")
+    assert body[second["start"] :].startswith("tax x")
+    assert second["end"] < third["start"]
+    assert third["end"] == len(body)
+
+
+def test_a_passage_without_context_has_room_for_more() -> None:
+    """One that begins where another ends is chosen by all the words that it shows then."""
+    first = "storm " + "x " * 18 + "vote " + "x " * 4 + "budget " + "x " * 3
+    second = "tax " + "x " * 30 + "élan "
+    body = "house " + "x " * 60 + first + second + "x " * 100 + "one two"
+    wanted = frozenset(map(term_of, ("house", "storm", "vote", "budget", "tax", "élan", "one", "two")))
+    found = highlights("", body, wanted)["passages"]
+    marked = [re.findall("<mark>(.*?)</mark>", one["html"]) for one in found]
+    assert marked == [["storm", "vote", "budget"], ["tax", "élan"], ["one", "two"]]
+
+
+def test_at_most_three_passages() -> None:
+    """Those with most words; nothing where no word is found, though a snippet shows the beginning."""
+    body = (" filler" * 60 + " ").join(("one", "two", "three four", "five", "six"))
+    wanted = frozenset(map(term_of, words(body.replace("filler", ""))))
+    found = highlights("Title", body, wanted)["passages"]
+    marked = [re.findall("<mark>(.*?)</mark>", one["html"]) for one in found]
+    assert marked == [["one"], ["two"], ["three", "four"]]
+    assert highlights("Title", "A body.", frozenset({"storm"})) == {
+        "title": {"html": "Title", "offsets": []},
+        "passages": [],
+    }
+
+
+def test_offsets_count_code_points() -> None:
+    """Of the plain text, white space and all, whatever bytes or UTF-16 units they take; the HTML is that text's."""
+    body = "🗞 <b>\n\n  Élan\t🗞storm\n"
+    assert highlights("🗞 storm", body, frozenset({"storm", "élan"})) == {
+        "title": {"html": "🗞 <mark>storm</mark>", "offsets": [[2, 7]]},
+        "passages": [
+            {
+                "html": "🗞 &lt;b&gt;\n\n  <mark>Élan</mark>\t🗞<mark>storm</mark>\n",
+                "start": 0,
+                "end": len(body),
+                "offsets": [[9, 13], [15, 20]],
+            }
+        ],
+    }
 
 
 def test_beginning_without_matches() -> None:
@@ -116,7 +203,21 @@ _PIECES = st.sampled_from(
             "a",
             "of the",
         ),
-        *("a", "of the", "…", "<b>", "&amp;", '"', "'", "storm" * 9, "word " * 30, "!" * 50, "é" * 3, "\u0301"),
+        *(
+            "a",
+            "of the",
+            "…",
+            "<b>",
+            "&amp;",
+            '"',
+            "'",
+            "storm" * 9,
+            "word " * 30,
+            "x " * 27,
+            "!" * 50,
+            "é" * 3,
+            "\u0301",
+        ),
         *("\n\n", "\t", "\x1c", "\x85", "\xa0", "\u1680", "\u2003", "\u2028", "\u202f", "\u205f", "\u3000", "\u200b"),
     ]
 )
@@ -129,7 +230,7 @@ _PIECES = st.sampled_from(
     st.sampled_from((1, 16)),
 )
 def test_the_plain_way_makes_the_same(pieces: list[tuple[str, str]], wanted: frozenset[str], pairs: int) -> None:
-    """Passage, marks, escapes and white space, whatever the text, by one letter of each word or by two."""
+    """Passages, marks, offsets, escapes and white space, whatever the text, by one letter of each word or by two."""
     text = "".join(piece + between for piece, between in pieces)
     assume(not re.search(r"\w{65}", text))  # of a longer run, snippets show no part alone
     patterns = [pattern_of(word) for word in wanted]
@@ -140,11 +241,34 @@ def test_the_plain_way_makes_the_same(pieces: list[tuple[str, str]], wanted: fro
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("search.snippets.MAX_PAIRS", pairs)
         patched.setattr("search.snippets._likely", _likely.__wrapped__)
-        assert snippet(text, wanted) == plain_snippet(text, is_wanted, term_of)
+        assert snippet(text, wanted) == plain.snippet(text, is_wanted, term_of)
+        title = text[:200]
+        found = highlights(title, text, wanted)
+    assert found == plain.highlights(title, text, is_wanted, term_of)
+    _check_highlights(found, title, text, is_wanted)
+
+
+def _check_highlights(found: Any, title: str, body: str, is_wanted: Callable[[str], bool]) -> None:
+    """What is promised of highlights, whichever passages are chosen."""
+    shown: set[str] = set()
+    whole = {**found["title"], "start": 0, "end": len(title)}
+    for text, one in ((title, whole), *((body, passage) for passage in found["passages"])):
+        assert html.unescape(re.sub("</?mark>", "", one["html"])) == text[one["start"] : one["end"]]
+        marked = [html.unescape(mark) for mark in re.findall("<mark>(.*?)</mark>", one["html"])]
+        assert marked == [text[low:high] for low, high in one["offsets"]]
+        assert all(is_wanted(term_of(word)) for word in marked)
+        assert one["html"].count("<") == 2 * len(marked)
+        if one is not whole:
+            assert len(words(text[one["start"] : one["end"]])) <= PASSAGE_WORDS
+            shown |= {term_of(word) for word in marked}
+    ranges = [(one["start"], one["end"]) for one in found["passages"]]
+    assert all(before[1] <= after[0] for before, after in pairwise(ranges))
+    there = {term for term in terms(body) if is_wanted(term)}
+    assert shown == there or len(ranges) == MAX_PASSAGES
 
 
 def test_places_are_found_by_letters_that_stemming_keeps() -> None:
     """Every word of a good many articles begins with what is searched for its term."""
     found = {word for article in generate(300, seed=5) for word in words(str(article["body"]))}
     assert len(found) > 3000
-    assert [word for word in found if not word.lower().startswith(kept_by_stemming(term_of(word)))] == []
+    assert [word for word in found if not word.lower().startswith(tuple(kept_by_stemming(term_of(word))))] == []
