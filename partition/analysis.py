@@ -153,6 +153,14 @@ def terms_of(forms: list[str], language: str = ENGLISH) -> list[str]:
     return [stem if ideographic(stem) else f"{stem}{OF}{language}" for stem in stems]
 
 
+def keys_of(forms: list[str], language: str) -> list[str]:
+    """What words are indexed as beside their terms (`schema.FORM`): in lower case, and of which language they are."""
+    lower = [form.lower() for form in forms]
+    if language in {ENGLISH, NAMES}:
+        return lower
+    return [word if ideographic(word) else f"{word}{OF}{language}" for word in lower]
+
+
 def parted(term: str) -> tuple[str, str]:
     """A term's stem and its language; that of English, of pairs of characters and of names is English."""
     stem, _, language = term.partition(OF)

@@ -24,6 +24,7 @@ from partition.inversion import FieldLists, Growing, Inversion, Values, keyword_
 from partition.kernels.invert import encode_terms
 from partition.manifest import FileRecord
 from partition.schema import (
+    FORM,
     KEYWORD_FIELDS,
     NO_DATE_MS,
     PARTS,
@@ -138,6 +139,8 @@ class SegmentBuilder:
         self._pending_bytes = 0
         self._tokens = {name: Growing(np.int32) for name in POSITION_FIELDS}
         self._counts = {name: Growing(np.int64) for name in POSITION_FIELDS}
+        self._forms = {name: Growing(np.int32) for name in PARTS}
+        self._form_counts = {name: Growing(np.int64) for name in PARTS}
         self.size_bytes = 0
         """Of what it holds, with what writing it will take, roughly and rather too much."""
 
@@ -168,16 +171,21 @@ class SegmentBuilder:
             encoded = text.encode()
             pending.append((language, encoded))
             self._pending_bytes += len(encoded)
-        self.size_bytes += 4 * len(raw) + 500
+        self.size_bytes += 5 * len(raw) + 500
         if self._pending_bytes > ANALYSED_BYTES:
             self._analyse()
 
     def _analyse(self) -> None:
         for name, pending in zip(POSITION_FIELDS, self._pending, strict=True):
             for language, some in groupby(pending, key=itemgetter(0)):
-                tokens, counts = self._vocabulary.tokenize([text for _, text in some], language)
-                self._tokens[name].extend(tokens)
-                self._counts[name].extend(counts)
+                tokens = self._vocabulary.tokenize([text for _, text in some], language)
+                self._tokens[name].extend(tokens.terms)
+                self._counts[name].extend(tokens.counts)
+                if name in PARTS:
+                    written = tokens.forms >= 0
+                    before = np.concatenate([np.zeros(1, np.int64), np.cumsum(written)])
+                    self._forms[name].extend(tokens.forms[written])
+                    self._form_counts[name].extend(np.diff(before[np.cumsum(tokens.counts)], prepend=0))
             pending.clear()
         self._pending_bytes = 0
 
@@ -213,6 +221,10 @@ class SegmentBuilder:
                 norms = norms_of(lengths[name], average)
                 for some in inversion.joined() if name == TEXT else [inversion.lists(name)]:
                     writer.add(some, norms)
+            writer.begin(FORM, positions=False, average=None)
+            forms = Inversion(self._vocabulary, self._forms, self._form_counts, order)
+            for some in forms.joined(FORM, dict.fromkeys(PARTS, 1)):
+                writer.add(some, np.zeros(0))
             values = {}
             for name, column in zip(KEYWORD_FIELDS, self._values, strict=True):
                 writer.begin(name, positions=False, average=None)

@@ -22,7 +22,7 @@ from partition.kernels.postings import BOUND_STEPS
 from partition.lists import Lists, lists_of
 from partition.manifest import EMPTY_GENERATION, FileRecord, GenerationRecord, Layout, RootManifest
 from partition.reader import PartitionReader, verify_file
-from partition.schema import COLUMNS, KEYWORD_FIELDS, POSITION_FIELDS, SCHEMA_VERSION, TEXT_FIELDS
+from partition.schema import COLUMNS, FORM, KEYWORD_FIELDS, PARTS, POSITION_FIELDS, SCHEMA_VERSION, TEXT_FIELDS
 from partition.scoring import norms_of
 from partition.segment import Segment
 from partition.statistics import Statistics
@@ -133,6 +133,8 @@ def check_lists(segment: Segment) -> None:
                 _refuse(segment, f"the list of {key!r} in {field} makes no sense")
         if field in TEXT_FIELDS:
             _check_text(segment, field)
+        elif field == FORM:
+            _check_forms(segment)
         else:
             _check_keywords(segment, field)
 
@@ -149,7 +151,7 @@ def _check_directory(segment: Segment) -> None:
         if first != reached or last < first or about["positions"] != (field in POSITION_FIELDS):
             _refuse(segment, f"the directory is wrong about {field}")
         reached = last
-    if set(segment.fields) != {*TEXT_FIELDS, *KEYWORD_FIELDS}:
+    if set(segment.fields) != {*TEXT_FIELDS, FORM, *KEYWORD_FIELDS}:
         _refuse(segment, "its fields are not those of the schema")
     by_term = dict.fromkeys(("areas", "dfs", "totals", "key_ends"), reached)
     columns = [f"column/{name}" for name in COLUMNS]
@@ -187,6 +189,18 @@ def _check_text(segment: Segment, field: str) -> None:
         _refuse(segment, f"the positions of {field} do not add up")
     if average != average_of(lengths):
         _refuse(segment, f"the average of {field} is not that of its lengths")
+
+
+def _check_forms(segment: Segment) -> None:
+    """Words as they are written are words of the title or the body."""
+    words = np.zeros(segment.size, np.int64)
+    for lists in lists_of(segment, FORM):
+        _check_bounds(segment, FORM, lists, np.full(len(lists.bounds), BOUND_STEPS))
+        np.add.at(words, lists.docs, lists.tfs)
+    if (words > sum(segment.length(part).astype(np.int64) for part in PARTS)).any():
+        _refuse(segment, f"{FORM} has more words than title and body")
+    if segment.fields[FORM]["average"] is not None:
+        _refuse(segment, f"{FORM} has an average, and is not scored")
 
 
 def _check_bounds(segment: Segment, field: str, lists: Lists, needed: NDArray[np.int64]) -> None:

@@ -6,7 +6,7 @@ word before and eight more while it is inverted; one that consists of others, no
 Not here: the loops (`kernels/invert.py`), from texts to terms (`vocabulary.py`), the file (`build.py`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -117,9 +117,9 @@ class Inversion:
         runs = self._runs.pop(name, None) or self._invert(name)
         return self._lists(name, 0, runs)
 
-    def joined(self) -> Iterator[FieldLists]:
-        """Those of the field that consists of others, some terms at a time."""
-        parts = [(self._runs.setdefault(name, self._invert(name)), weight) for name, weight in PARTS.items()]
+    def joined(self, field: str = TEXT, weights: Mapping[str, int] = PARTS) -> Iterator[FieldLists]:
+        """Those of a field that consists of others, some terms at a time."""
+        parts = [(self._runs.setdefault(name, self._invert(name)), weight) for name, weight in weights.items()]
         totals = np.sum([weight * (runs.stops - runs.starts) for runs, weight in parts], axis=0)
         for first, last in chunks_of(totals, JOINED_OCCURRENCES):
             starts = np.cumsum(totals[first:last]) - totals[first:last]
@@ -132,7 +132,7 @@ class Inversion:
                 )
                 ends[at] = places
             merge_runs(occurrences, ends, starts)
-            yield self._lists(TEXT, first, _Runs(occurrences, starts, places))
+            yield self._lists(field, first, _Runs(occurrences, starts, places))
 
     def _lists(self, name: str, first: int, runs: _Runs) -> FieldLists:
         kept = np.flatnonzero(runs.stops > runs.starts)

@@ -32,6 +32,10 @@ POSITION_FIELDS = ("title", "body", "author")
 
 TEXT_FIELDS = (TEXT, *POSITION_FIELDS)
 
+FORM = "form"
+"""Words of title and body as they are written, in lower case, where that is not their term: by them it is known which
+words are spelled alike. Without positions, and not scored."""
+
 NAME_FIELDS = ("author",)
 """Text fields of names, which are of no language."""
 

@@ -20,6 +20,7 @@ from partition.format import SegmentFile
 from partition.kernels.postings import BOUND_STEPS, FIRST_WORD, NORMS
 from partition.kernels.ranking import WINDOW
 from partition.kernels.reading import fill_row, last_live, read_list, read_positions
+from partition.kernels.spelling import near_keys
 from partition.kernels.terms import lower_bound
 from partition.schema import TEXT_FIELDS
 from partition.types import hash64
@@ -243,6 +244,25 @@ class Segment:
         return range(
             start, lower_bound(self.keys, self.key_ends, start, last, np.frombuffer(key + b"\xff", np.uint8))
         )
+
+    def near(self, field: str, word: str, edits: int) -> list[tuple[int, int]]:
+        """Ordinals of the terms of `field` that are within some edits of a word, and how many edits each is away."""
+        codes = np.array(list(map(ord, word)), np.int64)
+        first, last = self.fields[field]["terms"]
+        room = 1024
+        while True:
+            found, distances = np.empty(room, np.int64), np.empty(room, np.int64)
+            count = near_keys(self.keys, self.key_ends, first, last, codes, edits, found, distances)
+            if count <= room:
+                return list(zip(found[:count].tolist(), distances[:count].tolist(), strict=True))
+            room = count
+
+    def live_articles(self, term: int) -> int:
+        """How many live articles are on the list of the term with this ordinal in the whole dictionary."""
+        if not len(self.dead):
+            return int(self.dfs[term])
+        docs, _tfs = self.read(self.list_at(term))
+        return int(np.count_nonzero(self.live[docs]))
 
     def read(self, found: TermList) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """All docnums and frequencies of a list, deleted articles included."""

@@ -12,11 +12,12 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from partition.analysis import ENGLISH, IDEOGRAPHS, terms_of
+from partition.analysis import ENGLISH, IDEOGRAPHS, keys_of, terms_of
 from partition.kernels.invert import number_terms
 from partition.kernels.tokens import rehash, tokenize
 
@@ -62,6 +63,8 @@ class _Forms:
         self.used = 0
         self.terms = np.zeros(self.most, np.int32)
         """By form, the ordinal of its term, as far as `analysed`."""
+        self.own = np.zeros(self.most, np.int32)
+        """By form, the ordinal of itself, or -1 where that is its term."""
         self.analysed = 0
 
     def allocate(self, slots: int) -> None:
@@ -85,6 +88,7 @@ class _Forms:
         more = self.most - len(self.terms)
         self.starts = np.concatenate([self.starts, np.zeros(more, np.int64)])
         self.terms = np.concatenate([self.terms, np.zeros(more, np.int32)])
+        self.own = np.concatenate([self.own, np.zeros(more, np.int32)])
         room = max(8 * self.most, int(self.starts[self.used]) + 4 * text_bytes)
         self.forms = np.concatenate([self.forms, np.zeros(max(0, room - len(self.forms)), np.uint8)])
 
@@ -93,6 +97,17 @@ class _Forms:
         bounds = self.starts[self.analysed : self.used + 1].tolist()
         text = self.forms[bounds[0] : bounds[-1]].tobytes()
         return [text[a - bounds[0] : b - bounds[0]].decode() for a, b in pairwise(bounds)]
+
+
+class Tokens(NamedTuple):
+    """The words of some texts, text after text."""
+
+    terms: NDArray[np.int32]
+    """Ordinals."""
+    counts: NDArray[np.int64]
+    """Shape (texts,): how many words each has."""
+    forms: NDArray[np.int32]
+    """Of each word as it is written, in lower case: the ordinal, or -1 where that is its term."""
 
 
 class Vocabulary:
@@ -139,17 +154,12 @@ class Vocabulary:
         self._numbers[used[:count]] = -1
         return used[:count]
 
-    def tokenize(
-        self, texts: Sequence[bytes], language: str = ENGLISH
-    ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    def tokenize(self, texts: Sequence[bytes], language: str = ENGLISH) -> "Tokens":
         """The terms of some texts.
 
         Args:
             texts: in UTF-8.
             language: that all of them are in (`analysis.LANGUAGES`).
-
-        Returns:
-            Ordinals of terms, text after text, and shape (n,), how many each text has.
         """
         forms = self._forms.get(language)
         if forms is None:
@@ -185,16 +195,20 @@ class Vocabulary:
             forms.grow(int(bounds[article + 1] - bounds[article]))
         if forms.used > forms.analysed:
             self._analyse(forms, language)
-        return forms.terms[tokens[:written]], np.diff(ends, prepend=0)
+        found = tokens[:written]
+        return Tokens(forms.terms[found], np.diff(ends, prepend=0), forms.own[found])
 
     def _analyse(self, forms: _Forms, language: str) -> None:
         """Find the terms of forms that are new."""
-        ordinals, texts = self._ordinals, self._texts
-        new = []
-        for term in terms_of(forms.new(), language):
-            ordinal = ordinals.setdefault(term, len(texts))
-            if ordinal == len(texts):
-                texts.append(term.encode())
-            new.append(ordinal)
-        forms.terms[forms.analysed : forms.used] = new
+        new = forms.new()
+        terms, keys = terms_of(new, language), keys_of(new, language)
+        forms.terms[forms.analysed : forms.used] = [self._ordinal(term) for term in terms]
+        pairs = zip(terms, keys, strict=True)
+        forms.own[forms.analysed : forms.used] = [-1 if key == term else self._ordinal(key) for term, key in pairs]
         forms.analysed = forms.used
+
+    def _ordinal(self, text: str) -> int:
+        ordinal = self._ordinals.setdefault(text, len(self._texts))
+        if ordinal == len(self._texts):
+            self._texts.append(text.encode())
+        return ordinal

@@ -195,6 +195,14 @@ class QueryNote(msgspec.Struct):
     detail: str
 
 
+class DidYouMean(msgspec.Struct):
+    """Another spelling of a query that finds little."""
+
+    q: str
+    total: int
+    """How many articles it finds under the same filters."""
+
+
 class SearchAnswer(msgspec.Struct):
     """One page of a search."""
 
@@ -207,6 +215,8 @@ class SearchAnswer(msgspec.Struct):
     """By the names that `facets` gave."""
     notes: list[QueryNote]
     """What of the query was not understood as it may have been meant; with `strict=true` an error instead."""
+    did_you_mean: DidYouMean | None
+    """Where hardly anything was found, and words of the archive that are spelled alike find more."""
     as_of: str
     """When the state of the archive that answered was published."""
     origin: str | None
@@ -322,7 +332,7 @@ def facets_of(
 def explanation_of(query: Query, found: Gathered, articles: int) -> Explanation:
     """What `explain` says."""
     return Explanation(
-        query=msgspec.to_builtins(query.node),
+        query=msgspec.to_builtins(found.node),
         postings=postings_of(found.plan, articles),
         by_whoosh=sorted({node.text for node in without_kernel(query.node)}),
         threads=found.threads,
@@ -340,6 +350,7 @@ def page_body(
     facets: dict[str, dict[str, Any]],
     *,
     notes: tuple[Note, ...],
+    meant: DidYouMean | None,
     next_: str | None,
     prev: str | None,
     missed: tuple[int, ...],
@@ -358,6 +369,7 @@ def page_body(
         "coverage": coverage_of(found, missed),
         "facets": facets,
         "notes": [note._asdict() for note in notes],
+        "did_you_mean": msgspec.to_builtins(meant) if meant else None,
         "as_of": iso(snapshot.state.published_ms),
         "origin": None if query.origin_ms is None else iso(query.origin_ms),
     }

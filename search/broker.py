@@ -20,7 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +28,7 @@ import numpy as np
 from prometheus_client import Counter
 
 from partition.errors import CorruptFile, IndexFileError, MissingFile
+from search.executor import DeadlineError
 from search.expansions import check_beginnings
 from search.facets import Counts, added
 from search.leaf import Given, LeafAnswer, LeafQuery, Match, SegmentSearch, Slice, merged
@@ -38,6 +39,7 @@ from search.pool import WhooshPool
 from search.query import Node, Query, Wildcard, without_kernel
 from search.share import Share
 from search.snapshot import PartitionDamagedError, Snapshot, Snapshots, View
+from search.spelling import expanded
 
 SHARE_POSTINGS = 250_000
 """Postings that are worth a thread: it reads them in a fraction of a millisecond."""
@@ -88,6 +90,10 @@ class Gathered:
     """Among how many the partitions were shared out."""
     counts: Counts
     """Of the facets asked for, over the partitions that answered."""
+    node: Node
+    """What was searched: the query's tree, with words of the archive where it stands for some (`spelling.py`)."""
+    count: Callable[[Node], int] = lambda _node: 0
+    """How many articles another tree finds under the same filters; 0 where some partition did not answer."""
 
     @property
     def searches(self) -> list[SegmentSearch]:
@@ -209,7 +215,29 @@ class Broker:
     ) -> T:
         snapshot = self.snapshots.open(view)
         check_beginnings(query.node, snapshot.statistics)
-        plan = snapshot.plan(query.node)
+        for one in damaged:
+            error = CorruptFile(Path(one.path), one.problem, one.cure)
+            self.snapshots.condemn(snapshot, one.partition, error)
+        while True:
+            try:
+                return page(snapshot, self._answer(threads, snapshot, query, part, deadline_s, given, facets))
+            except DeadlineError:
+                raise LeafError("timeout") from None
+            except PartitionDamagedError as found:  # each time one partition less is left
+                self.snapshots.condemn(snapshot, found.partition, found.error)
+
+    def _answer(
+        self,
+        threads: ThreadPoolExecutor,
+        snapshot: Snapshot,
+        query: Query,
+        part: Slice,
+        deadline_s: float,
+        given: Given,
+        facets: tuple[str, ...],
+    ) -> Gathered:
+        node = expanded(query.node, snapshot, deadline_s)
+        plan = snapshot.plan(node)
         asked = LeafQuery(plan, query.filters, query.sort, part, deadline_s, given, facets, query.decay)
         # Facets look at everything that matches once more.
         postings = postings_of(plan, snapshot.manifest.articles) * (2 if facets else 1)
@@ -217,16 +245,17 @@ class Broker:
         if postings > COSTLY_POSTINGS and threads is not self._costly:
             raise _CostlyError
         width = min(self._width, 1 + postings // SHARE_POSTINGS)
-        for one in damaged:
-            error = CorruptFile(Path(one.path), one.problem, one.cure)
-            self.snapshots.condemn(snapshot, one.partition, error)
-        while True:
-            try:
-                return page(snapshot, self._gather(threads, snapshot, asked, width))
-            except PartitionDamagedError as found:  # each time one partition less is left
-                self.snapshots.condemn(snapshot, found.partition, found.error)
 
-    def _gather(self, threads: ThreadPoolExecutor, snapshot: Snapshot, asked: LeafQuery, width: int) -> Gathered:
+        def count(other: Node) -> int:
+            plan = snapshot.plan(expanded(other, snapshot, deadline_s))
+            found = self._gather(threads, snapshot, asked._replace(plan=plan, part=Slice(0), facets=()), width, node)
+            return 0 if found.failed else found.total
+
+        return replace(self._gather(threads, snapshot, asked, width, node), count=count)
+
+    def _gather(
+        self, threads: ThreadPoolExecutor, snapshot: Snapshot, asked: LeafQuery, width: int, node: Node
+    ) -> Gathered:
         partitions = snapshot.partitions
         shares = partitions.shares(width)
         answers = self._scatter(threads, shares, asked)
@@ -243,6 +272,7 @@ class Broker:
             plan=asked.plan,
             threads=len(shares),
             counts=added(answer.counts for answer in answers),
+            node=node,
         )
 
     def _scatter(self, threads: ThreadPoolExecutor, shares: Sequence[Share], query: LeafQuery) -> list[LeafAnswer]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from search.query import And, Every, Node, Nothing, Or, Pattern, Quote, Start, Term, Word
+from search.query import And, Every, Near, Node, Nothing, Or, Pattern, Quote, Start, Term, Word
 
 Clause = tuple[Node, bool]
 """A node, and whether it is negated."""
@@ -59,7 +59,7 @@ def scaled(node: Node, factor: float, most: float) -> Node:
         ValueError: one would not be in (0, most].
     """
     match node:
-        case Word() | Quote() | Start() | Pattern():
+        case Word() | Quote() | Start() | Pattern() | Near():
             boost = node.boost * factor
             if not 0.0 < boost <= most:
                 raise ValueError(boost)

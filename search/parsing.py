@@ -8,6 +8,7 @@
     published: modified: indexed:     2007, 2007-04-10, from..to, >=, >, <=, <, [a TO b]   published:2007-04..2007-06
     word*             a beginning, at least three letters        elect*
     wo?d wo*d         one letter, any letters; three come first  gover?or labo*r
+    word~ word~2      words spelled alike, by one letter or two  ahmedinejad~
     word^2            counts twice                               tariff^2 trade
 
 OR binds closer than words that stand side by side, and AND closer than OR: `a b OR c` is a AND (b OR c).
@@ -29,7 +30,7 @@ from partition.analysis import exact, ideographic, runs, words
 from partition.schema import POSITION_FIELDS, TEXT
 from search.canonical import Clause, conjunction, disjunction, scaled
 from search.periods import CLOCKS, PeriodError, period_of
-from search.query import And, Every, Node, Nothing, Pattern, Quote, Start, Value, Word
+from search.query import And, Every, Near, Node, Nothing, Pattern, Quote, Start, Value, Word
 
 MAX_QUERY_CHARS = 512
 MAX_CLAUSES = 32
@@ -42,6 +43,7 @@ MAX_BOOST = 100.0
 MIN_PREFIX_CHARS = 3
 MAX_STARS = 2
 """In one word."""
+MAX_EDITS = 2
 VALUES = {"section": "section", "source": "source", "tag": "tag", "language": "language"}
 """Name in a query to keyword field."""
 
@@ -69,6 +71,11 @@ class Parsed(NamedTuple):
 
     node: Node
     notes: tuple[Note, ...]
+
+
+def edits_for(form: str) -> int:
+    """How many letters a word may be wrong by, if nobody says: none of two letters, one of five, two of more."""
+    return min(MAX_EDITS, len(form) // 3)
 
 
 class _Token(NamedTuple):
@@ -306,7 +313,7 @@ class _Parser:
         for piece in _PIECE.finditer(match["body"]):
             found += self._piece(piece, field, token.position)
         if suffix["number"] is not None and found:
-            self._note(token.position, f"a ~ may follow a phrase, with a number from 1 to {MAX_SLOP}; it is left out")
+            found = self._near(found, suffix["number"], token.position)
         node = conjunction((one, False) for one in found)
         return self._boosted(node, suffix["boost"] or "", token.position)
 
@@ -350,6 +357,17 @@ class _Parser:
                     some = tuple(pairs[at : at + MAX_PHRASE_TERMS])
                     self._count(len(some))
                     found.append(Word(field, some[0]) if len(some) == 1 else Quote(field, some))
+        return found
+
+    def _near(self, found: list[Node], number: str, position: int) -> list[Node]:
+        """The last word, or one that is spelled like it."""
+        *others, last = found
+        if number not in {"", "1", "2"}:
+            self._note(position, f"a word may be {MAX_EDITS} letters apart at most: ~, ~1 or ~2; it is left out")
+        elif not isinstance(last, Word):
+            self._note(position, "a ~ may follow a word or a phrase; it is left out")
+        elif edits := int(number) if number else edits_for(last.form):
+            return [*others, Near(last.field, last.form, edits)]
         return found
 
     def _boosted(self, node: Node, boost: str, position: int) -> Node:

@@ -1,6 +1,6 @@
 """The query tree: what a user wrote, what a leaf executes, what cursors and cache keys are made of.
 
-    written     Word, Quote, Start, Pattern            forms of words, as in the text of the query (`parsing.py`)
+    written     Word, Quote, Start, Pattern, Near      forms of words, as in the text of the query (`parsing.py`)
     executed    Term, Phrase, Prefix, Wildcard         terms, as analysis makes them for some languages (`terms.py`)
     both        And, Or, Value, Between, Every, Nothing
 
@@ -50,6 +50,15 @@ class Pattern(msgspec.Struct, frozen=True, tag="pattern"):
 
     field: str
     text: str
+    boost: float = 1.0
+
+
+class Near(msgspec.Struct, frozen=True, tag="near"):
+    """The same for words that are spelled like `form`, at most so many letters apart (`spelling.py`)."""
+
+    field: str
+    form: str
+    edits: int
     boost: float = 1.0
 
 
@@ -130,7 +139,7 @@ class Nothing(msgspec.Struct, frozen=True, tag="nothing"):
     """No article: what is left of a query without any word."""
 
 
-Written = Word | Quote | Start | Pattern
+Written = Word | Quote | Start | Pattern | Near
 Executed = Term | Phrase | Prefix | Wildcard
 Node = Written | Executed | Value | Between | And | Or | Every | Nothing
 
@@ -210,6 +219,14 @@ def pattern_of(text: str) -> "re.Pattern[str]":
     """The terms that a pattern with `?` and `*` stands for, in whatever language."""
     one = f"[^{OF}]"
     return re.compile(re.escape(text).replace(r"\?", one).replace(r"\*", f"{one}*") + f"(?:{OF}..)?")
+
+
+def near_nodes(node: Node) -> Iterator[Near]:
+    """The nodes of a tree that stand for words of the archive which must be looked for first."""
+    if isinstance(node, Near):
+        yield node
+    for child in children_of(node):
+        yield from near_nodes(child)
 
 
 def children_of(node: Node) -> tuple[Node, ...]:

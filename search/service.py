@@ -24,7 +24,7 @@ import orjson
 
 from partition.manifest import RootManifest
 from partition.types import MAX_ARTICLE_ID_BYTES
-from search.answers import STORED_NAMES, article_body, coverage_of, facets_of, links_of, page_body
+from search.answers import STORED_NAMES, DidYouMean, article_body, coverage_of, facets_of, links_of, page_body
 from search.broker import Broker, EpochGoneError, Gathered, LeafError, TakenDownError
 from search.cursor import Cursor, CursorCodec, CursorInvalidError, digest_of
 from search.dates import origin_of
@@ -36,12 +36,15 @@ from search.parsing import Note, QueryError, parse_query
 from search.ports import Answer, Cache, Loaded, PastCache, Served
 from search.query import Query, words_of
 from search.snapshot import Snapshot, View
+from search.spelling import corrected
 from search.terms import analysed
 from web.admission import Admission
 from web.edge import Timings
 from web.problems import ParameterError, Problem
 
 MAX_REMEMBERED_QUERIES = 10_000
+FEW_FOUND = 3
+"""Articles; a query that finds fewer may have been misspelled."""
 ANSWER_VERSION = 5
 """Part of every cache key: advanced when the same query would be answered with other bytes."""
 
@@ -275,7 +278,7 @@ class SearchService:
         if backwards:
             matches.reverse()
         stored = frozenset(STORED_NAMES.get(name, name) for name in parameters.fields)
-        words = words_of(asked.query.node)
+        words = words_of(found.node)
         documents = documents_of(snapshot, matches, stored, words, highlight=parameters.highlight)
         facets = facets_of(parameters, asked.query, snapshot, found, deadline_s)
         earlier = cursor.missing if cursor else ()
@@ -299,6 +302,7 @@ class SearchService:
         body = page_body(
             *(parameters, asked.query, snapshot, found, matches, documents, facets),
             notes=asked.notes,
+            meant=self._meant(parameters, snapshot, found, deadline_s) if cursor is None else None,
             next_=next_,
             prev=prev,
             missed=earlier,
@@ -306,6 +310,20 @@ class SearchService:
         complete = not found.failed and not earlier
         timings.add("documents", started_s)
         return Loaded(msgspec.msgpack.encode(Answer(body, next_, prev, complete)), keep=complete)
+
+    def _meant(
+        self, parameters: SearchParameters, snapshot: Snapshot, found: Gathered, deadline_s: float
+    ) -> DidYouMean | None:
+        """What was probably meant by a query that finds little."""
+        if found.failed or len(found.matches) >= FEW_FOUND:
+            return None
+        parsed = self._parsed(parameters.q)
+        text = corrected(parameters.q, parsed, snapshot, deadline_s)
+        if text is None:
+            return None
+        languages = snapshot.manifest.languages_at(snapshot.state.applied_seq)
+        total = found.count(self._analysed(self._parsed(text).node, languages))
+        return DidYouMean(text, total) if total > len(found.matches) else None
 
     def _expired(self, parameters: SearchParameters, cursor: Cursor, current: RootManifest) -> Problem:
         self._written(parameters, cursor)

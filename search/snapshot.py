@@ -14,7 +14,7 @@ import threading
 from collections import OrderedDict
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 import structlog
@@ -68,6 +68,8 @@ class Partitions:
         """Partition to what is wrong with a file of it."""
         self.spellings: dict[tuple[str, str], str] = {}
         """Field and value to how the articles here write it, as far as that is known (`spellings.py`)."""
+        self.alike: dict[tuple[str, str, int], Any] = {}
+        """Field, word and letters apart to the words here that are spelled like it (`spelling.py`)."""
         self._by_partition = {leaf.partition: leaf for leaf in leaves}
         self._shares: dict[int, list[Share]] = {}
 

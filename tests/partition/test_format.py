@@ -134,6 +134,7 @@ DIRECTORY = {
         "title": {"terms": [2, 4], "positions": True, "average": 1.5},
         "body": {"terms": [4, 6], "positions": True, "average": 1.0},
         "author": {"terms": [6, 8], "positions": True, "average": 1.0},
+        "form": {"terms": [8, 8], "positions": False, "average": None},
         "section": {"terms": [8, 9], "positions": False, "average": None},
         "source": {"terms": [9, 10], "positions": False, "average": None},
         "author_name": {"terms": [10, 11], "positions": False, "average": None},

@@ -35,8 +35,9 @@ def _terms(vocabulary: Vocabulary) -> list[str]:
 
 def _found(vocabulary: Vocabulary, texts: Sequence[str], language: str = "en") -> list[list[str]]:
     """The terms of each text."""
-    tokens, counts = vocabulary.tokenize([text.encode() for text in texts], language)
+    tokens, counts, forms = vocabulary.tokenize([text.encode() for text in texts], language)
     assert len(counts) == len(texts)
+    assert len(forms) == len(tokens)
     all_terms = _terms(vocabulary)
     words = iter([all_terms[at] for at in tokens.tolist()])
     found = [[next(words) for _ in range(count)] for count in counts.tolist()]

@@ -38,6 +38,36 @@ class Analysis:
     """Tag to language."""
     function_terms: Callable[[str], frozenset[str]]
     """Of a language: terms whose idf counts a tenth."""
+    forms: Callable[[str, str], list[str]]
+    """Of a text in a language: its words as they are written, in lower case, with their language."""
+    again: Callable[..., str]
+    """The term of such a word, or of a term."""
+
+
+MAX_ALIKE, MAX_ALIKE_IN_ALL = 50, 128
+
+
+def distance(one: str, other: str) -> int:
+    """Letters more, less, others, or two neighbours exchanged, each letter edited once at most."""
+    rows = [list(range(len(other) + 1))]
+    for i, letter in enumerate(one, start=1):
+        row = [i]
+        for j, counterpart in enumerate(other, start=1):
+            best = min(rows[i - 1][j] + 1, row[j - 1] + 1, rows[i - 1][j - 1] + (letter != counterpart))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == counterpart:
+                best = min(best, rows[i - 2][j - 2] + 1)
+            row.append(best)
+        rows.append(row)
+    return rows[-1][-1]
+
+
+def _near_nodes(node: dict[str, Any]) -> list[dict[str, Any]]:
+    """Each different one once."""
+    found = [node] if node["type"] == "near" else []
+    for name in ("required", "excluded", "clauses"):
+        for child in node.get(name, ()):
+            found += [one for one in _near_nodes(child) if one not in found]
+    return found
 
 
 def tie_break(article_id: str) -> int:
@@ -175,6 +205,7 @@ class NaiveIndex:
     ) -> list[Hit]:
         """The whole result, best first; with a half-life scores decay, counted from the origin."""
         hits = []
+        node = self._expanded(node, MAX_ALIKE_IN_ALL // max(1, len(_near_nodes(node))))
         for article in self.articles.values():
             score = self._score(node, article)
             if score is not None and self._passes(filters, article):
@@ -185,6 +216,7 @@ class NaiveIndex:
 
     def facets(self, node: dict[str, Any], filters: dict[str, Any], facets: tuple[str, ...]) -> dict[str, Any]:
         """Facet to value to how many articles match under all filters but the one on the facet's own field."""
+        node = self._expanded(node, MAX_ALIKE_IN_ALL // max(1, len(_near_nodes(node))))
         counts: dict[str, Any] = {}
         for facet in facets:
             counts[facet] = {}
@@ -248,6 +280,51 @@ class NaiveIndex:
             "language": [article["language"]],
         }
         return texts[name]
+
+    def _expanded(self, node: dict[str, Any], most: int) -> dict[str, Any]:
+        """The tree with words of the archive in place of those that are spelled alike."""
+        if node["type"] == "near":
+            return self._alike(node, most)
+        lists = {name: node[name] for name in ("required", "excluded", "clauses") if name in node}
+        return {**node, **{name: [self._expanded(one, most) for one in nodes] for name, nodes in lists.items()}}
+
+    def _alike(self, node: dict[str, Any], most: int) -> dict[str, Any]:
+        """Any of the words so many letters apart at most: the closest, and of these those in most articles."""
+        names = node["field"] == "author"
+        holders: dict[tuple[str, bool], set[str]] = {}
+        terms: dict[str, str] = {}
+        for article in self.articles.values():
+            language = self._analysis.names if names else self._analysis.language_of(article["language"])
+            texts = ["\n".join(article["authors"])] if names else [article["title"], article["body"]]
+            for text in texts:
+                for form, term in zip(
+                    self._analysis.forms(text, language), self._analysis.terms(text, language), strict=True
+                ):
+                    for key, written in ((form, True), (term, False)):
+                        if not (written and form == term):
+                            holders.setdefault((key, written), set()).add(article["id"])
+                            terms[key] = term
+        ranked = []
+        for key in {key for key, _written in holders}:
+            edits = distance(node["form"], key.partition("\x1f")[0])
+            articles = max(len(holders.get((key, written), ())) for written in (True, False))
+            if edits <= node["edits"]:
+                ranked.append((edits, -articles, key))
+        away: dict[str, int] = {}
+        for edits, _articles, key in sorted(ranked)[: min(most, MAX_ALIKE)]:
+            away.setdefault(self._analysis.again(key, names=names), edits)
+        idfs = {term: self.statistics.idf(node["field"], term) for term in away}
+        least = min(idfs.values(), default=1.0)
+        clauses = [
+            {
+                "type": "term",
+                "field": node["field"],
+                "text": term,
+                "boost": node["boost"] * 0.5**edits * least / idfs[term],
+            }
+            for term, edits in away.items()
+        ]
+        return {"type": "or", "clauses": clauses, "minimum": 1} if clauses else {"type": "nothing"}
 
     def _score(self, node: dict[str, Any], article: dict[str, Any]) -> int | None:
         """The score of a matching article; `None` for one that does not match."""

@@ -36,6 +36,7 @@ from search.query import (
     Choice,
     Every,
     Filters,
+    Near,
     Node,
     Nothing,
     Or,
@@ -47,6 +48,7 @@ from search.query import (
     Word,
 )
 from search.snapshot import Snapshot, Snapshots, View
+from search.spelling import expanded
 from search.spellings import spelled
 from search.terms import analysed
 from search.timelines import PERIODS
@@ -130,7 +132,9 @@ class Generator:
         boost = self._random.choice((1.0, 1.0, 2.0, 0.5, 3.7))
         field = self._random.choice(("text", "text", "title", "body", "author"))
         kind = self._random.choice(
-            ("term",) * 4 + ("phrase", "prefix", "value", "between", "every", "nothing") + ("and", "or", "or") * depth
+            ("term",) * 4
+            + ("phrase", "prefix", "near", "value", "between", "every", "nothing")
+            + ("and", "or", "or") * depth
         )
         match kind:
             case "term":
@@ -138,6 +142,9 @@ class Generator:
             case "phrase":
                 size = self._random.choice((2, 2, 3))
                 return Quote(field, tuple(self._random.choices(FORMS, k=size)), self._random.randint(0, 3), boost)
+            case "near":
+                form = self._random.choice(("vote", "stormy", "senat", "bugdet", "ot", "élan", "東", "storn"))
+                return Near(field, form, self._random.choice((1, 2)), boost)
             case "prefix":
                 return Start(field, self._random.choice(("s", "sto", "votes", "zz", "東")), boost)
             case "value":
@@ -184,12 +191,14 @@ class Layout:
     ) -> tuple[int, list[Match]]:
         """Scatter and gather in this thread; in an earlier state, if one is given."""
         snapshot = self._snapshot(manifest, seq)
+        query = msgspec.structs.replace(query, node=expanded(query.node, snapshot, math.inf))
         answers = self._answers(snapshot, leaf_query(query, snapshot.statistics, part))
         return sum(answer.total for answer in answers), merged((answer.matches for answer in answers), part)
 
     def counts(self, manifest: RootManifest, query: Query, seq: int | None = None) -> Counts:
         """All facets; in an earlier state, if one is given."""
         snapshot = self._snapshot(manifest, seq)
+        query = msgspec.structs.replace(query, node=expanded(query.node, snapshot, math.inf))
         asked = leaf_query(query, snapshot.statistics, Slice(1))._replace(facets=FACETS)
         return added(answer.counts for answer in self._answers(snapshot, asked))
 

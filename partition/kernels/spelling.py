@@ -1,0 +1,132 @@
+"""Words that are spelled alike: the keys of a dictionary within some edits of a word.
+
+An edit is a letter more, a letter less, another letter, or two neighbours exchanged (each letter is edited once at
+most: optimal string alignment). Keys ascend, so the rows of the table that is filled for one are kept for what the
+next one has in common with it; and when no continuation can come near, all keys with that beginning are skipped.
+
+Contract: exact, over Unicode letters; what stands behind U+001F, a term's language, is not looked at.
+
+Source: B. Oommen and R. Loke, "Pattern recognition of strings with substitutions, insertions, deletions and
+generalized transpositions", 1997; the walk is that over a trie, as in K. Schulz and S. Mihov, "Fast String Correction
+with Levenshtein Automata", 2002, by rows instead of an automaton.
+
+Not here: which words are worth suggesting (`search/spelling.py`).
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from partition.kernels.jit import i64, i64s, i64w, inlined, kernel, u8s, u32s
+from partition.kernels.terms import compare
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MAX_CHARS = 72
+"""A longer key has more letters than a word has, and edits."""
+_OF = 0x1F
+
+
+@inlined
+def _char(keys: "NDArray[np.uint8]", at: int) -> tuple[int, int]:
+    """The code point at a byte, and how many bytes it has."""
+    byte = np.int64(keys[at])
+    if byte < 0x80:
+        return byte, 1
+    size = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+    code = byte & (0xFF >> (size + 1))
+    for extra in range(1, size):
+        code = (code << 6) | np.int64(keys[at + extra] & 0x3F)
+    return code, size
+
+
+@kernel(i64(u8s, u32s, i64, i64, i64s, i64, i64w, i64w))
+def near_keys(
+    keys: "NDArray[np.uint8]",
+    ends: "NDArray[np.uint32]",
+    first: int,
+    last: int,
+    word: "NDArray[np.int64]",
+    edits: int,
+    found: "NDArray[np.int64]",
+    distances: "NDArray[np.int64]",
+) -> int:
+    """The keys that are within some edits of a word.
+
+    Args:
+        keys, ends: a dictionary, as `terms.py` has it.
+        first, last: the range of keys to look through.
+        word: its code points, at most `MAX_CHARS` of them.
+        edits: how many at most.
+        found, distances: receive the ordinals of the keys and their edits, as many as there is room for.
+
+    Returns:
+        How many there are, with or without room.
+    """
+    length = len(word)
+    rows = np.empty((MAX_CHARS + 2, length + 1), np.int64)
+    chars = np.empty(MAX_CHARS + 2, np.int64)
+    offsets = np.zeros(MAX_CHARS + 2, np.int64)
+    """By depth: the letter, and how many bytes of the key come before the next."""
+    rows[0] = np.arange(length + 1)
+    depth = 0
+    count = 0
+    key = first
+    before_start, before_stop = np.int64(0), np.int64(0)
+    while key < last:
+        start = np.int64(ends[key - 1]) if key else 0
+        stop = np.int64(ends[key])
+        common = 0
+        while (
+            common < stop - start
+            and common < before_stop - before_start
+            and keys[start + common] == keys[before_start + common]
+        ):
+            common += 1
+        while depth and offsets[depth] > common:
+            depth -= 1
+        before_start, before_stop = start, stop
+        far = False
+        while start + offsets[depth] < stop and keys[start + offsets[depth]] != _OF:
+            if depth > length + edits or depth == MAX_CHARS:
+                far = True
+                break
+            code, size = _char(keys, start + offsets[depth])
+            row, above = rows[depth + 1], rows[depth]
+            row[0] = depth + 1
+            least = row[0]
+            for at in range(1, length + 1):
+                best = min(above[at], row[at - 1]) + 1
+                best = min(best, above[at - 1] + (word[at - 1] != code))
+                if depth and at > 1 and word[at - 1] == chars[depth] and word[at - 2] == code:
+                    best = min(best, rows[depth - 1, at - 2] + 1)
+                row[at] = best
+                least = min(least, best)
+            depth += 1
+            chars[depth] = code
+            offsets[depth] = offsets[depth - 1] + size
+            # An exchange may still mend what the row before could not.
+            if least > edits and np.min(rows[depth - 1]) + 1 > edits:
+                far = True
+                break
+        if far:
+            # The next key that does not begin so.
+            prefix = offsets[depth]
+            low, high = key + 1, last
+            while low < high:
+                middle = (low + high) >> 1
+                middle_start = np.int64(ends[middle - 1])
+                middle_stop = min(np.int64(ends[middle]), middle_start + prefix)
+                if compare(keys, middle_start, middle_stop, keys, start, start + prefix) <= 0:
+                    low = middle + 1
+                else:
+                    high = middle
+            key = low
+            continue
+        if rows[depth, length] <= edits:
+            if count < len(found):
+                found[count], distances[count] = key, rows[depth, length]
+            count += 1
+        key += 1
+    return count
