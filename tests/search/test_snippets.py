@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from indexer.sample import generate
 from partition.analysis import term_of, terms, words
+from partition.kernels.likely_words import PLACE
 from search.query import pattern_of
 from search.snippets import MAX_PASSAGES, MAX_SCANNED_CHARS, PASSAGE_WORDS, MarkedTexts, _likely, kept_by_stemming
 from tests.reference import passages as plain
@@ -85,13 +86,17 @@ def test_highlights_show_every_word() -> None:
 
 
 def test_passages_do_not_overlap() -> None:
-    """The second one begins where the first one ends, and has no room for its context."""
+    """One that begins where another ends has no room for its context, and one ends where another begins."""
     body = "storm vote " + "x " * 30 + "tax " + "x " * 31 + "élan"
     first, second, third = highlights("", body, frozenset({"storm", "vote", "tax", "élan"}))["passages"]
     assert (first["start"], body[first["end"] :][:5]) == (0, " tax ")
     assert body[second["start"] :].startswith("tax x")
     assert second["end"] < third["start"]
     assert third["end"] == len(body)
+    body = "tax " + "x " * 26 + "y y y y storm vote budget"
+    first, second = highlights("", body, frozenset({"storm", "vote", "budget", "tax"}))["passages"]
+    assert body[first["end"] : second["start"]] == " "
+    assert body[second["start"] :] == "y y y y storm vote budget"
 
 
 def test_a_passage_without_context_has_room_for_more() -> None:
@@ -265,6 +270,25 @@ def _check_highlights(found: Any, title: str, body: str, is_wanted: Callable[[st
     assert all(before[1] <= after[0] for before, after in pairwise(ranges))
     there = {term for term in terms(body) if is_wanted(term)}
     assert shown == there or len(ranges) == MAX_PASSAGES
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.lists(st.sampled_from(["storm", "a", "é", "新", " ", "—", ".", "vote", "_1"]), max_size=20).map("".join),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_words_know_how_many_come_before(texts: list[str]) -> None:
+    """Of any alphabet, from the beginning of their own text; by this it is known what a passage has room for."""
+    marked = MarkedTexts(texts, (), frozenset({"storm", "vote", "é*", "a*", "新*"}))
+    expected = []
+    for text in texts:
+        assume(not re.search(r"\w{65}", text))
+        found = enumerate(plain.WORD.findall(text))
+        expected += [at for at, word in found if word in {"storm", "vote"} or word[0] in "éa新"]
+    assert marked._found[:, PLACE].tolist() == expected
 
 
 def test_places_are_found_by_letters_that_stemming_keeps() -> None:
