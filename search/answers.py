@@ -18,6 +18,7 @@ import orjson
 from partition.manifest import RootManifest
 from partition.scoring import ONE
 from search.broker import Gathered
+from search.explanations import ScoreExplanation
 from search.facets import chosen_of, shown
 from search.leaf import Match
 from search.parameters import SearchParameters
@@ -85,6 +86,8 @@ class Item(msgspec.Struct, omit_defaults=True):
     """HTML: escaped text in which `<mark>` marks the words that matched."""
     highlights: Highlights | None = None
     """With `highlight=true`."""
+    explanation: ScoreExplanation | None = None
+    """With `explain=true`."""
 
 
 class PageLinks(msgspec.Struct):
@@ -346,7 +349,11 @@ def page_body(
 ) -> bytes:
     """The body of one page (`SearchAnswer`)."""
     items = []
-    shown_fields = (*parameters.fields, "highlights") if parameters.highlight else parameters.fields
+    shown_fields = parameters.fields
+    if parameters.highlight:
+        shown_fields += ("highlights",)
+    if parameters.explain:
+        shown_fields += ("explanation",)
     for match, stored in zip(matches, documents, strict=True):
         known = {**_public(stored), "score": match.score / ONE}
         items.append({name: known[name] for name in shown_fields})

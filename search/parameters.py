@@ -305,7 +305,8 @@ SEARCH = (
     MIN_SEQ,
     Parameter(
         name="explain",
-        description="Whether the answer says how the query was understood and executed.",
+        description="Whether the answer says how the query was understood and executed, and each item how its score "
+        "comes about.",
         schema={"type": "boolean", "default": False},
         convert=boolean,
         default=False,

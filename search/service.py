@@ -30,6 +30,7 @@ from search.cursor import Cursor, CursorCodec, CursorInvalidError, digest_of
 from search.dates import origin_of
 from search.documents import documents_of
 from search.epochs import Epochs
+from search.explanations import explained
 from search.leaf import Slice
 from search.parameters import DEFAULT_TIMEOUT_MS, SearchParameters
 from search.parsing import Note, QueryError, parse_query
@@ -42,7 +43,7 @@ from web.edge import Timings
 from web.problems import ParameterError, Problem
 
 MAX_REMEMBERED_QUERIES = 10_000
-ANSWER_VERSION = 5
+ANSWER_VERSION = 6
 """Part of every cache key: advanced when the same query would be answered with other bytes."""
 
 
@@ -277,6 +278,10 @@ class SearchService:
         stored = frozenset(STORED_NAMES.get(name, name) for name in parameters.fields)
         words = words_of(asked.query.node)
         documents = documents_of(snapshot, matches, stored, words, highlight=parameters.highlight)
+        if parameters.explain:
+            made = explained(snapshot, asked.query, matches, deadline_s)
+            for document, explanation in zip(documents, made, strict=True):
+                document["explanation"] = msgspec.to_builtins(explanation)
         facets = facets_of(parameters, asked.query, snapshot, found, deadline_s)
         earlier = cursor.missing if cursor else ()
         missing = tuple(sorted({*earlier, *found.failed}))

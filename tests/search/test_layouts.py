@@ -1,7 +1,7 @@
 """Partitioning is invisible in the answer: one log, several layouts, published and merged at different moments.
 
 Contract: after the same events, 1, 2, 8 and 13 partitions give the ids, scores, order, totals and facets of the plain
-index in `tests/reference/`, for every query, sort, filter and page.
+index in `tests/reference/`, for every query, sort, filter and page, and the same parts of each score.
 
 Not here: HTTP and processes (`test_http_search.py`).
 """
@@ -26,7 +26,9 @@ from indexer.projection import Projector, log_path
 from indexer.publisher import Retention
 from partition.manifest import RootManifest
 from partition.schema import KEYWORD_FIELDS
+from partition.scoring import ONE
 from partition.types import Article
+from search.explanations import ScoreExplanation, explained
 from search.facets import FACETS, Counts, added, shown
 from search.leaf import LeafAnswer, LeafQuery, Match, Slice, merged
 from search.order import Position
@@ -51,7 +53,7 @@ from search.spellings import spelled
 from search.terms import analysed
 from search.timelines import PERIODS
 from tests.leaf import leaf_query
-from tests.reference.naive import Hit, NaiveIndex, timeline
+from tests.reference.naive import Hit, NaiveIndex, decay, timeline
 from tests.small_index import Clock
 from tests.trees import naive_index
 
@@ -196,6 +198,10 @@ class Layout:
     def spellings(self, manifest: RootManifest, facet: str, values: list[str], seq: int | None = None) -> list[str]:
         """How these values are written; in an earlier state, if one is given."""
         return spelled(self._snapshot(manifest, seq), facet, values, (), math.inf)
+
+    def explanations(self, manifest: RootManifest, query: Query, matches: list[Match]) -> list[ScoreExplanation]:
+        """How their scores come about."""
+        return explained(self._snapshot(manifest, None), query, matches, math.inf)
 
     def _snapshot(self, manifest: RootManifest, seq: int | None) -> Snapshot:
         state = manifest.state if seq is None else replace(manifest.state, applied_seq=seq)
@@ -345,10 +351,25 @@ class Layouts(RuleBasedStateMachine):
                 assert [_hit(match) for match in matches] == expected
                 few = layout.page(manifests[count], query, Slice(size, counting=False))[1]
                 assert [_hit(match) for match in few] == expected[:size]
+                if round_ % 2 == 0:
+                    self._explanations(layout, manifests[count], query, matches)
                 if round_ % 4 == 0:
                     self._facets(layout, manifests[count], query, self.naive)
                     self._walk(layout, manifests[count], query, size, expected)
         self.earlier = random.Random(seed).sample(self.earlier, min(20, len(self.earlier)))
+
+    def _explanations(self, layout: Layout, manifest: RootManifest, query: Query, matches: list[Match]) -> None:
+        node = msgspec.to_builtins(query.node)
+        for match, explanation in zip(matches, layout.explanations(manifest, query, matches), strict=True):
+            article = self.naive.articles[match.article_id]
+            assert msgspec.to_builtins(explanation.parts) == self.naive.parts(node, article)
+            assert sum(part.score for part in explanation.parts) == explanation.sum
+            if query.half_life_ms is None or query.origin_ms is None:
+                assert explanation.decay is None
+                assert explanation.sum * ONE == match.score
+            else:
+                assert explanation.decay == decay(article["published_ms"], query.half_life_ms, query.origin_ms)
+                assert round(explanation.sum * ONE * explanation.decay) == match.score
 
     def _facets(
         self, layout: Layout, manifest: RootManifest, query: Query, naive: NaiveIndex, seq: int | None = None
