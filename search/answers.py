@@ -23,6 +23,7 @@ from search.facets import chosen_of, shown
 from search.leaf import Match
 from search.parameters import SearchParameters
 from search.parsing import Note
+from search.placing import ArticlePlace
 from search.plan import postings_of
 from search.query import Query, without_kernel
 from search.snapshot import Snapshot
@@ -158,6 +159,8 @@ class Explanation(msgspec.Struct):
     threads: int
     """Among how many the partitions were shared out."""
     segments: list[SegmentExplanation]
+    article: ArticlePlace | msgspec.UnsetType = msgspec.UNSET
+    """With `explain_id`."""
 
 
 class FacetValue(msgspec.Struct, omit_defaults=True):
@@ -215,7 +218,7 @@ class SearchAnswer(msgspec.Struct):
     origin: str | None
     """What relative dates and ages were counted from, for all pages of a walk; `null` if nothing was."""
     explain: Explanation | msgspec.UnsetType = msgspec.UNSET
-    """With `explain=true`."""
+    """With `explain=true` or `explain_id`."""
 
 
 class ArticleAnswer(msgspec.Struct):
@@ -322,14 +325,15 @@ def facets_of(
     return facets
 
 
-def explanation_of(query: Query, found: Gathered, articles: int) -> Explanation:
+def explanation_of(query: Query, found: Gathered, articles: int, place: ArticlePlace | None) -> Explanation:
     """What `explain` says."""
     return Explanation(
         query=msgspec.to_builtins(query.node),
-        postings=postings_of(found.plan, articles),
+        postings=postings_of(found.asked.plan, articles),
         by_whoosh=sorted({node.text for node in without_kernel(query.node)}),
         threads=found.threads,
         segments=[SegmentExplanation(*search) for search in found.searches],
+        article=place or msgspec.UNSET,
     )
 
 
@@ -341,6 +345,7 @@ def page_body(
     matches: list[Match],
     documents: list[dict[str, Any]],
     facets: dict[str, dict[str, Any]],
+    place: ArticlePlace | None,
     *,
     notes: tuple[Note, ...],
     next_: str | None,
@@ -368,8 +373,9 @@ def page_body(
         "as_of": iso(snapshot.state.published_ms),
         "origin": None if query.origin_ms is None else iso(query.origin_ms),
     }
-    if parameters.explain:
-        body["explain"] = msgspec.to_builtins(explanation_of(query, found, snapshot.manifest.articles))
+    if parameters.explain or place:
+        explanation = explanation_of(query, found, snapshot.manifest.articles, place)
+        body["explain"] = msgspec.to_builtins(explanation)
     return orjson.dumps(body)
 
 

@@ -33,7 +33,7 @@ from search.facets import Counts, added
 from search.leaf import Given, LeafAnswer, LeafQuery, Match, SegmentSearch, Slice, merged
 from search.messages import Broken, Damaged, EpochGone, Matched, MatchRequest, Refused, Reply
 from search.parsing import QueryError
-from search.plan import Plan, postings_of
+from search.plan import postings_of
 from search.pool import WhooshPool
 from search.query import Node, Query, Wildcard, without_kernel
 from search.share import Share
@@ -83,7 +83,8 @@ class Gathered:
     failed: dict[int, str]
     """Partition to reason."""
     answers: list[LeafAnswer]
-    plan: Plan
+    asked: LeafQuery
+    """What leaves were asked."""
     threads: int
     """Among how many the partitions were shared out."""
     counts: Counts
@@ -240,7 +241,7 @@ class Broker:
             partitions=len(snapshot.manifest.partitions),
             failed=failed,
             answers=answers,
-            plan=asked.plan,
+            asked=asked,
             threads=len(shares),
             counts=added(answer.counts for answer in answers),
         )

@@ -102,7 +102,7 @@ class Explainer:
             case Prefix() | Wildcard():
                 return self._any(node, docnum)
             case Value(field=field, text=text):
-                return [] if docnum in self._tf(field, text) else None
+                return [] if self.holds(field, text, docnum) else None
             case Between():
                 return [] if self._within(node, docnum) else None
             case And(required=required, excluded=excluded):
@@ -117,6 +117,14 @@ class Explainer:
                 return []
             case _:
                 return None
+
+    def holds(self, field: str, term: str, docnum: int) -> bool:
+        """Whether one of the articles holds a term, or a value, in a field.
+
+        Raises:
+            IndexFileError, LeafError: as of `parts`.
+        """
+        return docnum in self._tf(field, term)
 
     def decay(self, query: Query, docnum: int) -> float | None:
         """What age leaves of the score of one of the articles; `None` if it does not matter."""
@@ -162,7 +170,7 @@ class Explainer:
         return [part for parts in words for part in parts or ()]
 
     def _adjacent(self, node: Phrase, field: str, docnum: int) -> bool:
-        if not all(docnum in self._tf(field, term) for term in set(node.terms)):
+        if not all(self.holds(field, term, docnum) for term in set(node.terms)):
             return False
         places = [self._segment.positions(field, term, [docnum])[0] for term in node.terms]
         return holds_phrase(places, node.slop)
