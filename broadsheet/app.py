@@ -35,11 +35,14 @@ from cache.backends import BackendError
 from cache.read_through import ReadThrough
 from indexer.change_operations import CHANGES
 from indexer.change_routes import change_routes
+from indexer.changes import was_withdrawn
+from indexer.events import LogError
 from indexer.operations import COMMANDS, export_operation
 from indexer.routes import command_routes
 from indexer.routing import partition_of
 from indexer.saga_routes import saga_routes
 from indexer.watching import Feed
+from partition.manifest import RootManifest
 from search.broker import Broker
 from search.cursor import CursorCodec
 from search.epochs import Epochs
@@ -55,7 +58,7 @@ from web.edge import Edge
 from web.guard import Guard
 from web.logs import configure_logs
 from web.openapi import Operation, document
-from web.problems import HANDLERS
+from web.problems import HANDLERS, Problem, retry_after
 from web.rawpath import allow_together
 
 _TEXT = "text/plain; charset=utf-8"
@@ -141,6 +144,12 @@ async def running_service(settings: Settings, now: Callable[[], float] = time.ti
         with contextlib.suppress(BackendError):  # whoever takes something down makes sure of it
             await cache.purge()
 
+    def told_withdrawn(manifest: RootManifest, seq: int, article_id: str) -> bool:
+        try:
+            return was_withdrawn(root, manifest, seq, article_id)
+        except LogError as error:
+            raise Problem("log-unusable", str(error), headers=retry_after(2)) from None
+
     epochs = Epochs(root, broker, bell.heard, forget)
     service = SearchService(
         epochs=epochs,
@@ -149,6 +158,7 @@ async def running_service(settings: Settings, now: Callable[[], float] = time.ti
         cursors=CursorCodec(cursor_keys(settings.cursor_keys, root)),
         admission=Admission(working=settings.working, queued=settings.queued, wait_s=settings.queue_wait_ms / 1000),
         partition_of=partition_of,
+        was_withdrawn=told_withdrawn,
         now=now,
     )
     try:

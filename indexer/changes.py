@@ -85,6 +85,18 @@ def versions(root: Path, manifest: RootManifest, article_id: str, before: int) -
         return _page(log, article_id, min(before, through + 1), readable=newest[0].notice != "withdrawn")
 
 
+def was_withdrawn(root: Path, manifest: RootManifest, seq: int, article_id: str) -> bool:
+    """Whether the last that is told of an article, as of an epoch and up to a sequence, is that it was withdrawn.
+
+    Raises:
+        LogError
+    """
+    through = min(seq, _parked(manifest).get(article_id, seq))
+    with EventLog(log_path(root)) as log:
+        newest = log.history(article_id, before=through + 1, limit=1, told=True)
+    return bool(newest) and newest[0].notice == "withdrawn"
+
+
 def _page(log: EventLog, article_id: str, before: int, *, readable: bool) -> Versions:
     events: list[Event] = []
     chars = 0

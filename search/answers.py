@@ -18,10 +18,12 @@ import orjson
 from partition.manifest import RootManifest
 from partition.scoring import ONE
 from search.broker import Gathered
+from search.explanations import ScoreExplanation
 from search.facets import chosen_of, shown
 from search.leaf import Match
 from search.parameters import SearchParameters
 from search.parsing import Note
+from search.placing import ArticlePlace
 from search.plan import postings_of
 from search.query import Query, without_kernel
 from search.snapshot import Snapshot
@@ -85,6 +87,8 @@ class Item(msgspec.Struct, omit_defaults=True):
     """HTML: escaped text in which `<mark>` marks the words that matched."""
     highlights: Highlights | None = None
     """With `highlight=true`."""
+    explanation: ScoreExplanation | None = None
+    """With `explain=true`."""
 
 
 class PageLinks(msgspec.Struct):
@@ -155,6 +159,8 @@ class Explanation(msgspec.Struct):
     threads: int
     """Among how many the partitions were shared out."""
     segments: list[SegmentExplanation]
+    article: ArticlePlace | msgspec.UnsetType = msgspec.UNSET
+    """With `explain_id`."""
 
 
 class FacetValue(msgspec.Struct, omit_defaults=True):
@@ -222,7 +228,7 @@ class SearchAnswer(msgspec.Struct):
     origin: str | None
     """What relative dates and ages were counted from, for all pages of a walk; `null` if nothing was."""
     explain: Explanation | msgspec.UnsetType = msgspec.UNSET
-    """With `explain=true`."""
+    """With `explain=true` or `explain_id`."""
 
 
 class ArticleAnswer(msgspec.Struct):
@@ -329,14 +335,15 @@ def facets_of(
     return facets
 
 
-def explanation_of(query: Query, found: Gathered, articles: int) -> Explanation:
+def explanation_of(query: Query, found: Gathered, articles: int, place: ArticlePlace | None) -> Explanation:
     """What `explain` says."""
     return Explanation(
         query=msgspec.to_builtins(found.node),
-        postings=postings_of(found.plan, articles),
+        postings=postings_of(found.asked.plan, articles),
         by_whoosh=sorted({node.text for node in without_kernel(query.node)}),
         threads=found.threads,
         segments=[SegmentExplanation(*search) for search in found.searches],
+        article=place or msgspec.UNSET,
     )
 
 
@@ -348,6 +355,7 @@ def page_body(
     matches: list[Match],
     documents: list[dict[str, Any]],
     facets: dict[str, dict[str, Any]],
+    place: ArticlePlace | None,
     *,
     notes: tuple[Note, ...],
     meant: DidYouMean | None,
@@ -357,7 +365,11 @@ def page_body(
 ) -> bytes:
     """The body of one page (`SearchAnswer`)."""
     items = []
-    shown_fields = (*parameters.fields, "highlights") if parameters.highlight else parameters.fields
+    shown_fields = parameters.fields
+    if parameters.highlight:
+        shown_fields += ("highlights",)
+    if parameters.explain:
+        shown_fields += ("explanation",)
     for match, stored in zip(matches, documents, strict=True):
         known = {**_public(stored), "score": match.score / ONE}
         items.append({name: known[name] for name in shown_fields})
@@ -373,8 +385,9 @@ def page_body(
         "as_of": iso(snapshot.state.published_ms),
         "origin": None if query.origin_ms is None else iso(query.origin_ms),
     }
-    if parameters.explain:
-        body["explain"] = msgspec.to_builtins(explanation_of(query, found, snapshot.manifest.articles))
+    if parameters.explain or place:
+        explanation = explanation_of(query, found, snapshot.manifest.articles, place)
+        body["explain"] = msgspec.to_builtins(explanation)
     return orjson.dumps(body)
 
 

@@ -34,7 +34,7 @@ from search.facets import Counts, added
 from search.leaf import Given, LeafAnswer, LeafQuery, Match, SegmentSearch, Slice, merged
 from search.messages import Broken, Damaged, EpochGone, Matched, MatchRequest, Refused, Reply
 from search.parsing import QueryError
-from search.plan import Plan, postings_of
+from search.plan import postings_of
 from search.pool import WhooshPool
 from search.query import Node, Query, Wildcard, without_kernel
 from search.share import Share
@@ -85,7 +85,8 @@ class Gathered:
     failed: dict[int, str]
     """Partition to reason."""
     answers: list[LeafAnswer]
-    plan: Plan
+    asked: LeafQuery
+    """What leaves were asked."""
     threads: int
     """Among how many the partitions were shared out."""
     counts: Counts
@@ -248,7 +249,7 @@ class Broker:
 
         def count(other: Node) -> int:
             plan = snapshot.plan(expanded(other, snapshot, deadline_s))
-            found = self._gather(threads, snapshot, asked._replace(plan=plan, part=Slice(0), facets=()), width, node)
+            found = self._gather(threads, snapshot, asked._replace(plan=plan, part=Slice(1), facets=()), width, node)
             return 0 if found.failed else found.total
 
         return replace(self._gather(threads, snapshot, asked, width, node), count=count)
@@ -269,7 +270,7 @@ class Broker:
             partitions=len(snapshot.manifest.partitions),
             failed=failed,
             answers=answers,
-            plan=asked.plan,
+            asked=asked,
             threads=len(shares),
             counts=added(answer.counts for answer in answers),
             node=node,

@@ -198,6 +198,16 @@ class SegmentExecutor:
         """
         return self._collect(plan, self._range(filters), deadline_ns, given, scored=False)[0]
 
+    def scored(
+        self, plan: Plan, filters: Filters, deadline_ns: int, given: GivenSets
+    ) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
+        """The same, and the score of each before it decays, shape (n,), 0 where an article does not match.
+
+        Raises:
+            DeadlineError: it took too long.
+        """
+        return self._collect(plan, self._range(filters), deadline_ns, given, scored=True)
+
     def _collect(
         self, plan: Plan, range_: Range, deadline_ns: int, given: GivenSets, *, scored: bool
     ) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:

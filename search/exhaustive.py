@@ -36,6 +36,7 @@ from search.query import (
     Term,
     Value,
     Wildcard,
+    holds_phrase,
     pattern_of,
 )
 
@@ -196,23 +197,3 @@ class Executor:
 
         denied = holders(choice.denied)
         return holders(choice.allowed) & ~denied if choice.allowed else ~denied
-
-
-def holds_phrase(positions: list[list[int]], slop: int) -> bool:
-    """Whether one position can be taken from each list, ascending, spanning at most `slop` extra places.
-
-    Args:
-        positions: for each word of the phrase, where it stands, ascending.
-        slop: how many other words may stand between the first and the last, in total.
-    """
-    first, *following = positions
-    for start in first:
-        at = start
-        for places in following:
-            # The earliest place after `at` leaves most room for the words that follow.
-            at = next((place for place in places if place > at), -1)
-            if at < 0:
-                return False
-        if at - start <= len(following) + slop:
-            return True
-    return False

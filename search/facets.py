@@ -1,6 +1,7 @@
 """Facets: how many of the matching articles hold each value of a field, or lie in each period of time.
 
-A facet counts under all filters but the one on its own field: who has chosen a section still sees the others.
+A facet counts under all filters, but for the values that are chosen of its own field: who has chosen a section still
+sees the others; but not the articles of sections that are excluded.
 
 Contract: counts are exact, add up over segments and partitions, and say the same however the archive is partitioned.
 Values are as the index holds them (`analysis.exact`), periods as ISO 8601 writes them, in UTC; articles without a
@@ -25,7 +26,7 @@ from partition.schema import KEYWORD_FIELDS, NO_DATE_MS
 from partition.segment import Segment
 from search.executor import DeadlineError, GivenSets, SegmentExecutor
 from search.plan import Plan
-from search.query import Clock, Filters
+from search.query import Choice, Clock, Filters
 from search.timelines import PERIODS, periods_of, timeline
 
 FACETS = (*KEYWORD_FIELDS, *PERIODS)
@@ -66,6 +67,11 @@ class _Periods(NamedTuple):
     """Shape (n,): the period of each article, or empty."""
 
 
+def _excluding(choice: Choice, facets: Sequence[str]) -> Choice:
+    """What a filter says of the facets of other fields, and of its own."""
+    return Choice(choice.field, denied=choice.denied) if choice.field in facets else choice
+
+
 class FacetCounter:
     """Counts in one segment."""
 
@@ -98,8 +104,9 @@ class FacetCounter:
         Raises:
             DeadlineError: it took too long.
         """
-        own = [choice for choice in filters.choices if choice.field in facets]
-        others = tuple([choice for choice in filters.choices if choice.field not in facets])
+        own = [choice for choice in filters.choices if choice.field in facets and choice.allowed]
+        # What is excluded stays excluded: who has chosen a value still sees those beside it, and no more of the rest.
+        others = tuple([_excluding(choice, facets) for choice in filters.choices])
         matching = self.executor.matching(plan, msgspec.structs.replace(filters, choices=others), deadline_ns, given)
         counts: dict[str, Counter[str]] = {}
         for facet in facets:

@@ -13,14 +13,16 @@ from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 import msgspec
+import numpy as np
 
 from partition.kernels.views import Page
 from partition.reader import PartitionReader
+from partition.scoring import decayed
 from partition.segment import Segment
 from partition.statistics import Statistics
-from search.executor import GivenSets, SegmentExecutor
+from search.executor import GivenSets, SegmentExecutor, clock_of
 from search.facets import Counts, FacetCounter, added
-from search.order import Position
+from search.order import Position, sort_keys
 from search.plan import Plan
 from search.query import Decay, Filters, Sort
 
@@ -212,6 +214,28 @@ class Leaf:
             counter.count(plan, filters, facets, deadline_ns, given.get((self.partition, ordinal), _NOTHING))
             for ordinal, counter in enumerate(self._counters)
         )
+
+    def before(self, query: LeafQuery, position: Position) -> int:
+        """How many matches of the partition come before a position.
+
+        Raises:
+            DeadlineError: it took too long.
+            IndexFileError: a file is damaged.
+        """
+        plan, filters, sort, _part, deadline_s, given, _facets, decay = query
+        before = 0
+        for ordinal, executor in enumerate(self.executors):
+            segment, sets = executor.segment, given.get((self.partition, ordinal), _NOTHING)
+            bitmap, sums = executor.scored(plan, filters, int(deadline_s * 1e9), sets)
+            docs = np.flatnonzero(np.unpackbits(bitmap.view(np.uint8), bitorder="little"))
+            scores = sums[docs].astype(np.int64)
+            if decay:
+                scores = decayed(scores, executor.view_by("published", decay).decay[docs])
+            keys = sort_keys(sort, scores, segment.times(clock_of(filters, sort))[docs])
+            tied = docs[keys == position.key]
+            places = ((segment.hash_of[docnum], segment.article_id(docnum)) for docnum in tied.tolist())
+            before += int(np.count_nonzero(keys < position.key)) + sum(place < position[1:] for place in places)
+        return before
 
 
 def merged(lists: Iterable[list[Match]], part: Slice) -> list[Match]:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from partition.analysis import exact
+from partition.types import MAX_ARTICLE_ID_BYTES
 from search.cursor import MAX_CHARS
 from search.dates import DAY_MS, RELATIVE_PATTERN, SPAN_PATTERN, Date, Relative, read_date, read_span, resolved
 from search.query import Choice, Clock, Filters, Node, Query, Sort
@@ -54,7 +55,7 @@ DEFAULT_FIELDS = ("id", "title", "published_at", "source", "section", "url", "sc
 RECENCY = {"off": None, "low": 180 * DAY_MS, "high": 14 * DAY_MS}
 """Half-life by name: archives are used over years, today's news over days."""
 
-_FILTERS = {
+FILTERS = {
     "section": "section",
     "source": "source",
     "author": "author_name",
@@ -63,7 +64,7 @@ _FILTERS = {
 }
 """Parameter to keyword field of the index."""
 
-_FACETS = {**_FILTERS, **dict(zip(PERIODS, PERIODS, strict=True))}
+_FACETS = {**FILTERS, **dict(zip(PERIODS, PERIODS, strict=True))}
 """What `facets` may name."""
 
 _VALUE_PATTERN = r"^(?!!?[\s\u0085]*$)[^\u0000-\u001F]+$"
@@ -88,6 +89,8 @@ class SearchParameters(msgspec.Struct, frozen=True):
     allow_partial: bool
     timeout_ms: int
     explain: bool
+    explain_id: str | None
+    """The article of which it is said where it stands in the result, or why it does not."""
     strict: bool
     """Whether a query with notes is refused."""
     facets: tuple[tuple[str, str], ...]
@@ -135,6 +138,13 @@ def _filter_value(text: str) -> str:
     if not exact(checked.removeprefix("!")):
         raise ValueError("is empty; leave it out or name a value")
     return checked
+
+
+def _article_id(text: str) -> str:
+    size_bytes = len(text.encode())
+    if not 1 <= size_bytes <= MAX_ARTICLE_ID_BYTES:
+        raise ValueError(f"has {size_bytes} bytes; ids have from 1 to {MAX_ARTICLE_ID_BYTES}")
+    return text
 
 
 def _filter(name: str, example: str) -> Parameter:
@@ -305,21 +315,41 @@ SEARCH = (
     MIN_SEQ,
     Parameter(
         name="explain",
-        description="Whether the answer says how the query was understood and executed.",
+        description="Whether the answer says how the query was understood and executed, and each item how its score "
+        "comes about.",
         schema={"type": "boolean", "default": False},
         convert=boolean,
         default=False,
         example=True,
     ),
+    Parameter(
+        name="explain_id",
+        description="The id of an article: `explain` then says at which place of the whole result it stands, or "
+        "why it does not. That needs all partitions.",
+        schema={"type": "string", "minLength": 1, "maxLength": MAX_ARTICLE_ID_BYTES},
+        convert=_article_id,
+        example="2024-0001",
+    ),
 )
 
 _IN_LINKS = (
-    *("q", "strict", "date_field", "from", "to", "sort", "recency", "half_life", *_FILTERS),
-    *("limit", "fields", "total", "allow_partial", "timeout_ms", "explain", "facets", "facet_limit", "highlight"),
+    *("q", "strict", "date_field", "from", "to", "sort", "recency", "half_life", *FILTERS),
+    *(
+        "limit",
+        "fields",
+        "total",
+        "allow_partial",
+        "timeout_ms",
+        "explain",
+        "explain_id",
+        "facets",
+        "facet_limit",
+        "highlight",
+    ),
 )
 
 
-_FINDING = {"q", "date_field", "from", "to", "sort", "recency", "half_life", *_FILTERS}
+_FINDING = {"q", "date_field", "from", "to", "sort", "recency", "half_life", *FILTERS}
 EXPORTED = tuple(one for one in SEARCH if one.name in _FINDING)
 """Those that decide what is found, and in which order."""
 
@@ -350,6 +380,7 @@ def parse_search(given: list[tuple[str, str]]) -> SearchParameters:
         allow_partial=values["allow_partial"],
         timeout_ms=values["timeout_ms"],
         explain=values["explain"],
+        explain_id=values["explain_id"],
         strict=values["strict"],
         facets=values["facets"],
         facet_limit=values["facet_limit"],
@@ -376,7 +407,7 @@ def _refused(name: str, detail: str) -> Problem:
 
 def _choices(values: dict[str, Any]) -> tuple[Choice, ...]:
     choices = []
-    for name, field in _FILTERS.items():
+    for name, field in FILTERS.items():
         texts: tuple[str, ...] = values[name]
         allowed = sorted({exact(text) for text in texts if not text.startswith("!")})
         denied = sorted({exact(text[1:]) for text in texts if text.startswith("!")})

@@ -1,8 +1,9 @@
-"""What the service hands to the cache and gets back, and the cache as this room sees it.
+"""What the service hands to the cache and gets back, and what it asks of others, as this room sees them.
 
-Contract: this room knows no cache; whatever offers `Cache` will do. What is kept is bytes: an `Answer`, encoded.
+Contract: this room knows no cache and no log; whatever offers `Cache` and `WasWithdrawn` will do. What is kept is
+bytes: an `Answer`, encoded.
 
-Not here: the service (`service.py`), any cache (`cache/`).
+Not here: the service (`service.py`), any cache (`cache/`), the log (`indexer/changes.py`).
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from partition.manifest import State
+from partition.manifest import RootManifest, State
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True):
@@ -59,6 +60,14 @@ class PastCache:
     outcome: str = "miss"
     age_s: float = 0.0
     ttl_s: float = 0.0
+
+
+WasWithdrawn = Callable[[RootManifest, int, str], bool]
+"""Whether the feed of changes tells, as of an epoch and a log sequence, that the article with this id was withdrawn.
+
+Raises:
+    Problem: `log-unusable`.
+"""
 
 
 class Cache(Protocol):

@@ -229,6 +229,26 @@ def near_nodes(node: Node) -> Iterator[Near]:
         yield from near_nodes(child)
 
 
+def holds_phrase(positions: list[list[int]], slop: int) -> bool:
+    """Whether one position can be taken from each list, ascending, spanning at most `slop` extra places.
+
+    Args:
+        positions: for each word of the phrase, where it stands, ascending.
+        slop: how many other words may stand between the first and the last, in total.
+    """
+    first, *following = positions
+    for start in first:
+        at = start
+        for places in following:
+            # The earliest place after `at` leaves most room for the words that follow.
+            at = next((place for place in places if place > at), -1)
+            if at < 0:
+                return False
+        if at - start <= len(following) + slop:
+            return True
+    return False
+
+
 def children_of(node: Node) -> tuple[Node, ...]:
     """The nodes right below a node."""
     match node:

@@ -93,6 +93,7 @@ OPERATIONS: Sequence[Operation] = (
             "overloaded",
             "not-ready",
             "not-indexed-yet",
+            "log-unusable",
             "partial-results",
             "timeout",
         ),

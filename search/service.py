@@ -30,10 +30,12 @@ from search.cursor import Cursor, CursorCodec, CursorInvalidError, digest_of
 from search.dates import origin_of
 from search.documents import documents_of
 from search.epochs import Epochs
+from search.explanations import explained
 from search.leaf import Slice
 from search.parameters import DEFAULT_TIMEOUT_MS, SearchParameters
 from search.parsing import Note, QueryError, parse_query
-from search.ports import Answer, Cache, Loaded, PastCache, Served
+from search.placing import ArticlePlace, placed
+from search.ports import Answer, Cache, Loaded, PastCache, Served, WasWithdrawn
 from search.query import Query, words_of
 from search.snapshot import Snapshot, View
 from search.spelling import corrected
@@ -45,7 +47,7 @@ from web.problems import ParameterError, Problem
 MAX_REMEMBERED_QUERIES = 10_000
 FEW_FOUND = 3
 """Articles; a query that finds fewer may have been misspelled."""
-ANSWER_VERSION = 5
+ANSWER_VERSION = 7
 """Part of every cache key: advanced when the same query would be answered with other bytes."""
 
 
@@ -71,6 +73,7 @@ class SearchService:
         cursors: CursorCodec,
         admission: Admission,
         partition_of: Callable[[str, int], int],
+        was_withdrawn: WasWithdrawn,
         now: Callable[[], float] = time.time,
     ) -> None:
         """Take the parts together.
@@ -82,6 +85,7 @@ class SearchService:
             cursors: how positions are written.
             admission: who may work.
             partition_of: the routing that the indexer used: `partition_of(article_id, partitions)`.
+            was_withdrawn: what the log tells of ids that the index does not have.
             now: the clock that relative dates go by.
         """
         self._epochs = epochs
@@ -90,6 +94,7 @@ class SearchService:
         self._cursors = cursors
         self._admission = admission
         self.partition_of = partition_of
+        self._was_withdrawn = was_withdrawn
         """The partition of an article id, of so many."""
         self._now = now
         self._parsed = lru_cache(MAX_REMEMBERED_QUERIES)(parse_query)
@@ -269,7 +274,9 @@ class SearchService:
         timings: Timings,
     ) -> Loaded:
         """The page of what was found; in a thread."""
-        if found.failed and (not parameters.allow_partial or len(found.failed) == found.partitions):
+        # Where an article stands only all partitions together know.
+        will_do = parameters.allow_partial and parameters.explain_id is None
+        if found.failed and (not will_do or len(found.failed) == found.partitions):
             raise _incomplete(found)
         started_s = time.perf_counter()
         backwards = cursor.backwards if cursor else False
@@ -278,9 +285,15 @@ class SearchService:
         if backwards:
             matches.reverse()
         stored = frozenset(STORED_NAMES.get(name, name) for name in parameters.fields)
-        words = words_of(found.node)
+        executed = msgspec.structs.replace(asked.query, node=found.node)
+        words = words_of(executed.node)
         documents = documents_of(snapshot, matches, stored, words, highlight=parameters.highlight)
+        if parameters.explain:
+            made = explained(snapshot, executed, matches, deadline_s)
+            for document, explanation in zip(documents, made, strict=True):
+                document["explanation"] = msgspec.to_builtins(explanation)
         facets = facets_of(parameters, asked.query, snapshot, found, deadline_s)
+        place = self._place(parameters, executed, snapshot, found)
         earlier = cursor.missing if cursor else ()
         missing = tuple(sorted({*earlier, *found.failed}))
 
@@ -300,7 +313,7 @@ class SearchService:
         next_ = link(-1, towards_start=False) if follows else None
         prev = link(0, towards_start=True) if precedes else None
         body = page_body(
-            *(parameters, asked.query, snapshot, found, matches, documents, facets),
+            *(parameters, asked.query, snapshot, found, matches, documents, facets, place),
             notes=asked.notes,
             meant=self._meant(parameters, snapshot, found, deadline_s) if cursor is None else None,
             next_=next_,
@@ -324,6 +337,16 @@ class SearchService:
         languages = snapshot.manifest.languages_at(snapshot.state.applied_seq)
         total = found.count(self._analysed(self._parsed(text).node, languages))
         return DidYouMean(text, total) if total > len(found.matches) else None
+
+    def _place(
+        self, parameters: SearchParameters, query: Query, snapshot: Snapshot, found: Gathered
+    ) -> ArticlePlace | None:
+        """Where the article stands that is asked about."""
+        article_id = parameters.explain_id
+        if article_id is None:
+            return None
+        partition = self.partition_of(article_id, len(snapshot.manifest.partitions))
+        return placed(snapshot, query, found.asked, article_id, partition, self._was_withdrawn)
 
     def _expired(self, parameters: SearchParameters, cursor: Cursor, current: RootManifest) -> Problem:
         self._written(parameters, cursor)
@@ -365,6 +388,7 @@ def _key(parameters: SearchParameters, manifest: RootManifest, query: Query) -> 
         parameters.allow_partial,
         parameters.timeout_ms,
         parameters.explain,
+        parameters.explain_id,
         parameters.facets,
         parameters.facet_limit,
         parameters.highlight,
@@ -373,7 +397,8 @@ def _key(parameters: SearchParameters, manifest: RootManifest, query: Query) -> 
     # A cursor says which state it is of, from whatever files that is read; how it was read does depend on them. What
     # was taken down meanwhile is in no state any more.
     kept = f"{manifest.archive}:{manifest.erased_seq}"
-    state = kept if parameters.cursor and not parameters.explain else _state(manifest)
+    explained = parameters.explain or parameters.explain_id is not None
+    state = kept if parameters.cursor and not explained else _state(manifest)
     return f"search:{state}:{digest}"
 
 

@@ -29,7 +29,7 @@ _SECURITY = {
     "base-uri 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "same-origin",
 }
-_OURS = ("fields", "facets", "facet_limit", "highlight", "explain")
+_OURS = ("fields", "facets", "facet_limit", "highlight", "explain", "explain_id")
 """Parameters that decide what an answer holds: the page has its own."""
 _SHOWN = ("q", "from", "to", "sort", "section", "source")
 """Parameters that the form shows; a search made elsewhere may have others, which its links keep."""

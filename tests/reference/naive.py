@@ -220,7 +220,9 @@ class NaiveIndex:
         counts: dict[str, Any] = {}
         for facet in facets:
             counts[facet] = {}
-            others = [choice for choice in filters["choices"] if choice["field"] != facet]
+            others = [
+                {**choice, "allowed": []} if choice["field"] == facet else choice for choice in filters["choices"]
+            ]
             for article in self.articles.values():
                 if self._score(node, article) is not None and self._passes({**filters, "choices": others}, article):
                     for value in self._facet_values(facet, article, article[f"{filters['clock']}_ms"]):
@@ -356,6 +358,41 @@ class NaiveIndex:
                 scores = [self._score(clause, article) for clause in node["clauses"]]
                 found = [score for score in scores if score is not None]
                 return sum(found) if len(found) >= node["minimum"] else None
+
+    def parts(self, node: dict[str, Any], article: dict[str, Any]) -> list[dict[str, Any]] | None:
+        """What each clause that matches adds to the score; `None` for an article that does not match."""
+        if self._score(node, article) is None:
+            return None
+        match node["type"]:
+            case "term":
+                return [self._part(node, node["text"], article)]
+            case "phrase":
+                return [self._part(node, term, article) for term in dict.fromkeys(node["terms"])]
+            case "prefix":
+                about = {"field": node["field"], "term": node["text"] + "*"}
+                boost = node["boost"] * BOOSTS[node["field"]]
+                return [{**about, "boost": boost, "score": round(boost * ONE) / ONE}]
+            case "and" | "or":
+                below = [self.parts(clause, article) for clause in node.get("required") or node["clauses"]]
+                return [part for parts in below for part in parts or ()]
+            case _:
+                return []
+
+    def _part(self, node: dict[str, Any], term: str, article: dict[str, Any]) -> dict[str, Any]:
+        name, (stem, _, language) = node["field"], term.partition("\x1f")
+        neutral = name == "author" or unicodedata.name(term[0], "").startswith("CJK")
+        words = self.words(article, name)
+        return {
+            "field": name,
+            "term": stem,
+            **({} if neutral else {"language": language or "en"}),
+            "tf": words.count(term),
+            "length": len(words),
+            "average_length": self.statistics.average(name),
+            "idf": self.statistics.idf(name, term),
+            "boost": node["boost"] * BOOSTS[name],
+            "score": (self._term(name, term, node["boost"], article) or 0) / ONE,
+        }
 
     def _term(self, name: str, term: str, boost: float, article: dict[str, Any]) -> int | None:
         words = self.words(article, name)

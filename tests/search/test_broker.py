@@ -312,5 +312,5 @@ def test_a_thread_that_hangs_is_not_waited_for(
 def test_plans_are_remembered(archive: Archive, opened: Callable[[int], Broker]) -> None:
     """The same tree has the same plan, for as long as the statistics are the same."""
     broker = opened(1)
-    first, second = (asyncio.run(ask(broker, archive)).plan for _ in range(2))
+    first, second = (asyncio.run(ask(broker, archive)).asked.plan for _ in range(2))
     assert first is second

@@ -175,6 +175,8 @@ def test_partial_answer_is_honest_and_not_kept(rotting: tuple[Path, Path, int, i
         rest = without(expected, failed)
         assert part["data"] == rest[:10]
         assert part["total"] == {"value": len(rest), "relation": "gte", "unit": "article"}
+        # Where an article stands only all partitions together know.
+        problem_of(server.search({**query, "explain_id": rest[0]["id"]}), 503, "partial-results")
 
         rot(path, at)  # as it was
         whole = server.page(query)

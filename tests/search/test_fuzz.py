@@ -88,6 +88,8 @@ _PARAMETERS = {
     "cursor": ("", "AQ", "AgEAAAAAAAAAAAE", "\ud800", "A" * 513),
     "allow_partial": ("true", "false", "maybe"),
     "offset": ("10",),
+    "explain": ("true", "false"),
+    "explain_id": ("n0011", "nobody", "\0", "", "x" * 513),
 }
 
 

@@ -22,6 +22,7 @@ SINGLE = (
     "recency",
     "half_life",
     "facet_limit",
+    "explain_id",
 )
 
 
@@ -60,6 +61,8 @@ SINGLE = (
         ("highlight", ["", "1", "True", "title"]),
         ("total", ["", "true", "EXACT"]),
         ("allow_partial", ["", "1", "True", "yes"]),
+        ("explain", ["", "1", "True"]),
+        ("explain_id", ["", "x" * 513, "é" * 257]),
         ("timeout_ms", ["", "0", "30001", "1s", "-5"]),
     ],
 )

@@ -226,7 +226,15 @@ def test_empty_archive_is_not_ready_until_something_is_published(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "parameter", ["fields=id", "fields=score", "facets=section&facet_limit=1", "explain=true", "highlight=true"]
+    "parameter",
+    [
+        "fields=id",
+        "fields=score",
+        "facets=section&facet_limit=1",
+        "explain=true",
+        "explain_id=n0011",
+        "highlight=true",
+    ],
 )
 def test_the_page_has_its_own_idea_of_an_answer(server: ApiServer, parameter: str) -> None:
     """Parameters that decide what an answer holds change nothing on it."""

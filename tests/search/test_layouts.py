@@ -1,7 +1,8 @@
 """Partitioning is invisible in the answer: one log, several layouts, published and merged at different moments.
 
 Contract: after the same events, 1, 2, 8 and 13 partitions give the ids, scores, order, totals and facets of the plain
-index in `tests/reference/`, for every query, sort, filter and page.
+index in `tests/reference/`, for every query, sort, filter and page, the same parts of each score,
+and the same place of each article, or reasons why it has none.
 
 Not here: HTTP and processes (`test_http_search.py`).
 """
@@ -10,7 +11,9 @@ import math
 import random
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,16 +23,21 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from indexer.builder import InlineBuilder
+from indexer.changes import was_withdrawn
 from indexer.events import Submission
 from indexer.log import EventLog
 from indexer.projection import Projector, log_path
 from indexer.publisher import Retention
+from indexer.routing import partition_of
 from partition.manifest import RootManifest
 from partition.schema import KEYWORD_FIELDS
+from partition.scoring import ONE
 from partition.types import Article
+from search.explanations import ScoreExplanation, explained
 from search.facets import FACETS, Counts, added, shown
 from search.leaf import LeafAnswer, LeafQuery, Match, Slice, merged
 from search.order import Position
+from search.placing import ArticlePlace, placed
 from search.query import (
     And,
     Between,
@@ -53,7 +61,7 @@ from search.spellings import spelled
 from search.terms import analysed
 from search.timelines import PERIODS
 from tests.leaf import leaf_query
-from tests.reference.naive import Hit, NaiveIndex, timeline
+from tests.reference.naive import Hit, NaiveIndex, decay, timeline
 from tests.small_index import Clock
 from tests.trees import naive_index
 
@@ -206,6 +214,17 @@ class Layout:
         """How these values are written; in an earlier state, if one is given."""
         return spelled(self._snapshot(manifest, seq), facet, values, (), math.inf)
 
+    def explanations(self, manifest: RootManifest, query: Query, matches: list[Match]) -> list[ScoreExplanation]:
+        """How their scores come about."""
+        return explained(self._snapshot(manifest, None), query, matches, math.inf)
+
+    def place(self, manifest: RootManifest, query: Query, article_id: str, seq: int | None = None) -> ArticlePlace:
+        """Where an article stands; in an earlier state, if one is given."""
+        snapshot = self._snapshot(manifest, seq)
+        asked = leaf_query(query, snapshot.statistics, Slice(1))
+        partition = partition_of(article_id, len(manifest.partitions))
+        return placed(snapshot, query, asked, article_id, partition, partial(was_withdrawn, self.root))
+
     def _snapshot(self, manifest: RootManifest, seq: int | None) -> Snapshot:
         state = manifest.state if seq is None else replace(manifest.state, applied_seq=seq)
         return self.snapshots.open(View(manifest.epoch, state))
@@ -243,6 +262,8 @@ class Layouts(RuleBasedStateMachine):
         """Of all articles that were ever there."""
         self.seed, self.steps = seed, 0
         self.down: set[str] = set()
+        self.withdrawn: set[str] = set()
+        """Of those that were to be seen."""
         self.earlier: list[Earlier] = []
         self.put_some(seed, 60)
         self.freeze()
@@ -267,6 +288,7 @@ class Layouts(RuleBasedStateMachine):
             # What is as it was is not logged.
             if article.id not in self.down and (live is None or {**stored, "indexed_ms": live["indexed_ms"]} != live):
                 self.naive.put(stored)
+                self.withdrawn.discard(article.id)
                 self.languages.add(LANGUAGES[article.language])
 
     @rule(seed=_seeds, count=st.sampled_from((1, 10)))
@@ -274,6 +296,8 @@ class Layouts(RuleBasedStateMachine):
         """Articles that may or may not be there."""
         for article_id in random.Random(seed).sample(IDS, count):
             self._log([Submission(article_id, None, b"", "withdraw")])
+            if article_id in self.naive.articles:
+                self.withdrawn.add(article_id)
             self.naive.withdraw(article_id)
 
     @rule(seed=_seeds)
@@ -334,6 +358,9 @@ class Layouts(RuleBasedStateMachine):
                     assert [
                         _hit(match) for match in layout.page(manifests[count], query, Slice(1000), seq)[1]
                     ] == expected
+                    for hit in expected[nth % 9 :: 9]:
+                        rank = layout.place(manifests[count], query, hit.id, seq).rank
+                        assert rank == expected.index(hit) + 1
                     if nth % 4 == 0:
                         self._facets(layout, manifests[count], query, naive, seq)
         for round_ in range(12):
@@ -354,10 +381,26 @@ class Layouts(RuleBasedStateMachine):
                 assert [_hit(match) for match in matches] == expected
                 few = layout.page(manifests[count], query, Slice(size, counting=False))[1]
                 assert [_hit(match) for match in few] == expected[:size]
+                if round_ % 2 == 0:
+                    self._explanations(layout, manifests[count], query, matches)
                 if round_ % 4 == 0:
                     self._facets(layout, manifests[count], query, self.naive)
+                    self._places(layout, manifests[count], query, expected)
                     self._walk(layout, manifests[count], query, size, expected)
         self.earlier = random.Random(seed).sample(self.earlier, min(20, len(self.earlier)))
+
+    def _explanations(self, layout: Layout, manifest: RootManifest, query: Query, matches: list[Match]) -> None:
+        node = msgspec.to_builtins(query.node)
+        for match, explanation in zip(matches, layout.explanations(manifest, query, matches), strict=True):
+            article = self.naive.articles[match.article_id]
+            assert msgspec.to_builtins(explanation.parts) == self.naive.parts(node, article)
+            assert sum(part.score for part in explanation.parts) == explanation.sum
+            if query.half_life_ms is None or query.origin_ms is None:
+                assert explanation.decay is None
+                assert explanation.sum * ONE == match.score
+            else:
+                assert explanation.decay == decay(article["published_ms"], query.half_life_ms, query.origin_ms)
+                assert round(explanation.sum * ONE * explanation.decay) == match.score
 
     def _facets(
         self, layout: Layout, manifest: RootManifest, query: Query, naive: NaiveIndex, seq: int | None = None
@@ -373,6 +416,41 @@ class Layouts(RuleBasedStateMachine):
             spellings = naive.spellings(facet)
             spellings.pop("", None)
             assert layout.spellings(manifest, facet, [*spellings, "none"], seq) == [*spellings.values(), "none"]
+
+    def _places(self, layout: Layout, manifest: RootManifest, query: Query, expected: list[Hit]) -> None:
+        """Of some of the articles that ever were, and of one that never was."""
+        found = {
+            hit.id: ArticlePlace(id=hit.id, found=True, reason="ranked", rank=nth, score=hit.score / ONE)
+            for nth, hit in enumerate(expected, 1)
+        }
+        for article_id in (*random.Random(layout.asked).sample(IDS, 20), "nobody"):
+            place = layout.place(manifest, query, article_id)
+            if article_id in found:
+                assert place == found[article_id]
+            elif article_id in self.naive.articles:
+                assert place.reason == "excluded"
+                excluded_by = self._excluded_by(query, self.naive.articles[article_id])
+                assert [one.parameter for one in place.excluded_by or ()] == excluded_by
+            else:
+                reason: Any = "withdrawn" if article_id in self.withdrawn else "unknown"
+                reason = "taken-down" if article_id in self.down else reason
+                assert place == ArticlePlace(id=article_id, found=False, reason=reason)
+
+    def _excluded_by(self, query: Query, article: dict[str, Any]) -> list[str]:
+        """What leaves it out: each clause that must match and does not, each that must not and does, each filter."""
+        names = []
+        for node, wanted in _demands(query.node):
+            matches = self.naive.parts(msgspec.to_builtins(node), article) is not None
+            names += ["q"] * (matches != wanted)
+        filters = query.filters
+        single: list[tuple[str, Filters]] = []
+        for choice in filters.choices:
+            name = choice.field.removesuffix("_name")
+            single.append((name, Filters(choices=(Choice(choice.field, choice.allowed),))))
+            single += [(name, Filters(choices=(Choice(choice.field, (), (value,)),))) for value in choice.denied]
+        single.append(("from", Filters(from_ms=filters.from_ms, clock=filters.clock)))
+        single.append(("to", Filters(to_ms=filters.to_ms, clock=filters.clock)))
+        return names + [name for name, one in single if not self.naive._passes(msgspec.to_builtins(one), article)]
 
     def _walk(self, layout: Layout, manifest: RootManifest, query: Query, size: int, expected: list[Hit]) -> None:
         forwards: list[Match] = []
@@ -393,6 +471,17 @@ class Layouts(RuleBasedStateMachine):
             layout.log.close()
         if hasattr(self, "folder"):
             shutil.rmtree(self.folder)
+
+
+def _demands(node: Node) -> Iterator[tuple[Node, bool]]:
+    """The clauses that decide each by itself, and whether they must match."""
+    if not isinstance(node, And):
+        yield node, True
+        return
+    for clause in node.required:
+        yield from _demands(clause)
+    for clause in node.excluded:
+        yield clause, False
 
 
 def _hit(match: Match) -> Hit:
