@@ -20,7 +20,7 @@ Not here: which language an article is in (`indexer/language.py`), which field i
 
 import re
 from collections.abc import Iterator
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any
 
 import Stemmer
@@ -194,10 +194,8 @@ class _Pairs(Filter):  # type: ignore[misc]  # Whoosh's classes are untyped
 @cache
 def analyzer(language: str) -> Any:
     """The definition, for texts of this language."""
-
-    def stem(word: str) -> str:
-        return term_of(word, language)
-
+    # No function of its own: Whoosh's own writer, which some compare with, pickles analyzers.
+    stem = partial(term_of, language=language)
     return RegexTokenizer(_RUN) | _Pairs() | LowercaseFilter() | StemFilter(stemfn=stem)
 
 

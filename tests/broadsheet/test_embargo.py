@@ -106,6 +106,7 @@ def _what_to_ask(archives: Archives) -> Asked:
             "fields": (",".join(FIELDS), "id", "score"),
             "facets": (_FACETS.replace("|", ","), "section,year", "author", "tag,language,source"),
             "timeout_ms": ("20000",),
+            "half_life": ("7d",),
             "explain_id": (*secret_ids[::4], corrected[0], opened[0], "nobody"),
             "min_seq": ("0", "1"),
         },

@@ -12,10 +12,10 @@ import pytest
 from partition.analysis import exact
 from search.answers import SearchAnswer
 from search.query import Choice, Filters
-from search.timelines import PERIODS
+from search.timelines import MAX_PERIODS, PERIODS
 from tests.api_server import ApiServer, eventually
 from tests.archive import Archive, copied, publish
-from tests.reference.naive import NaiveIndex
+from tests.reference.naive import NaiveIndex, timeline
 from tests.small_index import article
 from tests.trees import tree
 
@@ -34,11 +34,16 @@ def _expected(naive: NaiveIndex, text: str, chosen: dict[str, list[str]], limit:
         choices.append(Choice(FIELDS[name], allowed, denied))
     node = msgspec.to_builtins(tree(text, ("de", "en")))
     counted = naive.facets(node, msgspec.to_builtins(Filters(choices=tuple(choices))), tuple(FACETS.values()))
-    expected = {}
+    expected: dict[str, Any] = {}
     for name, facet in FACETS.items():
         if facet in PERIODS:
-            periods = [{"value": value, "count": count} for value, count in sorted(counted[facet].items())]
-            expected[name] = {"values": periods, "other": {"values": 0, "count": 0}}
+            periods = timeline(facet, counted[facet], None, None)
+            shown_periods = [{"value": value, "count": count} for value, count in periods[-MAX_PERIODS:]]
+            left = periods[:-MAX_PERIODS]
+            expected[name] = {
+                "values": shown_periods,
+                "other": {"values": len(left), "count": sum(n for _, n in left)},
+            }
             continue
         selected = {exact(value) for value in chosen.get(name, ()) if not value.startswith("!")}
         counts = {**dict.fromkeys(selected, 0), **counted[facet]}
