@@ -101,6 +101,7 @@ def _what_to_ask(archives: Archives) -> Asked:
             **filters,
             "from": ("1999-09-09", "2000-01-01", "2090-01-01"),
             "to": ("1999-12-31", "2005-01-01", UNTIL),
+            "half_life": ("7d",),
             "limit": ("1", "7", "100"),
             "cursor": ("", "forged"),
             "fields": (",".join(FIELDS), "id", "score"),

@@ -25,7 +25,7 @@ class _Long:
 
     def stored(self, _segment: int, docnum: int) -> dict[str, Any]:
         """An article."""
-        return {"title": f"storm {docnum}", "body": "storm " + "x" * CHARS, "summary": ""}
+        return {"title": f"storm {docnum}", "body": "storm " + "x" * CHARS, "summary": "", "language": ""}
 
 
 @pytest.mark.parametrize("highlight", [False, True])
