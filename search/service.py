@@ -13,35 +13,38 @@ Not here: HTTP (`routes.py`), how the cache works (`cache/`, seen through a Prot
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import orjson
 
 from partition.manifest import RootManifest
 from partition.types import MAX_ARTICLE_ID_BYTES
-from search.answers import STORED_NAMES, article_body, coverage_of, facets_of, links_of, page_body
+from search.answers import STORED_NAMES, article_body, coverage_of, facets_of, links_of, page_body, similar_body
 from search.broker import Broker, EpochGoneError, Gathered, LeafError, TakenDownError
 from search.cursor import Cursor, CursorCodec, CursorInvalidError, digest_of
 from search.dates import origin_of
 from search.documents import documents_of
 from search.epochs import Epochs
 from search.explanations import explained
-from search.leaf import Slice
+from search.leaf import Match, Slice
 from search.parameters import DEFAULT_TIMEOUT_MS, SearchParameters
 from search.parsing import Note, QueryError, parse_query
 from search.placing import ArticlePlace, placed
 from search.ports import Answer, Cache, Loaded, PastCache, Served, WasWithdrawn
-from search.query import Query, words_of
+from search.query import Every, Query, words_of
+from search.similar import Telling, node_of, telling_terms
 from search.snapshot import Snapshot, View
 from search.terms import analysed
 from web.admission import Admission
 from web.edge import Timings
 from web.problems import ParameterError, Problem
+
+T = TypeVar("T")
 
 MAX_REMEMBERED_QUERIES = 10_000
 ANSWER_VERSION = 6
@@ -156,24 +159,81 @@ class SearchService:
         deadline_s = time.monotonic() + DEFAULT_TIMEOUT_MS / 1000
         manifest = await self._current(min_seq, deadline_s)
         view = self._epochs.view()
-        if len(article_id.encode(errors="replace")) > MAX_ARTICLE_ID_BYTES:
-            raise Problem("article-not-found", f"no id is longer than {MAX_ARTICLE_ID_BYTES} bytes")
 
         async def load() -> Loaded:
-            partitions = len(manifest.partitions)
             started_s = time.perf_counter()
             async with self._admission.admitted(deadline_s):
-                partition = self.partition_of(article_id, partitions)
-                stored = await self._broker.find(view, partition, article_id, deadline_s)
+                body = await self._found(view, manifest, article_id, deadline_s, _article_body)
             timings.add("documents", started_s)
-            if stored is None:
-                raise Problem("article-not-found", f"there is no article with the id {article_id!r}")
-            answer = Answer(orjson.dumps(article_body(stored)), None, None, complete=True)
-            return Loaded(msgspec.msgpack.encode(answer), keep=True)
+            return Loaded(msgspec.msgpack.encode(Answer(body, None, None, complete=True)), keep=True)
 
+        return await self._about(article_id, view, f"article:{_state(manifest)}", load)
+
+    async def similar(self, article_id: str, parameters: SearchParameters, timings: Timings) -> Served:
+        """The articles that are most like one, which is not among them.
+
+        Raises:
+            Problem
+        """
+        deadline_s = time.monotonic() + parameters.timeout_ms / 1000
+        manifest = await self._current(parameters.min_seq, deadline_s)
+        view = self._epochs.view()
+        about_all = parameters.query(Every(), origin_of(self._now()))
+
+        async def load() -> Loaded:
+            async with self._admission.admitted(deadline_s):
+                telling = await self._found(view, manifest, article_id, deadline_s, _telling)
+                query = msgspec.structs.replace(about_all, node=node_of(telling))
+                part = Slice(parameters.limit + 1, counting=False)  # it may be among them
+                started_s = time.perf_counter()
+
+                def page(snapshot: Snapshot, found: Gathered) -> bytes:
+                    timings.add("scatter", started_s)
+                    if found.failed:
+                        raise _incomplete(found)
+                    others = [match for match in found.matches if match.article_id != article_id]
+                    matches = others[: parameters.limit]
+                    documents = _documents(parameters, query, snapshot, matches)
+                    return similar_body(parameters, snapshot, found, matches, documents, telling)
+
+                body = await self._broker.search(view, query, part, deadline_s, page)
+            return Loaded(msgspec.msgpack.encode(Answer(body, None, None, complete=True)), keep=True)
+
+        shape = parameters.limit, parameters.fields, parameters.highlight, parameters.timeout_ms
+        digest = blake2b(about_all.canonical() + msgspec.msgpack.encode(shape), digest_size=16).hexdigest()
+        return await self._about(article_id, view, f"similar:{_state(manifest)}:{digest}", load)
+
+    async def _found(
+        self,
+        view: View,
+        manifest: RootManifest,
+        article_id: str,
+        deadline_s: float,
+        made: Callable[[Snapshot, dict[str, Any]], T],
+    ) -> T:
+        """What is made of an article.
+
+        Raises:
+            EpochGoneError, TakenDownError, LeafError
+            Problem: `article-not-found`.
+        """
+        if len(article_id.encode(errors="replace")) > MAX_ARTICLE_ID_BYTES:
+            raise Problem("article-not-found", f"no id is longer than {MAX_ARTICLE_ID_BYTES} bytes")
+        partition = self.partition_of(article_id, len(manifest.partitions))
+        found = await self._broker.find(view, partition, article_id, deadline_s, made)
+        if found is None:
+            raise Problem("article-not-found", f"there is no article with the id {article_id!r}")
+        return found
+
+    async def _about(self, article_id: str, view: View, key: str, load: Callable[[], Awaitable[Loaded]]) -> Served:
+        """An answer about an article, kept or loaded.
+
+        Raises:
+            Problem
+        """
         digest = blake2b(article_id.encode(), digest_size=16).hexdigest()
         try:
-            cached = await self._cache.get_or_load(f"article:{_state(manifest)}:{digest}", load)
+            cached = await self._cache.get_or_load(f"{key}:{digest}", load)
         except EpochGoneError:
             raise _changed() from None
         except TakenDownError:
@@ -281,9 +341,7 @@ class SearchService:
         matches = found.matches[: parameters.limit]
         if backwards:
             matches.reverse()
-        stored = frozenset(STORED_NAMES.get(name, name) for name in parameters.fields)
-        words = words_of(asked.query.node)
-        documents = documents_of(snapshot, matches, stored, words, highlight=parameters.highlight)
+        documents = _documents(parameters, asked.query, snapshot, matches)
         if parameters.explain:
             made = explained(snapshot, asked.query, matches, deadline_s)
             for document, explanation in zip(documents, made, strict=True):
@@ -339,6 +397,22 @@ class SearchService:
             [ParameterError("cursor", "points into a state that is no longer kept")],
             members={"links": {"resume": resume}},
         )
+
+
+def _documents(
+    parameters: SearchParameters, query: Query, snapshot: Snapshot, matches: list[Match]
+) -> list[dict[str, Any]]:
+    """What a page shows of its matches."""
+    stored = frozenset(STORED_NAMES.get(name, name) for name in parameters.fields)
+    return documents_of(snapshot, matches, stored, words_of(query.node), highlight=parameters.highlight)
+
+
+def _article_body(_snapshot: Snapshot, stored: dict[str, Any]) -> bytes:
+    return orjson.dumps(article_body(stored))
+
+
+def _telling(snapshot: Snapshot, stored: dict[str, Any]) -> list[Telling]:
+    return telling_terms(stored, snapshot.statistics)
 
 
 def _decoded(kept: bytes) -> Answer:

@@ -183,6 +183,13 @@ class NaiveIndex:
                 hits.append(Hit(article["id"], score, self._key(sort, score, article[f"{filters['clock']}_ms"])))
         return sorted(hits, key=lambda hit: hit.order)
 
+    def telling(self, article: dict[str, Any], most: int = 25) -> list[tuple[str, int, float]]:
+        """The terms of an article, with tf and idf, of which the product is largest; terms of others only."""
+        words = self.words(article, "text")
+        known = [term for term in dict.fromkeys(words) if self.statistics.df.get(("text", term), 0) > 1]
+        every = [(term, words.count(term), self.statistics.idf("text", term)) for term in known]
+        return sorted(every, key=lambda one: (-one[1] * one[2], one[0]))[:most]
+
     def facets(self, node: dict[str, Any], filters: dict[str, Any], facets: tuple[str, ...]) -> dict[str, Any]:
         """Facet to value to how many articles match under all filters but the one on the facet's own field."""
         counts: dict[str, Any] = {}
