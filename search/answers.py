@@ -7,7 +7,7 @@ Not here: what travels in headers (`routes.py`), problems (`web/problems.py`).
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import urlencode
@@ -26,6 +26,7 @@ from search.parsing import Note
 from search.placing import ArticlePlace
 from search.plan import postings_of
 from search.query import Query, without_kernel
+from search.similar import Telling
 from search.snapshot import Snapshot
 from search.spellings import spelled
 from web.times import iso
@@ -252,6 +253,29 @@ class ArticleAnswer(msgspec.Struct):
     status: Literal["usable"]
 
 
+class TellingTerm(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """A term by which articles were found to be like one."""
+
+    term: str
+    """As analysis made it."""
+    language: str | None = None
+    """Whose stem it is; left out where there is none."""
+    tf: int
+    """How often it stands in the article; what stands in the title counts twice."""
+    idf: float
+
+
+class SimilarAnswer(msgspec.Struct):
+    """The articles that are most like one, the most like first."""
+
+    data: list[Item]
+    coverage: Coverage
+    terms: list[TellingTerm]
+    """The article's most telling ones, by tf times idf, at most 25: any of them will do."""
+    as_of: str
+    """When the state of the archive that answered was published."""
+
+
 class PartitionState(msgspec.Struct):
     """One partition of the current epoch."""
 
@@ -364,18 +388,9 @@ def page_body(
     missed: tuple[int, ...],
 ) -> bytes:
     """The body of one page (`SearchAnswer`)."""
-    items = []
-    shown_fields = parameters.fields
-    if parameters.highlight:
-        shown_fields += ("highlights",)
-    if parameters.explain:
-        shown_fields += ("explanation",)
-    for match, stored in zip(matches, documents, strict=True):
-        known = {**_public(stored), "score": match.score / ONE}
-        items.append({name: known[name] for name in shown_fields})
     total = {"value": found.total, "relation": "gte" if found.failed else "eq", "unit": "article"}
     body: dict[str, Any] = {
-        "data": items,
+        "data": _items(parameters, matches, documents),
         "page": {"next": next_, "prev": prev, "limit": parameters.limit, "has_more": next_ is not None},
         "total": total if parameters.exact_total else None,
         "coverage": coverage_of(found, missed),
@@ -388,6 +403,41 @@ def page_body(
     if parameters.explain or place:
         explanation = explanation_of(query, found, snapshot.manifest.articles, place)
         body["explain"] = msgspec.to_builtins(explanation)
+    return orjson.dumps(body)
+
+
+def _items(
+    parameters: SearchParameters, matches: list[Match], documents: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """`Item`s."""
+    items = []
+    shown_fields = parameters.fields
+    if parameters.highlight:
+        shown_fields += ("highlights",)
+    if parameters.explain:
+        shown_fields += ("explanation",)
+    for match, stored in zip(matches, documents, strict=True):
+        known = {**_public(stored), "score": match.score / ONE}
+        items.append({name: known[name] for name in shown_fields})
+    return items
+
+
+def similar_body(
+    parameters: SearchParameters,
+    snapshot: Snapshot,
+    found: Gathered,
+    matches: list[Match],
+    documents: list[dict[str, Any]],
+    telling: Sequence[Telling],
+) -> bytes:
+    """The body of what is like an article (`SimilarAnswer`)."""
+    terms = [TellingTerm(term=one.stem, language=one.language, tf=one.tf, idf=one.idf) for one in telling]
+    body = {
+        "data": _items(parameters, matches, documents),
+        "coverage": coverage_of(found, missed=()),
+        "terms": msgspec.to_builtins(terms),
+        "as_of": iso(snapshot.state.published_ms),
+    }
     return orjson.dumps(body)
 
 

@@ -288,23 +288,32 @@ class Broker:
                 future.cancel()
         return answers
 
-    async def find(self, view: View, partition: int, article_id: str, deadline_s: float) -> dict[str, Any] | None:
-        """The stored fields of one article, `None` if it is not in this state.
+    async def find(
+        self,
+        view: View,
+        partition: int,
+        article_id: str,
+        deadline_s: float,
+        made: Callable[[Snapshot, dict[str, Any]], T],
+    ) -> T | None:
+        """What is `made` of the stored fields of one article, in the thread; `None` if it is not in this state.
 
         Raises:
             EpochGoneError, LeafError
             TakenDownError: it was taken down.
         """
-        return await self._run(self._threads, deadline_s, self._find, view, partition, article_id)
+        return await self._run(self._threads, deadline_s, self._find, view, partition, article_id, made)
 
-    def _find(self, view: View, partition: int, article_id: str) -> dict[str, Any] | None:
+    def _find(
+        self, view: View, partition: int, article_id: str, made: Callable[[Snapshot, dict[str, Any]], T]
+    ) -> T | None:
         snapshot = self.snapshots.open(view)
         try:
             leaf = snapshot.partitions.leaf(partition)
             place = leaf.reader.find(article_id) if leaf else None
             if leaf and place is None and leaf.reader.was_taken_down(article_id):
                 raise TakenDownError
-            return leaf.reader.stored(*place) if leaf and place else None
+            return made(snapshot, leaf.reader.stored(*place)) if leaf and place else None
         except PartitionDamagedError:
             raise LeafError("damaged") from None
         except CorruptFile as error:

@@ -5,7 +5,7 @@
 Contract: exact. Parts add up to the sum to the last bit, as multiples of 2^-24 do, and sum times decay rounds to the
 score that the article was found with, however the archive is partitioned. Only clauses that match are listed, and of
 those the ones that can add something; a phrase is its distinct terms. A list of the index is read once for all
-articles of a segment; the deadline is looked at between lists.
+articles of a segment. The deadline is looked at between lists and phrases.
 
 Not here: which articles are found (`executor.py`), what is said of the query as a whole (`answers.py`).
 """
@@ -172,6 +172,7 @@ class Explainer:
     def _adjacent(self, node: Phrase, field: str, docnum: int) -> bool:
         if not all(self.holds(field, term, docnum) for term in set(node.terms)):
             return False
+        self._look_at_the_clock()
         places = [self._segment.positions(field, term, [docnum])[0] for term in node.terms]
         return holds_phrase(places, node.slop)
 
@@ -214,11 +215,14 @@ class Explainer:
         return self._among(*self._segment.read(self._segment.list_at(term)))
 
     def _among(self, docs: NDArray[np.int32], tfs: NDArray[np.int32]) -> dict[int, int]:
-        if time.monotonic() > self._deadline_s:
-            raise LeafError("timeout")
+        self._look_at_the_clock()
         at = np.minimum(np.searchsorted(docs, self._docnums), len(docs) - 1)
         held = docs[at] == self._docnums
         return dict(zip(self._docnums[held].tolist(), tfs[at[held]].tolist(), strict=True))
+
+    def _look_at_the_clock(self) -> None:
+        if time.monotonic() > self._deadline_s:
+            raise LeafError("timeout")
 
 
 def explained(

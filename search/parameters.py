@@ -1,10 +1,11 @@
-"""The parameters of `GET /v1/search`: what users write, as values the service works with.
+"""The parameters of `GET /v1/search` and the like: what users write, as values the service works with.
 
 Contract: the table `SEARCH` is the one place that names, checks, bounds and documents them.
 
 Not here: the syntax of `q` (`parsing.py`), how parameters are parsed in general (`web/parameters.py`).
 """
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -354,13 +355,38 @@ EXPORTED = tuple(one for one in SEARCH if one.name in _FINDING)
 """Those that decide what is found, and in which order."""
 
 
+_SIMILAR = {"date_field", "from", "to", *FILTERS, "limit", "fields", "highlight", "timeout_ms", "min_seq"}
+DEFAULT_SIMILAR_LIMIT = 10
+SIMILAR = tuple(
+    replace(one, default=DEFAULT_SIMILAR_LIMIT, schema={**one.schema, "default": DEFAULT_SIMILAR_LIMIT})
+    if one.name == "limit"
+    else one
+    for one in SEARCH
+    if one.name in _SIMILAR
+)
+"""Those of the articles that are like one."""
+
+
+def parse_similar(given: list[tuple[str, str]]) -> SearchParameters:
+    """The parameters of a request for articles that are like one: a search by relevance.
+
+    Raises:
+        Problem: `parameter-invalid`.
+    """
+    others = {one.name: one.default for one in SEARCH}
+    return _parameters({**others, "sort": "relevance", **parse(SIMILAR, given)}, given)
+
+
 def parse_search(given: list[tuple[str, str]]) -> SearchParameters:
     """The parameters of one request.
 
     Raises:
         Problem: `parameter-invalid`.
     """
-    values = parse(SEARCH, given)
+    return _parameters(parse(SEARCH, given), given)
+
+
+def _parameters(values: dict[str, Any], given: list[tuple[str, str]]) -> SearchParameters:
     sort: Sort = values["sort"] or ("relevance" if values["q"].strip() else "newest")
     ordered = sorted(
         ((name, text) for name, text in given if name in _IN_LINKS), key=lambda pair: _IN_LINKS.index(pair[0])

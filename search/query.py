@@ -12,6 +12,7 @@ Not here: the syntax users write (`parsing.py`), execution (`executor.py`).
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
@@ -241,9 +242,10 @@ def holds_phrase(positions: list[list[int]], slop: int) -> bool:
         at = start
         for places in following:
             # The earliest place after `at` leaves most room for the words that follow.
-            at = next((place for place in places if place > at), -1)
-            if at < 0:
+            after = bisect_right(places, at)
+            if after == len(places):  # nor is there one for any later start
                 return False
+            at = places[after]
         if at - start <= len(following) + slop:
             return True
     return False

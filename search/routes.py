@@ -13,8 +13,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from search.answers import ArticleAnswer, PartitionsAnswer, SearchAnswer, links_of, partitions_body
-from search.parameters import MIN_SEQ, SEARCH, parse_search
+from search.answers import (
+    ArticleAnswer,
+    PartitionsAnswer,
+    SearchAnswer,
+    SimilarAnswer,
+    links_of,
+    partitions_body,
+)
+from search.parameters import MIN_SEQ, SEARCH, SIMILAR, parse_search, parse_similar
 from search.ports import Served
 from search.service import SearchService
 from web.openapi import Operation
@@ -60,6 +67,11 @@ def query_routes(service_of: ServiceOf) -> list[BaseRoute]:
         served = await service.article(article_id, request.state.timings, values["min_seq"])
         return _served(served, {})
 
+    async def similar(request: Request) -> Response:
+        parameters = parse_similar(query_pairs(request))
+        service, article_id = service_of(request), request.path_params["id"]
+        return _served(await service.similar(article_id, parameters, request.state.timings), {})
+
     async def partitions(request: Request) -> Response:
         parse((), query_pairs(request))
         service = service_of(request)
@@ -72,6 +84,7 @@ def query_routes(service_of: ServiceOf) -> list[BaseRoute]:
     return [
         Route("/v1/search", search, methods=["GET"]),
         RawPathRoute("/v1/articles", article, methods=["GET"]),
+        RawPathRoute("/v1/articles", similar, suffix="/similar", methods=["GET"]),
         Route("/v1/partitions", partitions, methods=["GET"]),
     ]
 
@@ -105,6 +118,25 @@ OPERATIONS: Sequence[Operation] = (
         id_example="2024-0001",
         answer=ArticleAnswer,
         parameters=(MIN_SEQ,),
+        problems=(
+            "parameter-invalid",
+            "article-not-found",
+            "article-taken-down",
+            "uri-too-long",
+            "overloaded",
+            "not-ready",
+            "not-indexed-yet",
+            "partial-results",
+            "timeout",
+        ),
+    ),
+    Operation(
+        path="/v1/articles/{id}/similar",
+        summary="Articles like one",
+        description="The articles that are most like one, by its most telling terms, the most like first.",
+        id_example="2024-0001",
+        answer=SimilarAnswer,
+        parameters=SIMILAR,
         problems=(
             "parameter-invalid",
             "article-not-found",

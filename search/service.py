@@ -13,36 +13,48 @@ Not here: HTTP (`routes.py`), how the cache works (`cache/`, seen through a Prot
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import orjson
 
 from partition.manifest import RootManifest
 from partition.types import MAX_ARTICLE_ID_BYTES
-from search.answers import STORED_NAMES, DidYouMean, article_body, coverage_of, facets_of, links_of, page_body
+from search.answers import (
+    STORED_NAMES,
+    DidYouMean,
+    article_body,
+    facets_of,
+    links_of,
+    page_body,
+    similar_body,
+)
 from search.broker import Broker, EpochGoneError, Gathered, LeafError, TakenDownError
 from search.cursor import Cursor, CursorCodec, CursorInvalidError, digest_of
 from search.dates import origin_of
 from search.documents import documents_of
 from search.epochs import Epochs
 from search.explanations import explained
-from search.leaf import Slice
+from search.leaf import Match, Slice
 from search.parameters import DEFAULT_TIMEOUT_MS, SearchParameters
 from search.parsing import Note, QueryError, parse_query
 from search.placing import ArticlePlace, placed
 from search.ports import Answer, Cache, Loaded, PastCache, Served, WasWithdrawn
-from search.query import Query, words_of
+from search.query import Every, Query, words_of
+from search.refusals import changed, incomplete, invalid, late_or_broken
+from search.similar import Telling, node_of, telling_terms
 from search.snapshot import Snapshot, View
 from search.spelling import corrected
 from search.terms import analysed
 from web.admission import Admission
 from web.edge import Timings
 from web.problems import ParameterError, Problem
+
+T = TypeVar("T")
 
 MAX_REMEMBERED_QUERIES = 10_000
 FEW_FOUND = 3
@@ -134,7 +146,7 @@ class SearchService:
                 timings.add("cache", started_s)
         except EpochGoneError:
             if cursor is None:
-                raise _changed() from None
+                raise changed() from None
             raise self._expired(parameters, cursor, current) from None
         return Served(_decoded(cached.body), view.state, cached)
 
@@ -159,30 +171,87 @@ class SearchService:
         deadline_s = time.monotonic() + DEFAULT_TIMEOUT_MS / 1000
         manifest = await self._current(min_seq, deadline_s)
         view = self._epochs.view()
-        if len(article_id.encode(errors="replace")) > MAX_ARTICLE_ID_BYTES:
-            raise Problem("article-not-found", f"no id is longer than {MAX_ARTICLE_ID_BYTES} bytes")
 
         async def load() -> Loaded:
-            partitions = len(manifest.partitions)
             started_s = time.perf_counter()
             async with self._admission.admitted(deadline_s):
-                partition = self.partition_of(article_id, partitions)
-                stored = await self._broker.find(view, partition, article_id, deadline_s)
+                body = await self._found(view, manifest, article_id, deadline_s, _article_body)
             timings.add("documents", started_s)
-            if stored is None:
-                raise Problem("article-not-found", f"there is no article with the id {article_id!r}")
-            answer = Answer(orjson.dumps(article_body(stored)), None, None, complete=True)
-            return Loaded(msgspec.msgpack.encode(answer), keep=True)
+            return Loaded(msgspec.msgpack.encode(Answer(body, None, None, complete=True)), keep=True)
 
+        return await self._about(article_id, view, f"article:{_state(manifest)}", load)
+
+    async def similar(self, article_id: str, parameters: SearchParameters, timings: Timings) -> Served:
+        """The articles that are most like one, which is not among them.
+
+        Raises:
+            Problem
+        """
+        deadline_s = time.monotonic() + parameters.timeout_ms / 1000
+        manifest = await self._current(parameters.min_seq, deadline_s)
+        view = self._epochs.view()
+        about_all = parameters.query(Every(), origin_of(self._now()))
+
+        async def load() -> Loaded:
+            async with self._admission.admitted(deadline_s):
+                telling = await self._found(view, manifest, article_id, deadline_s, _telling)
+                query = msgspec.structs.replace(about_all, node=node_of(telling))
+                part = Slice(parameters.limit + 1, counting=False)  # it may be among them
+                started_s = time.perf_counter()
+
+                def page(snapshot: Snapshot, found: Gathered) -> bytes:
+                    timings.add("scatter", started_s)
+                    if found.failed:
+                        raise incomplete(found)
+                    others = [match for match in found.matches if match.article_id != article_id]
+                    matches = others[: parameters.limit]
+                    documents = _documents(parameters, query, snapshot, matches)
+                    return similar_body(parameters, snapshot, found, matches, documents, telling)
+
+                body = await self._broker.search(view, query, part, deadline_s, page)
+            return Loaded(msgspec.msgpack.encode(Answer(body, None, None, complete=True)), keep=True)
+
+        shape = parameters.limit, parameters.fields, parameters.highlight, parameters.timeout_ms
+        digest = blake2b(about_all.canonical() + msgspec.msgpack.encode(shape), digest_size=16).hexdigest()
+        return await self._about(article_id, view, f"similar:{_state(manifest)}:{digest}", load)
+
+    async def _found(
+        self,
+        view: View,
+        manifest: RootManifest,
+        article_id: str,
+        deadline_s: float,
+        made: Callable[[Snapshot, dict[str, Any]], T],
+    ) -> T:
+        """What is made of an article.
+
+        Raises:
+            EpochGoneError, TakenDownError, LeafError
+            Problem: `article-not-found`.
+        """
+        if len(article_id.encode(errors="replace")) > MAX_ARTICLE_ID_BYTES:
+            raise Problem("article-not-found", f"no id is longer than {MAX_ARTICLE_ID_BYTES} bytes")
+        partition = self.partition_of(article_id, len(manifest.partitions))
+        found = await self._broker.find(view, partition, article_id, deadline_s, made)
+        if found is None:
+            raise Problem("article-not-found", f"there is no article with the id {article_id!r}")
+        return found
+
+    async def _about(self, article_id: str, view: View, key: str, load: Callable[[], Awaitable[Loaded]]) -> Served:
+        """An answer about an article, kept or loaded.
+
+        Raises:
+            Problem
+        """
         digest = blake2b(article_id.encode(), digest_size=16).hexdigest()
         try:
-            cached = await self._cache.get_or_load(f"article:{_state(manifest)}:{digest}", load)
+            cached = await self._cache.get_or_load(f"{key}:{digest}", load)
         except EpochGoneError:
-            raise _changed() from None
+            raise changed() from None
         except TakenDownError:
             raise Problem("article-taken-down", f"{article_id!r} was taken down") from None
         except LeafError as error:
-            raise _late_or_broken(error) from None
+            raise late_or_broken(error) from None
         return Served(_decoded(cached.body), view.state, cached)
 
     def _cursor(self, text: str | None) -> Cursor | None:
@@ -202,9 +271,9 @@ class SearchService:
         try:
             parsed = self._parsed(parameters.q)
         except QueryError as error:
-            raise _invalid(error) from None
+            raise invalid(error) from None
         if parameters.strict and parsed.notes:
-            raise _invalid(QueryError(parsed.notes[0].detail, parsed.notes[0].position))
+            raise invalid(QueryError(parsed.notes[0].detail, parsed.notes[0].position))
         pinned = cursor.origin_ms if cursor else None
         written = parameters.query(parsed.node, origin_of(self._now()) if pinned is None else pinned)
         if cursor and cursor.query_digest != digest_of(written):
@@ -259,9 +328,9 @@ class SearchService:
                 facets = tuple(facet for _name, facet in parameters.facets)
                 return await self._broker.search(view, asked.query, part, deadline_s, page, facets)
         except QueryError as error:
-            raise _invalid(error) from None
+            raise invalid(error) from None
         except LeafError as error:
-            raise _late_or_broken(error) from None
+            raise late_or_broken(error) from None
 
     def _page(
         self,
@@ -277,17 +346,15 @@ class SearchService:
         # Where an article stands only all partitions together know.
         will_do = parameters.allow_partial and parameters.explain_id is None
         if found.failed and (not will_do or len(found.failed) == found.partitions):
-            raise _incomplete(found)
+            raise incomplete(found)
         started_s = time.perf_counter()
         backwards = cursor.backwards if cursor else False
         has_more = len(found.matches) > parameters.limit
         matches = found.matches[: parameters.limit]
         if backwards:
             matches.reverse()
-        stored = frozenset(STORED_NAMES.get(name, name) for name in parameters.fields)
         executed = msgspec.structs.replace(asked.query, node=found.node)
-        words = words_of(executed.node)
-        documents = documents_of(snapshot, matches, stored, words, highlight=parameters.highlight)
+        documents = _documents(parameters, executed, snapshot, matches)
         if parameters.explain:
             made = explained(snapshot, executed, matches, deadline_s)
             for document, explanation in zip(documents, made, strict=True):
@@ -360,17 +427,24 @@ class SearchService:
         )
 
 
+def _documents(
+    parameters: SearchParameters, query: Query, snapshot: Snapshot, matches: list[Match]
+) -> list[dict[str, Any]]:
+    """What a page shows of its matches."""
+    stored = frozenset(STORED_NAMES.get(name, name) for name in parameters.fields)
+    return documents_of(snapshot, matches, stored, words_of(query.node), highlight=parameters.highlight)
+
+
+def _article_body(_snapshot: Snapshot, stored: dict[str, Any]) -> bytes:
+    return orjson.dumps(article_body(stored))
+
+
+def _telling(snapshot: Snapshot, stored: dict[str, Any]) -> list[Telling]:
+    return telling_terms(stored, snapshot.statistics)
+
+
 def _decoded(kept: bytes) -> Answer:
     return msgspec.msgpack.decode(kept, type=Answer)
-
-
-def _invalid(error: QueryError) -> Problem:
-    return Problem("query-invalid", error.detail, [ParameterError("q", error.detail, error.position)])
-
-
-def _changed() -> Problem:
-    """The newest epoch went while it was asked: a newer one is coming."""
-    return Problem("overloaded", "the archive just changed; ask again", headers={"Retry-After": "1"})
 
 
 def _state(manifest: RootManifest) -> str:
@@ -400,23 +474,3 @@ def _key(parameters: SearchParameters, manifest: RootManifest, query: Query) -> 
     explained = parameters.explain or parameters.explain_id is not None
     state = kept if parameters.cursor and not explained else _state(manifest)
     return f"search:{state}:{digest}"
-
-
-def _incomplete(found: Gathered) -> Problem:
-    names = ", ".join(f"{partition} ({reason})" for partition, reason in sorted(found.failed.items()))
-    coverage = coverage_of(found, missed=())
-    late = all(reason == "timeout" for reason in found.failed.values())
-    if len(found.failed) == found.partitions and late:
-        return Problem("timeout", "no partition answered in time", members={"coverage": coverage})
-    return Problem(
-        "partial-results",
-        f"partitions did not answer: {names}",
-        headers={"Retry-After": "1"},
-        members={"coverage": coverage},
-    )
-
-
-def _late_or_broken(error: LeafError) -> Problem:
-    if str(error) == "timeout":
-        return Problem("timeout", "the answer was not ready in time")
-    return Problem("partial-results", f"a partition could not answer: {error}", headers={"Retry-After": "1"})

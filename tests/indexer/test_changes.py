@@ -15,7 +15,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from indexer.changes import MAX_VERSIONS, NeverShownError, TakenDownError, changes, versions
+from indexer.changes import MAX_VERSIONS, NeverShownError, TakenDownError, changes, versions, was_withdrawn
 from indexer.events import MAX_HISTORY, Submission
 from indexer.projection import log_path
 from partition.build import SegmentBuilder
@@ -63,6 +63,12 @@ def seen(root: Path, article_id: str, before: int = FOR_EVER) -> list[tuple[int,
     """The versions of an article: version, sequence, kind, and title where the text is told."""
     page = versions(root, newest(root), article_id, before)
     return [(one.version, one.seq, one.notice, one.article.title if one.article else None) for one in page.events]
+
+
+def withdrawn(root: Path, article_id: str, seq: int | None = None) -> bool:
+    """Whether the last that is told of an article, perhaps up to a sequence, is its withdrawal."""
+    manifest = newest(root)
+    return was_withdrawn(root, manifest, manifest.applied_seq if seq is None else seq, article_id)
 
 
 def test_each_kind_of_change_is_told(index: SmallIndex) -> None:
@@ -113,6 +119,7 @@ def test_what_waited_and_was_withdrawn_leaves_no_trace(index: SmallIndex) -> Non
         seen(index.root, "b")
     assert index.log.lift_due() == 0
     assert titles(index.root) == {}
+    assert [withdrawn(index.root, name) for name in ("a", "b", "c", "d", "nobody")] == [True, *4 * [False]]
     act(index, "a", "restore")
     index.publish()
     assert titles(index.root) == {"a": "One"}
@@ -282,6 +289,8 @@ def test_what_is_parked_is_not_told(index: SmallIndex, monkeypatch: pytest.Monke
         (6, "created", "c"),
     ]
     assert [entry[3] for entry in seen(index.root, "a")] == [None, None, None]
+    assert withdrawn(index.root, "a")
+    assert not withdrawn(index.root, "a", 2)
     with pytest.raises(NeverShownError):
         seen(index.root, "b")
     poison.potent = False
@@ -291,6 +300,7 @@ def test_what_is_parked_is_not_told(index: SmallIndex, monkeypatch: pytest.Monke
     assert [entry[:3] for entry in told(index.root, after=7)] == [(8, "corrected", "a"), (9, "corrected", "b")]
     assert [entry[3] for entry in seen(index.root, "a")] == ["Three", None, "Two", "One"]
     assert [entry[3] for entry in seen(index.root, "b")] == ["New"]
+    assert not withdrawn(index.root, "a")
 
 
 IDS = [f"a/{number}" for number in range(3)]

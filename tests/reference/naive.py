@@ -205,7 +205,7 @@ class NaiveIndex:
     ) -> list[Hit]:
         """The whole result, best first; with a half-life scores decay, counted from the origin."""
         hits = []
-        node = self._expanded(node, MAX_ALIKE_IN_ALL // max(1, len(_near_nodes(node))))
+        node = self.expanded(node, node)
         for article in self.articles.values():
             score = self._score(node, article)
             if score is not None and self._passes(filters, article):
@@ -214,9 +214,16 @@ class NaiveIndex:
                 hits.append(Hit(article["id"], score, self._key(sort, score, article[f"{filters['clock']}_ms"])))
         return sorted(hits, key=lambda hit: hit.order)
 
+    def telling(self, article: dict[str, Any], most: int = 25) -> list[tuple[str, int, float]]:
+        """The terms of an article, with tf and idf, of which the product is largest; terms of others only."""
+        words = self.words(article, "text")
+        known = [term for term in dict.fromkeys(words) if self.statistics.df.get(("text", term), 0) > 1]
+        every = [(term, words.count(term), self.statistics.idf("text", term)) for term in known]
+        return sorted(every, key=lambda one: (-one[1] * one[2], one[0]))[:most]
+
     def facets(self, node: dict[str, Any], filters: dict[str, Any], facets: tuple[str, ...]) -> dict[str, Any]:
         """Facet to value to how many articles match under all filters but the one on the facet's own field."""
-        node = self._expanded(node, MAX_ALIKE_IN_ALL // max(1, len(_near_nodes(node))))
+        node = self.expanded(node, node)
         counts: dict[str, Any] = {}
         for facet in facets:
             counts[facet] = {}
@@ -283,8 +290,11 @@ class NaiveIndex:
         }
         return texts[name]
 
+    def expanded(self, node: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
+        """A part of a tree, with words of the archive in place of those that are spelled alike."""
+        return self._expanded(node, MAX_ALIKE_IN_ALL // max(1, len(_near_nodes(whole))))
+
     def _expanded(self, node: dict[str, Any], most: int) -> dict[str, Any]:
-        """The tree with words of the archive in place of those that are spelled alike."""
         if node["type"] == "near":
             return self._alike(node, most)
         lists = {name: node[name] for name in ("required", "excluded", "clauses") if name in node}
@@ -324,7 +334,7 @@ class NaiveIndex:
                 "text": term,
                 "boost": node["boost"] * 0.5**edits * least / idfs[term],
             }
-            for term, edits in away.items()
+            for term, edits in sorted(away.items())
         ]
         return {"type": "or", "clauses": clauses, "minimum": 1} if clauses else {"type": "nothing"}
 

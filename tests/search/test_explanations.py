@@ -3,14 +3,18 @@
 Not here: random trees and many layouts (`test_layouts.py`), how a query was executed (`test_faults.py`).
 """
 
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from partition.scoring import ONE
 from search.answers import SearchAnswer
+from search.query import holds_phrase
 from tests.api_server import ApiServer, eventually
 from tests.archive import Archive, publish
 from tests.reference.naive import NaiveIndex
@@ -182,7 +186,21 @@ def test_articles_that_are_not_there(tmp_path: Path) -> None:
             expected = {"gone": "withdrawn", "down": "taken-down", "never": "unknown", "nobody": "unknown"}
             assert reasons == expected
             assert server.client.get(first["page"]["next"]).json()["explain"]["article"]["reason"] == "ranked"
-            index.put(article("gone", "storm again"))
+            index.put(article("gone", "storm again"), article("later", "storm"))
+            index.withdraw("later")
             epoch = index.publish().epoch
             eventually(lambda: server.epoch() == epoch)
             assert _place(server, "gone", q="storm")["found"] is True
+            assert _place(server, "later", q="storm")["reason"] == "withdrawn"
+            address = first["page"]["next"].replace("=gone", "=later")
+            assert server.client.get(address).json()["explain"]["article"]["reason"] == "unknown"
+
+
+_places = st.lists(st.integers(0, 12), max_size=6, unique=True).map(sorted)
+
+
+@given(st.lists(_places, min_size=1, max_size=4), st.integers(0, 3))
+def test_a_phrase_is_where_any_of_its_chains_is_short_enough(places: list[list[int]], slop: int) -> None:
+    """Whatever stands where."""
+    chains = [chain for chain in product(*places) if all(one < other for one, other in pairwise(chain))]
+    assert holds_phrase(places, slop) == any(chain[-1] - chain[0] < len(places) + slop for chain in chains)

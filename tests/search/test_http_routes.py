@@ -104,7 +104,16 @@ def test_method_that_is_not_allowed(server: ApiServer, method: str) -> None:
     methods = frozenset({"GET", "HEAD"})
     articles = dict.fromkeys(("/v1/articles/n0011", "/v1/articles/a%2Fb"), methods | {"PUT", "DELETE"})
     read_only = dict.fromkeys(
-        ("/v1/search", "/v1/partitions", "/readyz", "/docs", "/", "/v1/changes", "/v1/articles/n0011/versions"),
+        (
+            "/v1/search",
+            "/v1/partitions",
+            "/readyz",
+            "/docs",
+            "/",
+            "/v1/changes",
+            "/v1/articles/n0011/versions",
+            "/v1/articles/n0011/similar",
+        ),
         methods,
     )
     retry = {"/v1/articles/n0011/retry": {"POST"}}
@@ -173,6 +182,7 @@ def test_openapi_document_names_every_route(server: ApiServer) -> None:
     assert set(document["paths"]) == {
         "/v1/search",
         "/v1/articles/{id}",
+        "/v1/articles/{id}/similar",
         "/v1/articles/{id}/versions",
         "/v1/articles/{id}/retry",
         "/v1/changes",

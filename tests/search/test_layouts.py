@@ -1,8 +1,8 @@
 """Partitioning is invisible in the answer: one log, several layouts, published and merged at different moments.
 
 Contract: after the same events, 1, 2, 8 and 13 partitions give the ids, scores, order, totals and facets of the plain
-index in `tests/reference/`, for every query, sort, filter and page, the same parts of each score,
-and the same place of each article, or reasons why it has none.
+index in `tests/reference/`, for every query, sort, filter and page; the same parts of each score; the same
+place of each article, or reasons why it has none; and what is like an article.
 
 Not here: HTTP and processes (`test_http_search.py`).
 """
@@ -38,23 +38,8 @@ from search.facets import FACETS, Counts, added, shown
 from search.leaf import LeafAnswer, LeafQuery, Match, Slice, merged
 from search.order import Position
 from search.placing import ArticlePlace, placed
-from search.query import (
-    And,
-    Between,
-    Choice,
-    Every,
-    Filters,
-    Near,
-    Node,
-    Nothing,
-    Or,
-    Query,
-    Quote,
-    Sort,
-    Start,
-    Value,
-    Word,
-)
+from search.query import And, Choice, Filters, Node, Query
+from search.similar import Telling, node_of, telling_terms
 from search.snapshot import Snapshot, Snapshots, View
 from search.spelling import expanded
 from search.spellings import spelled
@@ -62,120 +47,11 @@ from search.terms import analysed
 from search.timelines import PERIODS
 from tests.leaf import leaf_query
 from tests.reference.naive import Hit, NaiveIndex, decay, timeline
+from tests.search.generated import DAY_MS, IDS, LANGUAGES, Generator
 from tests.small_index import Clock
 from tests.trees import naive_index
 
 LAYOUTS = (1, 2, 8, 13)
-WORDS = ("budget", "senate", "storms", "storm", "vote", "votes", "of", "the", "Tax", "élan", "die", "東京", "東京都")
-FORMS = tuple(word.lower() for word in WORDS[:-1])
-LANGUAGES = {"": "en", "en": "en", "EN": "en", "de": "de", "fr-CA": "fr", "ja": "xx"}
-"""Tags to what they are analysed under."""
-
-IDS = [f"a/{n}" for n in range(60)]
-DAY_MS = 86_400_000
-
-
-class Generator:
-    """Articles and queries from one seed; Hypothesis draws the seeds, so that failures replay and shrink.
-
-    Drawing each word by itself gave it so much choice that hardly any query matched anything.
-    """
-
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)
-        # Most batches are in one language: so languages come to an archive at different moments.
-        self.tags = self._random.choice((("",), ("", "en", "EN"), ("de",), tuple(LANGUAGES)))
-
-    def article(self) -> Article:
-        """An article that shares most of its words with the others."""
-        choose = self._random.choice
-        return Article(
-            id=choose(IDS),
-            title=self._text(4),
-            body=self._text(choose((0, 3, 12))),
-            authors=tuple(self._random.sample(("Ann Storm", "Bo Vote"), choose((0, 1, 1, 2)))),
-            section=choose(("", "Politics", "politics ", "Sport")),
-            source=choose(("Wire", "Post", "WIRE")),
-            tags=tuple(self._random.sample(("x", "Y", "y"), choose((0, 1, 2)))),
-            language=choose(self.tags),
-            # Few dates, so that many are equal.
-            published_ms=choose((None, -DAY_MS, 0, 0, DAY_MS, 2 * DAY_MS)),
-            modified_ms=choose((None, 0, DAY_MS, 40 * DAY_MS)),
-        )
-
-    def _text(self, words: int) -> str:
-        return " ".join(self._random.choices(WORDS, k=self._random.randint(0, words)))
-
-    def query(self) -> Query:
-        """A query, as it is written, that has a fair chance to match."""
-        filters = Filters()
-        if self._random.random() < 0.4:
-            bounds = [self._random.choice((None, -DAY_MS, 0, DAY_MS)) for _ in range(2)]
-            choices = tuple(self._choice() for _ in range(self._random.choice((0, 1, 2))))
-            filters = Filters(bounds[0], bounds[1], choices)
-        clock = self._random.choice(("published", "published", "modified", "indexed"))
-        filters = msgspec.structs.replace(filters, clock=clock)
-        sort: Sort = self._random.choice(("relevance", "relevance", "newest", "oldest"))
-        query = Query(self._node(3), filters, sort)
-        if sort == "relevance" and self._random.random() < 0.5:
-            origin_ms = self._random.choice((-DAY_MS // 2, DAY_MS, 2 * DAY_MS, 100 * DAY_MS))
-            half_life_ms = self._random.choice((DAY_MS // 24, DAY_MS, 14 * DAY_MS, 36_500 * DAY_MS))
-            query = msgspec.structs.replace(query, origin_ms=origin_ms, half_life_ms=half_life_ms)
-        return query
-
-    def _choice(self) -> Choice:
-        field, values = self._random.choice(
-            (
-                ("section", ("politics", "SPORT", "none")),
-                ("source", ("wire", "Post")),
-                ("author_name", ("ann storm", "Bo Vote")),
-                ("tag", ("X", "y")),
-                ("language", ("en", "de")),
-            )
-        )
-        allowed, denied = self._random.choice(((1, 0), (2, 0), (0, 1), (1, 1)))
-        return Choice(field, tuple(self._random.sample(values, allowed)), tuple(self._random.sample(values, denied)))
-
-    def _node(self, depth: int) -> Node:
-        boost = self._random.choice((1.0, 1.0, 2.0, 0.5, 3.7))
-        field = self._random.choice(("text", "text", "title", "body", "author"))
-        kind = self._random.choice(
-            ("term",) * 4
-            + ("phrase", "prefix", "near", "value", "between", "every", "nothing")
-            + ("and", "or", "or") * depth
-        )
-        match kind:
-            case "term":
-                return Word(field, self._random.choice(FORMS), boost)
-            case "phrase":
-                size = self._random.choice((2, 2, 3))
-                return Quote(field, tuple(self._random.choices(FORMS, k=size)), self._random.randint(0, 3), boost)
-            case "near":
-                form = self._random.choice(("vote", "stormy", "senat", "bugdet", "ot", "élan", "東", "storn"))
-                return Near(field, form, self._random.choice((1, 2)), boost)
-            case "prefix":
-                return Start(field, self._random.choice(("s", "sto", "votes", "zz", "東")), boost)
-            case "value":
-                return Value(*self._random.choice((("section", "politics"), ("tag", "y"), ("language", "de"))))
-            case "between":
-                return Between(
-                    self._random.choice(("published", "modified", "indexed")),
-                    *(self._random.choice((None, -DAY_MS, 0, DAY_MS)) for _ in range(2)),
-                )
-            case "every":
-                return Every()
-            case "nothing":
-                return Nothing()
-            case "and":
-                excluded = self._random.choice((0, 0, 1))
-                return And(self._nodes(self._random.choice((1, 2)), depth), self._nodes(excluded, depth))
-            case _:
-                count = self._random.choice((1, 2, 3))
-                return Or(self._nodes(count, depth), self._random.choice((1, 1, min(2, count))))
-
-    def _nodes(self, count: int, depth: int) -> tuple[Node, ...]:
-        return tuple(self._node(depth - 1) for _ in range(count))
-
 
 _seeds = st.integers(0, 2**32 - 1)
 
@@ -199,14 +75,14 @@ class Layout:
     ) -> tuple[int, list[Match]]:
         """Scatter and gather in this thread; in an earlier state, if one is given."""
         snapshot = self._snapshot(manifest, seq)
-        query = msgspec.structs.replace(query, node=expanded(query.node, snapshot, math.inf))
+        query = _executed(query, snapshot)
         answers = self._answers(snapshot, leaf_query(query, snapshot.statistics, part))
         return sum(answer.total for answer in answers), merged((answer.matches for answer in answers), part)
 
     def counts(self, manifest: RootManifest, query: Query, seq: int | None = None) -> Counts:
         """All facets; in an earlier state, if one is given."""
         snapshot = self._snapshot(manifest, seq)
-        query = msgspec.structs.replace(query, node=expanded(query.node, snapshot, math.inf))
+        query = _executed(query, snapshot)
         asked = leaf_query(query, snapshot.statistics, Slice(1))._replace(facets=FACETS)
         return added(answer.counts for answer in self._answers(snapshot, asked))
 
@@ -216,11 +92,22 @@ class Layout:
 
     def explanations(self, manifest: RootManifest, query: Query, matches: list[Match]) -> list[ScoreExplanation]:
         """How their scores come about."""
-        return explained(self._snapshot(manifest, None), query, matches, math.inf)
+        snapshot = self._snapshot(manifest, None)
+        return explained(snapshot, _executed(query, snapshot), matches, math.inf)
+
+    def telling(self, manifest: RootManifest, article_id: str) -> list[Telling]:
+        """The most telling terms of an article."""
+        snapshot = self._snapshot(manifest, None)
+        leaf = snapshot.partitions.leaf(partition_of(article_id, len(manifest.partitions)))
+        place = leaf.reader.find(article_id) if leaf else None
+        assert leaf
+        assert place
+        return telling_terms(leaf.reader.stored(*place), snapshot.statistics)
 
     def place(self, manifest: RootManifest, query: Query, article_id: str, seq: int | None = None) -> ArticlePlace:
         """Where an article stands; in an earlier state, if one is given."""
         snapshot = self._snapshot(manifest, seq)
+        query = _executed(query, snapshot)
         asked = leaf_query(query, snapshot.statistics, Slice(1))
         partition = partition_of(article_id, len(manifest.partitions))
         return placed(snapshot, query, asked, article_id, partition, partial(was_withdrawn, self.root))
@@ -236,6 +123,11 @@ class Layout:
         answers = [share.search(asked) for share in shares]
         assert not any(answer.failed for answer in answers)
         return answers
+
+
+def _executed(query: Query, snapshot: Snapshot) -> Query:
+    """With words of the archive in place of those that are spelled alike."""
+    return msgspec.structs.replace(query, node=expanded(query.node, snapshot, math.inf))
 
 
 class Earlier(NamedTuple):
@@ -386,11 +278,12 @@ class Layouts(RuleBasedStateMachine):
                 if round_ % 4 == 0:
                     self._facets(layout, manifests[count], query, self.naive)
                     self._places(layout, manifests[count], query, expected)
+                    self._similar(layout, manifests[count], query, seed)
                     self._walk(layout, manifests[count], query, size, expected)
         self.earlier = random.Random(seed).sample(self.earlier, min(20, len(self.earlier)))
 
     def _explanations(self, layout: Layout, manifest: RootManifest, query: Query, matches: list[Match]) -> None:
-        node = msgspec.to_builtins(query.node)
+        node = self.naive.expanded(*[msgspec.to_builtins(query.node)] * 2)
         for match, explanation in zip(matches, layout.explanations(manifest, query, matches), strict=True):
             article = self.naive.articles[match.article_id]
             assert msgspec.to_builtins(explanation.parts) == self.naive.parts(node, article)
@@ -436,11 +329,25 @@ class Layouts(RuleBasedStateMachine):
                 reason = "taken-down" if article_id in self.down else reason
                 assert place == ArticlePlace(id=article_id, found=False, reason=reason)
 
+    def _similar(self, layout: Layout, manifest: RootManifest, query: Query, seed: int) -> None:
+        """What is like an article, under the filters of a query."""
+        for article_id in random.Random(seed).sample(sorted(self.naive.articles), min(3, len(self.naive.articles))):
+            telling = layout.telling(manifest, article_id)
+            terms = self.naive.telling(self.naive.articles[article_id])
+            assert [tuple(one) for one in telling] == terms
+            like = msgspec.structs.replace(query, node=node_of(telling))
+            plain = msgspec.to_builtins(like)
+            found = [_hit(match) for match in layout.page(manifest, like, Slice(1000))[1]]
+            assert found == self.naive.search(
+                *(plain["node"], plain["filters"], like.sort, plain["origin_ms"], plain["half_life_ms"])
+            )
+
     def _excluded_by(self, query: Query, article: dict[str, Any]) -> list[str]:
         """What leaves it out: each clause that must match and does not, each that must not and does, each filter."""
         names = []
         for node, wanted in _demands(query.node):
-            matches = self.naive.parts(msgspec.to_builtins(node), article) is not None
+            plain = self.naive.expanded(msgspec.to_builtins(node), msgspec.to_builtins(query.node))
+            matches = self.naive.parts(plain, article) is not None
             names += ["q"] * (matches != wanted)
         filters = query.filters
         single: list[tuple[str, Filters]] = []
