@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 CONFIDENCE = 0.8
 MAX_CHARS = 1000
 """Of an article that are looked at."""
+MIN_WORDS = 4
 MIN_LETTERS = 20
 MIN_IDEOGRAPHS = 6
+"""Of less nothing is certain."""
 _ENGLISH = frozenset(
     (
         *("the", "of", "and", "that", "for", "with", "this", "from", "have", "has", "which", "their", "would"),
@@ -73,7 +75,10 @@ def detect(title: str, body: str) -> str:
         return "en"
     words = _WORD.findall(text)
     letters = sum(map(len, words))
-    if letters < (MIN_IDEOGRAPHS if any(map(ideographic, words)) else MIN_LETTERS):
+    if any(map(ideographic, words)):
+        if letters < MIN_IDEOGRAPHS:
+            return ""
+    elif len(words) < MIN_WORDS or letters < MIN_LETTERS:
         return ""
     language, confidence = _identifier().classify(text)
     return str(language) if confidence >= CONFIDENCE else ""

@@ -171,7 +171,7 @@ class SegmentBuilder:
             encoded = text.encode()
             pending.append((language, encoded))
             self._pending_bytes += len(encoded)
-        self.size_bytes += 5 * len(raw) + 500
+        self.size_bytes += 4 * len(raw) + 500
         if self._pending_bytes > ANALYSED_BYTES:
             self._analyse()
 

@@ -221,7 +221,7 @@ def _or(clauses: int) -> str:
         *(({"q": "vote" + "?s" * marks}, 200) for marks in (1, 2, 8, 200)),
         *(({"q": "sen*e " * count}, status) for count, status in ((1, 200), (32, 200), (33, 400))),
         *(({"q": "s" * size + "*", "strict": "true"}, status) for size, status in ((2, 400), (3, 200), (4, 200))),
-        *(({"q": "vote~2 " * count, "strict": "true"}, 400) for count in (1, 2, 3, 20)),
+        *(({"q": "vote~3 " * count, "strict": "true"}, 400) for count in (1, 2, 3, 20)),
         *(({"q": f'"{"of " * size}"'}, status) for size, status in ((15, 200), (16, 200), (17, 400), (150, 400))),
         *(
             ({"q": f'"senate house"~{slop}', "strict": "true"}, status)

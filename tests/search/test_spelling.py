@@ -72,7 +72,7 @@ def test_longer_words_may_have_more_wrong() -> None:
     [
         ("govrnment~1", {"typo"}),
         ("govrnments~1", {*(f"g/{n}" for n in range(20)), "typo"}),
-        ("snetaes~2", {f"s/{n}" for n in range(15)}),
+        ("snetaes~2", {f"s/{n}" for n in range(25)}),
         ("author:welsh~1", {f"g/{n}" for n in range(20)}),
         ("hauser~1", {"h/1"}),
         ("quixotik~2", set()),
