@@ -8,7 +8,6 @@ Not here: what travels in headers (`routes.py`), problems (`web/problems.py`).
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import urlencode
 
@@ -30,8 +29,6 @@ from search.similar import Telling
 from search.snapshot import Snapshot
 from search.spellings import spelled
 from web.times import iso
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class MarkedTitle(msgspec.Struct):
@@ -189,8 +186,7 @@ class Facet(msgspec.Struct):
 
     values: list[FacetValue]
     """The `facet_limit` most frequent and those selected; of periods all from the first to the last, or between the
-    bounds, in order of time, at
-    most the latest 1,000."""
+    bounds, in order of time, at most the latest 1,000."""
     other: OtherValues
 
 

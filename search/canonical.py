@@ -74,10 +74,8 @@ def scaled(node: Node, factor: float, most: float) -> Node:
 
 def _unscored(node: Node) -> Node:
     match node:
-        case Term(field=field, text=text):
-            return Term(field, text)
-        case Word(field=field, form=form):
-            return Word(field, form)
+        case Term() | Word() | Quote() | Start() | Pattern() | Near():
+            return msgspec.structs.replace(node, boost=1.0)
         case _:
             return node
 

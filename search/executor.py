@@ -267,13 +267,13 @@ class SegmentExecutor:
                     mask &= self._holders(choice.field, choice.allowed)
                 mask &= ~self._holders(choice.field, choice.denied)
             if unsorted:
-                mask &= self.within(*unsorted)
+                mask &= self._within(*unsorted)
             if len(self._masks) >= _MAX_MASKS:
                 self._masks.clear()
             self._masks[choices, unsorted] = mask
         return mask
 
-    def within(self, clock: Clock, from_ms: int | None, to_ms: int | None) -> NDArray[np.uint64]:
+    def _within(self, clock: Clock, from_ms: int | None, to_ms: int | None) -> NDArray[np.uint64]:
         """A bit for each docnum: which articles have a time in [from_ms, to_ms)."""
         times = self.segment.times(clock)
         bits = np.zeros(64 * len(self.segment.live_words), np.bool_)
@@ -360,7 +360,7 @@ class _Bound:
                 case FoundByWhoosh():
                     self._add_set(self._given[atom.node], float(atom.score), -1)
                 case During():
-                    self._add_set(self._executor.within(atom.clock, atom.from_ms, atom.to_ms), 0.0, -1)
+                    self._add_set(self._executor.mask((), (atom.clock, atom.from_ms, atom.to_ms)), 0.0, -1)
                 case Plan():
                     everything = self._executor.everything()
                     bitmap, scores = self._executor._collect(  # noqa: SLF001 - two halves of one thing

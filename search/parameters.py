@@ -5,6 +5,7 @@ Contract: the table `SEARCH` is the one place that names, checks, bounds and doc
 Not here: the syntax of `q` (`parsing.py`), how parameters are parsed in general (`web/parameters.py`).
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -118,20 +119,16 @@ class SearchParameters(msgspec.Struct, frozen=True):
         return Query(node, filters, self.sort, origin_ms if self.relative else None, self.half_life_ms)
 
 
-def _fields(text: str) -> tuple[str, ...]:
+def _names(text: str, known: Collection[str]) -> tuple[str, ...]:
     chosen = tuple(dict.fromkeys(text.split(",")))
     for name in chosen:
-        if name not in FIELDS:
-            raise ValueError(f"{name[:40]!r} is not one of {', '.join(FIELDS)}")
+        if name not in known:
+            raise ValueError(f"{name[:40]!r} is not one of {', '.join(known)}")
     return chosen
 
 
 def _facets(text: str) -> tuple[tuple[str, str], ...]:
-    chosen = tuple(dict.fromkeys(text.split(",")))
-    for name in chosen:
-        if name not in _FACETS:
-            raise ValueError(f"{name[:40]!r} is not one of {', '.join(_FACETS)}")
-    return tuple((name, _FACETS[name]) for name in chosen)
+    return tuple((name, _FACETS[name]) for name in _names(text, _FACETS))
 
 
 def _filter_value(text: str) -> str:
@@ -258,7 +255,7 @@ SEARCH = (
         name="fields",
         description="What each item holds, separated by commas.",
         schema={"type": "string", "pattern": f"^({'|'.join(FIELDS)})(,({'|'.join(FIELDS)}))*$"},
-        convert=_fields,
+        convert=partial(_names, known=FIELDS),
         default=DEFAULT_FIELDS,
         example="id,title,published_at",
     ),
@@ -334,26 +331,13 @@ SEARCH = (
 )
 
 _IN_LINKS = (
-    *("q", "strict", "date_field", "from", "to", "sort", "recency", "half_life", *FILTERS),
-    *(
-        "limit",
-        "fields",
-        "total",
-        "allow_partial",
-        "timeout_ms",
-        "explain",
-        "explain_id",
-        "facets",
-        "facet_limit",
-        "highlight",
-    ),
+    *("q", "strict", "date_field", "from", "to", "sort", "recency", "half_life", *FILTERS, "limit", "fields"),
+    *("total", "allow_partial", "timeout_ms", "explain", "explain_id", "facets", "facet_limit", "highlight"),
 )
-
 
 _FINDING = {"q", "date_field", "from", "to", "sort", "recency", "half_life", *FILTERS}
 EXPORTED = tuple(one for one in SEARCH if one.name in _FINDING)
 """Those that decide what is found, and in which order."""
-
 
 _SIMILAR = {"date_field", "from", "to", *FILTERS, "limit", "fields", "highlight", "timeout_ms", "min_seq"}
 DEFAULT_SIMILAR_LIMIT = 10

@@ -9,12 +9,12 @@ Not here: the parameters `from` and `to` (`parameters.py`).
 import re
 from datetime import UTC, date, datetime, timedelta
 
+from search.dates import DAY_MS
 from search.query import Between, Clock
 
 CLOCKS: tuple[Clock, ...] = ("published", "modified", "indexed")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DAY_MS = 86_400_000
 _PART = re.compile(r"(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d))?)?")
 _RANGE = re.compile(
     r"\[(?P<first>\S+)\s+TO\s+(?P<last>\S+)\]"
@@ -67,10 +67,10 @@ def _span(text: str) -> tuple[int, int]:
             year, month, day = int(match["year"]), int(match["month"] or 1), int(match["day"] or 1)
             first = date(year, month, day)
             if match["day"]:
-                return _ms(first), _ms(first) + _DAY_MS
+                return _ms(first), _ms(first) + DAY_MS
             months = year * 12 + month - 1 + (1 if match["month"] else 12)
             last = date(year, 12 if not match["month"] else month, 1)
-            after = _ms(last) + 31 * _DAY_MS if months >= 12 * 10_000 else _ms(date(months // 12, months % 12 + 1, 1))
+            after = _ms(last) + 31 * DAY_MS if months >= 12 * 10_000 else _ms(date(months // 12, months % 12 + 1, 1))
             return _ms(first), after
         instant = datetime.fromisoformat(text)
         at = (instant - _EPOCH) // timedelta(milliseconds=1)
@@ -80,4 +80,4 @@ def _span(text: str) -> tuple[int, int]:
 
 
 def _ms(day: date) -> int:
-    return (day - _EPOCH.date()).days * _DAY_MS
+    return (day - _EPOCH.date()).days * DAY_MS

@@ -89,6 +89,19 @@ def query_routes(service_of: ServiceOf) -> list[BaseRoute]:
     ]
 
 
+_ABOUT_ONE = (
+    "parameter-invalid",
+    "article-not-found",
+    "article-taken-down",
+    "uri-too-long",
+    "overloaded",
+    "not-ready",
+    "not-indexed-yet",
+    "partial-results",
+    "timeout",
+)
+"""Problems of requests that name an article."""
+
 OPERATIONS: Sequence[Operation] = (
     Operation(
         path="/v1/search",
@@ -118,17 +131,7 @@ OPERATIONS: Sequence[Operation] = (
         id_example="2024-0001",
         answer=ArticleAnswer,
         parameters=(MIN_SEQ,),
-        problems=(
-            "parameter-invalid",
-            "article-not-found",
-            "article-taken-down",
-            "uri-too-long",
-            "overloaded",
-            "not-ready",
-            "not-indexed-yet",
-            "partial-results",
-            "timeout",
-        ),
+        problems=_ABOUT_ONE,
     ),
     Operation(
         path="/v1/articles/{id}/similar",
@@ -137,17 +140,7 @@ OPERATIONS: Sequence[Operation] = (
         id_example="2024-0001",
         answer=SimilarAnswer,
         parameters=SIMILAR,
-        problems=(
-            "parameter-invalid",
-            "article-not-found",
-            "article-taken-down",
-            "uri-too-long",
-            "overloaded",
-            "not-ready",
-            "not-indexed-yet",
-            "partial-results",
-            "timeout",
-        ),
+        problems=_ABOUT_ONE,
     ),
     Operation(
         path="/v1/partitions",

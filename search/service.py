@@ -6,8 +6,7 @@
     4. else: admission, then one trip to a thread: scatter, gather, documents of this page, the body
 
 Contract: the body depends on the epoch, on the parameters and, if these say so, on the hour only, so that equal
-answers are equal bytes. Every
-refusal is a `Problem`.
+answers are equal bytes. Every refusal is a `Problem`.
 
 Not here: HTTP (`routes.py`), how the cache works (`cache/`, seen through a Protocol).
 """
@@ -106,8 +105,8 @@ class SearchService:
         self._cursors = cursors
         self._admission = admission
         self.partition_of = partition_of
-        self._was_withdrawn = was_withdrawn
         """The partition of an article id, of so many."""
+        self._was_withdrawn = was_withdrawn
         self._now = now
         self._parsed = lru_cache(MAX_REMEMBERED_QUERIES)(parse_query)
         self._analysed = lru_cache(MAX_REMEMBERED_QUERIES)(analysed)
@@ -288,7 +287,7 @@ class SearchService:
         view: View,
         cursor: Cursor | None,
         timings: Timings,
-    ) -> "_Asked":
+    ) -> _Asked:
         """The same in the terms of a state.
 
         Raises:
@@ -305,7 +304,7 @@ class SearchService:
         self,
         parameters: SearchParameters,
         view: View,
-        asked: "_Asked",
+        asked: _Asked,
         cursor: Cursor | None,
         deadline_s: float,
         timings: Timings,
@@ -335,7 +334,7 @@ class SearchService:
     def _page(
         self,
         parameters: SearchParameters,
-        asked: "_Asked",
+        asked: _Asked,
         cursor: Cursor | None,
         snapshot: Snapshot,
         found: Gathered,

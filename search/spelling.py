@@ -22,7 +22,7 @@ from partition.schema import FORM, NAME_FIELDS, TEXT
 from partition.statistics import Statistics
 from search.canonical import disjunction
 from search.executor import DeadlineError
-from search.parsing import Parsed, edits_for
+from search.parsing import MAX_QUERY_CHARS, Parsed, edits_for
 from search.query import And, Near, Node, Or, Quote, Term, Word, near_nodes
 from search.snapshot import PartitionDamagedError, Snapshot
 
@@ -39,6 +39,8 @@ MAX_REMEMBERED = 1000
 """Words of one state."""
 APART = 0.5
 """How much a word counts that is one letter apart."""
+_AS_A_WORD = r"(?<![\w?*]){}(?![\w?*:])"
+"""Where a word stands as such in the text of a query: in no pattern, and not as the name of a field."""
 
 
 class Alike(NamedTuple):
@@ -158,8 +160,8 @@ def corrected(text: str, parsed: Parsed, snapshot: Snapshot, deadline_s: float) 
     for form in list(dict.fromkeys(_forms_of(parsed.node)))[:MAX_CORRECTED]:
         meant = _meant(form, snapshot, deadline_s)
         if meant:
-            made = re.sub(rf"(?<!\w){re.escape(form)}(?!\w)", meant, made, flags=re.IGNORECASE)
-    return made if made != text else None
+            made = re.sub(_AS_A_WORD.format(re.escape(form)), meant, made, flags=re.IGNORECASE)
+    return made if made != text and len(made) <= MAX_QUERY_CHARS else None
 
 
 def _forms_of(node: Node) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from search.parsing import edits_for, parse_query
+from search.parsing import MAX_QUERY_CHARS, edits_for, parse_query
 from search.query import And, Near, Node, Word
 from tests.api_server import ApiServer
 from tests.small_index import SmallIndex, article
@@ -103,6 +103,7 @@ def asked(server: ApiServer, **parameters: Any) -> Any:
         ("Goverments states", "governments states", 20),
         ("snate", "senate", 25),
         ('"Snate vote"', '"senate vote"', 25),
+        ("goverment OR goverment?x", "governments OR goverment?x", 20),
     ],
 )
 def test_what_was_meant_is_proposed(server: ApiServer, text: str, meant: str, total: int) -> None:
@@ -113,6 +114,7 @@ def test_what_was_meant_is_proposed(server: ApiServer, text: str, meant: str, to
 @pytest.mark.parametrize(
     "parameters",
     [
+        {"q": "goverment".ljust(MAX_QUERY_CHARS)},
         *({"q": text} for text in ("senate", "nowhere", "xyzzy", "", "to", "東京", "-goverment", "goverment*")),
         {"q": "governments", "section": "none"},
         {"q": "goverment", "section": "none"},
@@ -120,5 +122,5 @@ def test_what_was_meant_is_proposed(server: ApiServer, text: str, meant: str, to
     ids=str,
 )
 def test_nothing_is_proposed_otherwise(server: ApiServer, parameters: dict[str, str]) -> None:
-    """Where enough is found, where nothing is like it or finds more, and for what is excluded or very short."""
+    """Where enough is found, nothing is like it or finds more, or it would be too long; nor of what is excluded."""
     assert asked(server, **parameters) is None
