@@ -6,10 +6,13 @@ Not here: what follows from it (`tests/partition/test_analysis.py`, `tests/searc
 import gzip
 import json
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from py3langid import modelio
 
+from indexer import language
 from indexer.article import validate
 from indexer.language import detect
 
@@ -70,3 +73,20 @@ def test_press_releases_are_in_english_or_spanish() -> None:
                 found[detect(fields["title"] or "", fields["body"] or "")] += 1
     assert set(found) <= {"en", "es", ""}
     assert found["en"] > 0.99 * found.total()
+
+
+def test_threads_that_ask_at_once_share_one_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each would be as large as all else that a process holds."""
+    loaded: list[object] = []
+
+    def load_model(path: object) -> object:
+        loaded.append(path)
+        return modelio_load(path)
+
+    modelio_load = modelio.load_model
+    monkeypatch.setattr(modelio, "load_model", load_model)
+    language._loaded.cache_clear()
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(language.detect, ["Der Haushalt"] * 4, ["Das Parlament stimmt heute ab."] * 4))
+    assert answers == ["de"] * 4
+    assert len(loaded) == 1
