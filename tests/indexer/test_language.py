@@ -28,6 +28,14 @@ TEXTS = {
         "La tormenta azota la costa",
         "La tormenta que azotó la costa el viernes dejó a miles de hogares sin luz.",
     ),
+    "nl": (
+        "Is de brug open?",
+        (
+            "Het is de vraag of de brug open of dicht is als de koningin komt, en of de burgemeester er dan bij is. "
+            "Hij weet niet of het oude hout sterk genoeg is voor zoveel mensen of voor hun auto's, en zoekt daarom "
+            "een boot die iedereen naar de andere kant van de rivier brengt."
+        ),
+    ),
     "ru": ("Шторм обрушился на побережье", "Этот шторм оставил тысячи домов на побережье без электричества."),
     "ja": (
         "台風が沿岸を直撃",
@@ -39,14 +47,20 @@ TEXTS = {
 
 @pytest.mark.parametrize("language", TEXTS)
 def test_a_paragraph_tells_its_language(language: str) -> None:
-    """A headline and a sentence are enough, and the same text has the same language always."""
+    """A headline and a sentence are enough, whatever looks English in it, and it is the same language always."""
     assert detect(*TEXTS[language]) == language
     assert detect(*TEXTS[language]) == language
 
 
-@pytest.mark.parametrize("text", ["", "Reuters", "3:1, 2:2, 0:4", "NATO UN EU WHO", "El Niño", "東京", "\ud800"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "Reuters", "3:1, 2:2, 0:4", "NATO UN EU WHO", "El Niño", "東京", "\ud800"),
+        *("Geschwindigkeitsbegrenzung auf Autobahnen", "Chelsea Arsenal Everton Liverpool Fulham"),
+    ],
+)
 def test_what_is_not_certain_is_left_open(text: str) -> None:
-    """Names, scores, abbreviations, and nothing at all."""
+    """Names, scores, abbreviations, a few words however long, and nothing at all."""
     assert detect(text, "") == ""
 
 

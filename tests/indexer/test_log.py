@@ -123,6 +123,14 @@ def test_ranges_are_open_below_and_closed_above(log: EventLog) -> None:
     assert log.statistics_events(7, 8) == log.statistics_events(0, 6) == []
 
 
+def test_a_language_is_there_from_its_first_article_on(log: EventLog) -> None:
+    """However many follow, in the same transaction or later."""
+    log.append(put(*(article(str(number), language="de-AT") for number in range(3))))
+    log.append(put(article("later", language="de")))
+    assert log.languages(0) == {}
+    assert log.languages(4) == {"de": 1}
+
+
 def test_times_are_those_of_logging(tmp_path: Path) -> None:
     """Each event carries the moment of its transaction; sequence 0 has none."""
     clock = Clock()
