@@ -10,6 +10,7 @@ import copy
 import random
 import time
 from collections import Counter
+from itertools import product
 from typing import NamedTuple
 
 import msgspec
@@ -25,7 +26,7 @@ from search.executor import DeadlineError
 from search.exhaustive import Executor
 from search.leaf import Leaf, Match, Slice
 from search.order import Position, sort_keys
-from search.query import And, Every, Filters, Node, Or, Phrase, Prefix, Query, Sort, Term
+from search.query import And, Between, Choice, Clock, Every, Filters, Node, Or, Phrase, Prefix, Query, Sort, Term
 from search.share import Share, page_of
 from tests.leaf import leaf_query
 from tests.search.many_articles import (
@@ -41,6 +42,7 @@ from tests.search.many_articles import (
 )
 
 WINDOW = 4096
+CLOCKS: tuple[Clock, ...] = ("published", "modified", "indexed")
 
 
 @pytest.fixture(scope="module")
@@ -273,6 +275,23 @@ def test_one_call_says_what_leaf_by_leaf_says(many: ManyArticles, name: str, mon
     # Each article is in every partition here: among such equals any may come first.
     assert sorted(at_once.matches, key=repr) == sorted(by_leaf.matches, key=repr)
     assert (at_once.total, at_once.failed) == (by_leaf.total, {})
+
+
+def test_each_range_of_each_clock_is_its_own(many: ManyArticles) -> None:
+    """What is remembered of one is taken for no other, in a clause or in a filter."""
+    for clock, from_ms, to_ms in product(CLOCKS, (None, 10 * DAY_MS), (20 * DAY_MS, 40 * DAY_MS)):
+        clause = query_of(Between(clock, from_ms, to_ms))
+        for query in (clause, Query(Every(), Filters(from_ms, to_ms, clock=clock), "newest")):
+            found = Share([many.own.leaf]).search(leaf_query(query, many.own.statistics, Slice(1)))
+            assert found.total == len(Whole(many.own, query)), query
+
+
+def test_a_filter_is_remembered_for_one_state(many: ManyArticles) -> None:
+    """What is deleted in another is found in this one, and not in that one."""
+    executor, choices = many.own.leaf.executors[0], (Choice("section", ("Sport",)),)
+    assert executor.mask(choices).any()
+    empty = executor.segment.without(np.arange(executor.segment.size))
+    assert not executor.seeing(empty).mask(choices).any()
 
 
 def test_a_deadline_stops_the_union_of_many_lists(many: ManyArticles) -> None:

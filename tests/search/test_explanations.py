@@ -3,6 +3,7 @@
 Not here: random trees and many layouts (`test_layouts.py`), how a query was executed (`test_faults.py`).
 """
 
+from datetime import UTC, datetime
 from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ LANGUAGES = ("de", "en")
         "budget",
         "title:budget^2.5 OR storm",
         '"health care" -storm',
-        '"health reform"~2 OR museum^3',
+        '"health reform"~2 OR museum^3 OR "road road"~3',
         "author:budget OR (budget +vote)",
         "budget OR (storm -reform) OR house",
         "elect* section:politics",
@@ -154,6 +155,18 @@ def test_an_article_without_a_date_passes_no_bound(server: ApiServer, archive: A
     named = _place(server, undated.id, **{"from": "0001-01-01", "to": "9999-12-31"})["excluded_by"]
     detail = "it is not known when the article was published"
     assert named == [{"parameter": "from", "detail": detail}, {"parameter": "to", "detail": detail}]
+
+
+def test_bounds_are_half_open(server: ApiServer, archive: Archive) -> None:
+    """The first moment after a day is too late for it, and early enough for the next."""
+    midnight_ms = int(datetime(2007, 4, 11, tzinfo=UTC).timestamp() * 1000)
+    one = next(one for one in archive.articles if one.published_ms == midnight_ms)
+    (late,) = _place(server, one.id, to="2007-04-10")["excluded_by"]
+    assert late == {
+        "parameter": "to",
+        "detail": "the article was published at 2007-04-11T00:00:00Z, which is too late",
+    }
+    assert _place(server, one.id, **{"from": "2007-04-11"})["found"] is True
 
 
 def test_words_that_stand_apart(tmp_path: Path) -> None:

@@ -227,6 +227,7 @@ def _sorted(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
         ("a OR b OR c", "c OR (a OR b)", "(c) OR (b OR a)"),
         ("a b c", "a (b c)", "(c a) (b)", "a AND (c AND b)"),
         ("a -b", "-b a", "a NOT b", "a AND NOT (b)", "a (NOT b)", "a -b -b"),
+        ("-elections", "-(election OR elections)"),
         ("-a", "NOT a", "NOT NOT NOT a", "(-a)", "* -a"),
         ('"a b"', '"A, b."', '\'"a b"'),
         ("title:a title:b", "title:(a b)", "title:(b) title:a"),
@@ -238,6 +239,12 @@ def _sorted(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
 def test_equal_meanings_have_equal_trees(spellings: tuple[str, ...]) -> None:
     """So that a cursor and a cached answer serve every spelling."""
     assert len({msgspec.msgpack.encode(tree(text)) for text in spellings}) == 1
+
+
+@pytest.mark.parametrize("excluded", ["b", '"a b"', "elect*", "gover?or", "vote~"])
+def test_boosts_of_what_is_excluded_do_not_count(excluded: str) -> None:
+    """Of no kind of clause: it is not scored."""
+    assert parse_query(f"a -{excluded}^2") == parse_query(f"a -{excluded}")
 
 
 def test_order_of_words_does_not_count() -> None:

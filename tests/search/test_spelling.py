@@ -23,10 +23,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     with SmallIndex(root, partitions=3) as index:
         index.put(
             *(article(f"g/{n}", "The governments of the states", authors=("Ann Walsh",)) for n in range(20)),
-            *(article(f"s/{n}", f"Senate vote {n}", body="the senates voted") for n in range(25)),
-            article("typo", "The govrnment of nowhere"),
+            *(article(f"s/{n}", f"Senate vote {n}", body="the senates voted a tax") for n in range(25)),
+            *(article(f"typo/{n}", "The govrnment of nowhere else") for n in range(2)),
             article("h/1", "Häuser am Fluss", language="de"),
-            article("gone", "The quixotic"),
+            article("gone", "The quixotic govrnment"),
         )
         index.publish()
         index.withdraw("gone")
@@ -70,8 +70,8 @@ def test_longer_words_may_have_more_wrong() -> None:
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("govrnment~1", {"typo"}),
-        ("govrnments~1", {*(f"g/{n}" for n in range(20)), "typo"}),
+        ("govrnment~1", {"typo/0", "typo/1"}),
+        ("govrnments~1", {*(f"g/{n}" for n in range(20)), "typo/0", "typo/1"}),
         ("snetaes~2", {f"s/{n}" for n in range(25)}),
         ("author:welsh~1", {f"g/{n}" for n in range(20)}),
         ("hauser~1", {"h/1"}),
@@ -84,11 +84,11 @@ def test_words_that_are_spelled_alike_are_found(server: ApiServer, text: str, fo
 
 
 def test_the_closest_rank_first(server: ApiServer) -> None:
-    """A word that is spelled as it was asked for, then those farther away, however rare they are."""
-    data = server.page({"q": "govrnments~2", "limit": 100, "fields": "id,score"})["data"]
-    scores = {item["id"]: item["score"] for item in data}
-    assert scores["typo"] > 0
-    assert scores["g/0"] > scores["typo"] / 4
+    """Each letter apart halves, however rare a word is."""
+    for text, share in (("govrnment~2", 1 / 4), ("govrnments~2", 1), ("governmens~2", 2)):
+        data = server.page({"q": text, "limit": 100, "fields": "id,score"})["data"]
+        scores = {item["id"]: item["score"] for item in data}
+        assert scores["g/0"] == pytest.approx(share * scores["typo/0"])
 
 
 def asked(server: ApiServer, **parameters: Any) -> Any:
@@ -104,6 +104,8 @@ def asked(server: ApiServer, **parameters: Any) -> Any:
         ("snate", "senate", 25),
         ('"Snate vote"', '"senate vote"', 25),
         ("goverment OR goverment?x", "governments OR goverment?x", 20),
+        ("tag OR tag:none", "tax OR tag:none", 25),
+        ("govrnment", "governments", 20),
     ],
 )
 def test_what_was_meant_is_proposed(server: ApiServer, text: str, meant: str, total: int) -> None:
@@ -111,16 +113,25 @@ def test_what_was_meant_is_proposed(server: ApiServer, text: str, meant: str, to
     assert asked(server, q=text) == {"q": meant, "total": total}
 
 
+def test_only_the_first_page_proposes(server: ApiServer) -> None:
+    """Whoever goes on has seen it."""
+    first = server.page({"q": "govrnment", "limit": 1})
+    assert [page["did_you_mean"] is None for page in (first, *server.walk(first))] == [False, True]
+
+
 @pytest.mark.parametrize(
     "parameters",
     [
         {"q": "goverment".ljust(MAX_QUERY_CHARS)},
-        *({"q": text} for text in ("senate", "nowhere", "xyzzy", "", "to", "東京", "-goverment", "goverment*")),
+        *(
+            {"q": text}
+            for text in ("senate", "nowhere", "nowere", "xyzzy", "", "to", "東京", "-goverment", "goverment*")
+        ),
         {"q": "governments", "section": "none"},
         {"q": "goverment", "section": "none"},
     ],
     ids=str,
 )
 def test_nothing_is_proposed_otherwise(server: ApiServer, parameters: dict[str, str]) -> None:
-    """Where enough is found, nothing is like it or finds more, or it would be too long; nor of what is excluded."""
+    """Where enough is found, nothing common is like it or finds more, or it is too long; nor of what is excluded."""
     assert asked(server, **parameters) is None

@@ -36,14 +36,20 @@ def _tags(snapshot: Snapshot, *values: str, failed: tuple[int, ...] = (), deadli
 
 
 def test_the_newest_article_decides(tmp_path: Path) -> None:
-    """One without a date only if there is no other; of several spellings in an article the first; unknown stay."""
+    """Of those with the value; undated ones if there is no other; of several spellings the first; unknown stay."""
+    partition = partition_of("older", PARTITIONS)
+    assert partition_of("oldest", PARTITIONS) == partition_of("newest", PARTITIONS) != partition
+    beside = next(f"n{n}" for n in range(99) if partition_of(f"n{n}", PARTITIONS) == partition)
     snapshot = _opened(
         tmp_path,
+        article(beside, published_ms=NEWEST + 1),
         article("undated", tags=("ALPHA", "Beta")),
-        article("older", tags=("alpha",), published_ms=OLDER),
+        article("oldest", tags=("DELTA",), published_ms=OLDER - 1),
+        article("older", tags=("alpha", "Delta"), published_ms=OLDER),
         article("newest", tags=("Gamma", "GAMMA", "aL \t pha", "Alpha"), published_ms=NEWEST),
     )
-    assert _tags(snapshot, "alpha", "al pha", "beta", "gamma", "none") == ["Alpha", "aL pha", "Beta", "Gamma", "none"]
+    assert _tags(snapshot, "alpha", "al pha", "beta") == ["Alpha", "aL pha", "Beta"]
+    assert _tags(snapshot, "gamma", "delta", "none") == ["Gamma", "Delta", "none"]
     assert spelled(snapshot, "month", ["2007-04"], (), math.inf) == ["2007-04"]
 
 
