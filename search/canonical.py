@@ -43,7 +43,7 @@ def disjunction(clauses: Iterable[Clause]) -> Node:
     nodes: list[Node] = []
     for node, negated in clauses:
         if negated:
-            nodes.append(And((Every(),), (node,)))
+            nodes.append(conjunction([(node, True)]))
         else:
             nodes += node.clauses if isinstance(node, Or) else (node,)
     distinct = _distinct(nodes)

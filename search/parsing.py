@@ -30,7 +30,7 @@ from partition.analysis import exact, ideographic, runs, words
 from partition.schema import POSITION_FIELDS, TEXT
 from search.canonical import Clause, conjunction, disjunction, scaled
 from search.periods import CLOCKS, PeriodError, period_of
-from search.query import And, Every, Near, Node, Nothing, Pattern, Quote, Start, Value, Word
+from search.query import Every, Near, Node, Nothing, Pattern, Quote, Start, Value, Word
 
 MAX_QUERY_CHARS = 512
 MAX_CLAUSES = 32
@@ -186,7 +186,7 @@ class _Parser:
     def parse(self) -> Node:
         """The whole text."""
         node, negated = self._group(None)
-        return And((Every(),), (node,)) if negated else node
+        return conjunction([(node, True)]) if negated else node
 
     def _group(self, field: str | None) -> Clause:
         """Clauses side by side, up to a parenthesis that closes them."""

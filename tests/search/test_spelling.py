@@ -129,6 +129,7 @@ def test_only_the_first_page_proposes(server: ApiServer) -> None:
         ),
         {"q": "governments", "section": "none"},
         {"q": "goverment", "section": "none"},
+        {"q": "goverment OR senate", "limit": 1},
     ],
     ids=str,
 )
