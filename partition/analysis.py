@@ -173,6 +173,12 @@ def function_terms(language: str = ENGLISH) -> frozenset[str]:
     return frozenset(term_of(word, language) for word in stoplists.get(language, ()))
 
 
+@cache
+def function_words() -> frozenset[str]:
+    """The same as they are written, with their language (`keys_of`), of all languages."""
+    return frozenset(key for language in LANGUAGES for key in keys_of(list(stoplists.get(language, ())), language))
+
+
 class _Pairs(Filter):  # type: ignore[misc]  # Whoosh's classes are untyped
     """Of a run of ideographs, each two neighbours."""
 

@@ -25,6 +25,7 @@ from partition.kernels.invert import encode_terms
 from partition.manifest import FileRecord
 from partition.schema import (
     FORM,
+    HEADING,
     KEYWORD_FIELDS,
     NO_DATE_MS,
     PARTS,
@@ -141,6 +142,7 @@ class SegmentBuilder:
         self._counts = {name: Growing(np.int64) for name in POSITION_FIELDS}
         self._forms = {name: Growing(np.int32) for name in PARTS}
         self._form_counts = {name: Growing(np.int64) for name in PARTS}
+        self._heading = Growing(np.int32)
         self.size_bytes = 0
         """Of what it holds, with what writing it will take, roughly and rather too much."""
 
@@ -181,6 +183,8 @@ class SegmentBuilder:
                 tokens = self._vocabulary.tokenize([text for _, text in some], language)
                 self._tokens[name].extend(tokens.terms)
                 self._counts[name].extend(tokens.counts)
+                if name == "title":
+                    self._heading.extend(np.where(tokens.forms < 0, tokens.terms, tokens.forms))
                 if name in PARTS:
                     written = tokens.forms >= 0
                     before = np.concatenate([np.zeros(1, np.int64), np.cumsum(written)])
@@ -215,6 +219,7 @@ class SegmentBuilder:
         with SegmentWriter(path) as file:
             writer = ListsWriter(file, len(order))
             inversion = Inversion(self._vocabulary, self._tokens, self._counts, order)
+            heading = Inversion(self._vocabulary, {HEADING: self._heading}, {HEADING: self._counts["title"]}, order)
             for name in TEXT_FIELDS:
                 average = average_of(lengths[name])
                 writer.begin(name, positions=name in POSITION_FIELDS, average=average)
@@ -225,6 +230,8 @@ class SegmentBuilder:
             forms = Inversion(self._vocabulary, self._forms, self._form_counts, order)
             for some in forms.joined(FORM, dict.fromkeys(PARTS, 1)):
                 writer.add(some, np.zeros(0))
+            writer.begin(HEADING, positions=True, average=None)
+            writer.add(heading.lists(HEADING), np.zeros(0))
             values = {}
             for name, column in zip(KEYWORD_FIELDS, self._values, strict=True):
                 writer.begin(name, positions=False, average=None)

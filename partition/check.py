@@ -22,7 +22,16 @@ from partition.kernels.postings import BOUND_STEPS
 from partition.lists import Lists, lists_of
 from partition.manifest import EMPTY_GENERATION, FileRecord, GenerationRecord, Layout, RootManifest
 from partition.reader import PartitionReader, verify_file
-from partition.schema import COLUMNS, FORM, KEYWORD_FIELDS, PARTS, POSITION_FIELDS, SCHEMA_VERSION, TEXT_FIELDS
+from partition.schema import (
+    COLUMNS,
+    FORM,
+    HEADING,
+    KEYWORD_FIELDS,
+    PARTS,
+    POSITION_FIELDS,
+    SCHEMA_VERSION,
+    TEXT_FIELDS,
+)
 from partition.scoring import norms_of
 from partition.segment import Segment
 from partition.statistics import Statistics
@@ -133,8 +142,13 @@ def check_lists(segment: Segment) -> None:
                 _refuse(segment, f"the list of {key!r} in {field} makes no sense")
         if field in TEXT_FIELDS:
             _check_text(segment, field)
-        elif field == FORM:
+            continue
+        if segment.fields[field]["average"] is not None:
+            _refuse(segment, f"{field} has an average, and is not scored")
+        if field == FORM:
             _check_forms(segment)
+        elif field == HEADING:
+            _check_heading(segment)
         else:
             _check_keywords(segment, field)
 
@@ -148,10 +162,10 @@ def _check_directory(segment: Segment) -> None:
     reached = 0
     for field, about in segment.fields.items():
         first, last = about["terms"]
-        if first != reached or last < first or about["positions"] != (field in POSITION_FIELDS):
+        if first != reached or last < first or about["positions"] != (field in {*POSITION_FIELDS, HEADING}):
             _refuse(segment, f"the directory is wrong about {field}")
         reached = last
-    if set(segment.fields) != {*TEXT_FIELDS, FORM, *KEYWORD_FIELDS}:
+    if set(segment.fields) != {*TEXT_FIELDS, FORM, HEADING, *KEYWORD_FIELDS}:
         _refuse(segment, "its fields are not those of the schema")
     by_term = dict.fromkeys(("areas", "dfs", "totals", "key_ends"), reached)
     columns = [f"column/{name}" for name in COLUMNS]
@@ -167,15 +181,29 @@ def _check_directory(segment: Segment) -> None:
 
 
 def _check_text(segment: Segment, field: str) -> None:
-    """Lists against lengths: what stands in each article, where, and how much a block can add."""
+    """Lists against lengths, and how much a block can add."""
     lengths, average = segment.length(field).astype(np.int64), segment.fields[field]["average"]
     if not isinstance(average, float) or not average > 0.0:
         _refuse(segment, f"{field} has no average")
     norms = norms_of(lengths, average)
+
+    def needed(lists: Lists) -> NDArray[np.int64]:
+        most = np.maximum.reduceat(lists.tfs / (lists.tfs + norms[lists.docs]), lists.blocks)
+        needed: NDArray[np.int64] = np.ceil(most * BOUND_STEPS).astype(np.int64)
+        return needed
+
+    _check_words(segment, field, lengths, needed)
+    if average != average_of(lengths):
+        _refuse(segment, f"the average of {field} is not that of its lengths")
+
+
+def _check_words(
+    segment: Segment, field: str, lengths: NDArray[np.int64], needed: Callable[[Lists], NDArray[np.int64]]
+) -> None:
+    """Lists against lengths: what stands in each article, and where; `needed` are the bounds of blocks."""
     words, places = np.zeros(segment.size, np.int64), np.zeros(segment.size, np.int64)
     for lists in lists_of(segment, field):
-        most = np.maximum.reduceat(lists.tfs / (lists.tfs + norms[lists.docs]), lists.blocks)
-        _check_bounds(segment, field, lists, np.ceil(most * BOUND_STEPS).astype(np.int64))
+        _check_bounds(segment, field, lists, needed(lists))
         np.add.at(words, lists.docs, lists.tfs)
         if segment.fields[field]["positions"]:
             docs = np.repeat(lists.docs, lists.tfs)
@@ -187,20 +215,26 @@ def _check_text(segment: Segment, field: str) -> None:
     # Every word stands somewhere else: the positions of an article are 0, 1, 2 and so on, whose sum is known.
     if segment.fields[field]["positions"] and not np.array_equal(places, lengths * (lengths - 1) // 2):
         _refuse(segment, f"the positions of {field} do not add up")
-    if average != average_of(lengths):
-        _refuse(segment, f"the average of {field} is not that of its lengths")
+
+
+def _check_heading(segment: Segment) -> None:
+    """It has as many words as the title."""
+    _check_words(segment, HEADING, segment.length("title").astype(np.int64), _unscored)
+
+
+def _unscored(lists: Lists) -> NDArray[np.int64]:
+    """The bounds of blocks of a field that is not scored."""
+    return np.full(len(lists.bounds), BOUND_STEPS)
 
 
 def _check_forms(segment: Segment) -> None:
     """Words as they are written are words of the title or the body."""
     words = np.zeros(segment.size, np.int64)
     for lists in lists_of(segment, FORM):
-        _check_bounds(segment, FORM, lists, np.full(len(lists.bounds), BOUND_STEPS))
+        _check_bounds(segment, FORM, lists, _unscored(lists))
         np.add.at(words, lists.docs, lists.tfs)
     if (words > sum(segment.length(part).astype(np.int64) for part in PARTS)).any():
         _refuse(segment, f"{FORM} has more words than title and body")
-    if segment.fields[FORM]["average"] is not None:
-        _refuse(segment, f"{FORM} has an average, and is not scored")
 
 
 def _check_bounds(segment: Segment, field: str, lists: Lists, needed: NDArray[np.int64]) -> None:
@@ -219,7 +253,7 @@ def _check_keywords(segment: Segment, field: str) -> None:
     first, last = segment.fields[field]["terms"]
     docs = [np.empty(0, np.int32)]
     for lists in lists_of(segment, field):
-        _check_bounds(segment, field, lists, np.full(len(lists.bounds), BOUND_STEPS))
+        _check_bounds(segment, field, lists, _unscored(lists))
         docs.append(lists.docs)
     docnums = np.concatenate(docs)
     ordinals = np.repeat(np.arange(last - first, dtype=np.int32), segment.dfs[first:last])
@@ -228,5 +262,3 @@ def _check_keywords(segment: Segment, field: str) -> None:
     held = np.bincount(docnums, minlength=segment.size)
     if not (np.array_equal(values, listed) and np.array_equal(counts, held)):
         _refuse(segment, f"the values of {field} are not those of its lists")
-    if segment.fields[field]["average"] is not None:
-        _refuse(segment, f"{field} has an average, and is not scored")

@@ -29,7 +29,7 @@ from partition.kernels.merging import merge_runs, unpack_lists
 from partition.kernels.postings import FIRST_WORD
 from partition.kernels.terms import group_keys
 from partition.manifest import FileRecord
-from partition.schema import COLUMNS, FORM, KEYWORD_FIELDS, TEXT_FIELDS
+from partition.schema import COLUMNS, FORM, HEADING, KEYWORD_FIELDS, TEXT_FIELDS
 from partition.scoring import norms_of
 from partition.segment import Segment
 
@@ -111,7 +111,7 @@ def merge_segments(
     with SegmentWriter(path) as file:
         writer = ListsWriter(file, len(order))
         values: dict[str, Values] = {}
-        for name in (*TEXT_FIELDS, FORM, *KEYWORD_FIELDS):
+        for name in (*TEXT_FIELDS, FORM, HEADING, *KEYWORD_FIELDS):
             scored = name in TEXT_FIELDS
             lengths = columns[f"{name}_length"] if scored else np.zeros(0, np.uint32)
             average = average_of(lengths.astype(np.int64)) if scored else None

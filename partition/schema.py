@@ -18,9 +18,10 @@ from collections.abc import Sequence
 from partition.analysis import LANGUAGES, NAMES, exact, language_of
 from partition.types import Article
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """1: Porter stems, one Whoosh field each for title and body. 2: Snowball stems, `text`, segments of our own. 3: the
-column `seq`. 4: terms by language, names without stems, the columns `language` and `indexed_ms`."""
+column `seq`. 4: terms by language, names without stems, the columns `language` and `indexed_ms`. 5: the field
+`heading`."""
 
 TEXT = "text"
 """Searched when a query names no field."""
@@ -35,6 +36,10 @@ TEXT_FIELDS = (TEXT, *POSITION_FIELDS)
 FORM = "form"
 """Words of title and body as they are written, in lower case, where that is not their term: by them it is known which
 words are spelled alike. Without positions, and not scored."""
+
+HEADING = "heading"
+"""Words of the title as they are written, in lower case, with positions, and not scored: what is suggested to whoever
+types."""
 
 NAME_FIELDS = ("author",)
 """Text fields of names, which are of no language."""

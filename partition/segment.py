@@ -8,6 +8,7 @@ Not here: queries (`search/`), the bytes (`format.py`).
 """
 
 import copy
+import threading
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -93,12 +94,18 @@ class Segment:
         self.published_ms = self.column("published_ms")
         """Shape (size,): publication times, ascending, `schema.NO_DATE_MS` where unknown."""
         self._lists: dict[tuple[str, bytes], TermList | None] = {}
+        self.deriving = threading.Lock()
+        self.derived: dict[str, Any] = {}
+        """What `occurring.py` has made of the file, by field; shared by all that are `without` something."""
+        self.derived_of_live: dict[Any, Any] = {}
+        """What it has made of the live articles."""
 
     def without(self, dead: NDArray[np.int64]) -> "Segment":
         """The same segment with other articles deleted; all that was opened and remembered is shared."""
         other = copy.copy(self)
         other.dead = dead
         other.origin = self
+        other.derived_of_live = {}
         for name in ("live", "live_words"):
             other.__dict__.pop(name, None)
         return other
@@ -245,16 +252,25 @@ class Segment:
             start, lower_bound(self.keys, self.key_ends, start, last, np.frombuffer(key + b"\xff", np.uint8))
         )
 
-    def near(self, field: str, word: str, edits: int) -> list[tuple[int, int]]:
-        """Ordinals of the terms of `field` that are within some edits of a word, and how many edits each is away."""
+    def near(
+        self, field: str, word: str, edits: int, *, prefix: bool = False
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Ordinals of the terms of `field` that are within some edits of a word, and how many edits each is away.
+
+        Args:
+            field: whose terms.
+            word: of at most `analysis.MAX_WORD_CHARS` letters.
+            edits: how many at most.
+            prefix: whether it is enough that a term begins so.
+        """
         codes = np.array(list(map(ord, word)), np.int64)
         first, last = self.fields[field]["terms"]
         room = 1024
         while True:
             found, distances = np.empty(room, np.int64), np.empty(room, np.int64)
-            count = near_keys(self.keys, self.key_ends, first, last, codes, edits, found, distances)
+            count = near_keys(self.keys, self.key_ends, first, last, codes, edits, prefix, found, distances)
             if count <= room:
-                return list(zip(found[:count].tolist(), distances[:count].tolist(), strict=True))
+                return found[:count], distances[:count]
             room = count
 
     def live_articles(self, term: int) -> int:

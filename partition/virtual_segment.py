@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from partition.kernels.reading import read_positions
 from partition.kernels.terms import lower_bound
 from partition.reader import PartitionReader
-from partition.schema import FORM
+from partition.schema import FORM, HEADING
 from partition.segment import Segment, TermList
 from partition.types import DocAddress
 
@@ -263,7 +263,7 @@ class VirtualSegment:
 
     def fields(self) -> set[str]:
         """The fields that have a dictionary."""
-        return {name for part in self.parts for name in part.segment.fields if name != FORM}
+        return {name for part in self.parts for name in part.segment.fields if name not in {FORM, HEADING}}
 
     def has(self, section: str) -> bool:
         """Whether every segment has this section; there must be a segment."""

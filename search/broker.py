@@ -320,6 +320,28 @@ class Broker:
             self.snapshots.condemn(snapshot, partition, error)
             raise LeafError("damaged") from None
 
+    async def consult(self, view: View, deadline_s: float, made: Callable[[Snapshot], T]) -> T:
+        """What is `made` of a state, all partitions of which must be sound, in a thread.
+
+        Raises:
+            EpochGoneError, LeafError
+        """
+        if not self.snapshots.is_open(view):
+            await self._run(None, deadline_s, self.snapshots.open, view)
+        return await self._run(self._threads, deadline_s, self._consult, view, made)
+
+    def _consult(self, view: View, made: Callable[[Snapshot], T]) -> T:
+        snapshot = self.snapshots.open(view)
+        try:
+            if snapshot.partitions.damaged:
+                raise LeafError("damaged")
+            return made(snapshot)
+        except DeadlineError:
+            raise LeafError("timeout") from None
+        except PartitionDamagedError as found:
+            self.snapshots.condemn(snapshot, found.partition, found.error)
+            raise LeafError("damaged") from None
+
 
 def _give_way() -> None:
     """The thread gets what others leave of the cores, which is most of the time."""

@@ -10,7 +10,10 @@ from typing import Any, NamedTuple
 
 from partition.analysis import language_of
 from partition.errors import IndexFileError
+from search.answers import STORED_NAMES
 from search.leaf import Match
+from search.parameters import SearchParameters
+from search.query import Query, words_of
 from search.snapshot import PartitionDamagedError, Snapshot
 from search.snippets import MAX_SCANNED_CHARS, MarkedTexts
 
@@ -63,6 +66,18 @@ def documents_of(
             for one, highlights in zip(some, marked.highlights(), strict=True):
                 one.document["highlights"] = highlights
     return documents
+
+
+def documents_shown(
+    parameters: SearchParameters, query: Query, snapshot: Snapshot, matches: list[Match]
+) -> list[dict[str, Any]]:
+    """What a page shows of its matches.
+
+    Raises:
+        PartitionDamagedError
+    """
+    fields = frozenset(STORED_NAMES.get(name, name) for name in parameters.fields)
+    return documents_of(snapshot, matches, fields, words_of(query.node), highlight=parameters.highlight)
 
 
 def _stored(snapshot: Snapshot, match: Match) -> dict[str, Any]:

@@ -14,6 +14,9 @@ import msgspec
 
 from partition.manifest import RootManifest, State
 
+ANSWER_VERSION = 8
+"""Part of every cache key: advanced when the same query would be answered with other bytes."""
+
 
 class Answer(msgspec.Struct, frozen=True, array_like=True):
     """One page, as it is sent and cached."""
@@ -22,6 +25,16 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
     next: str | None
     prev: str | None
     complete: bool
+
+
+def decoded(kept: bytes) -> Answer:
+    """What was encoded."""
+    return msgspec.msgpack.decode(kept, type=Answer)
+
+
+def state_key(manifest: RootManifest) -> str:
+    """The part of a cache key that says which state was answered from, and by which version of this room."""
+    return f"{ANSWER_VERSION}:{manifest.epoch}:{manifest.identity.hex()}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,10 @@ from search.answers import (
     links_of,
     partitions_body,
 )
-from search.parameters import MIN_SEQ, SEARCH, SIMILAR, parse_search, parse_similar
+from search.parameters import MIN_SEQ, SEARCH, SIMILAR, SUGGEST, parse_search, parse_similar, parse_suggest
 from search.ports import Served
 from search.service import SearchService
+from search.suggestions import SuggestAnswer
 from web.openapi import Operation
 from web.parameters import parse, query_pairs
 from web.rawpath import RawPathRoute
@@ -64,13 +65,17 @@ def query_routes(service_of: ServiceOf) -> list[BaseRoute]:
     async def article(request: Request) -> Response:
         values = parse((MIN_SEQ,), query_pairs(request))
         service, article_id = service_of(request), request.path_params["id"]
-        served = await service.article(article_id, request.state.timings, values["min_seq"])
+        served = await service.lookups.article(article_id, request.state.timings, values["min_seq"])
         return _served(served, {})
 
     async def similar(request: Request) -> Response:
         parameters = parse_similar(query_pairs(request))
         service, article_id = service_of(request), request.path_params["id"]
-        return _served(await service.similar(article_id, parameters, request.state.timings), {})
+        return _served(await service.lookups.similar(article_id, parameters, request.state.timings), {})
+
+    async def suggest(request: Request) -> Response:
+        parameters = parse_suggest(query_pairs(request))
+        return _served(await service_of(request).lookups.suggest(parameters, request.state.timings), {})
 
     async def partitions(request: Request) -> Response:
         parse((), query_pairs(request))
@@ -85,6 +90,7 @@ def query_routes(service_of: ServiceOf) -> list[BaseRoute]:
         Route("/v1/search", search, methods=["GET"]),
         RawPathRoute("/v1/articles", article, methods=["GET"]),
         RawPathRoute("/v1/articles", similar, suffix="/similar", methods=["GET"]),
+        Route("/v1/suggest", suggest, methods=["GET"]),
         Route("/v1/partitions", partitions, methods=["GET"]),
     ]
 
@@ -141,6 +147,14 @@ OPERATIONS: Sequence[Operation] = (
         answer=SimilarAnswer,
         parameters=SIMILAR,
         problems=_ABOUT_ONE,
+    ),
+    Operation(
+        path="/v1/suggest",
+        summary="Suggestions for whoever types",
+        description="Phrases, names and titles of the archive that a beginning may become.",
+        answer=SuggestAnswer,
+        parameters=SUGGEST,
+        problems=tuple(one for one in _ABOUT_ONE if not one.startswith("article-")),
     ),
     Operation(
         path="/v1/partitions",

@@ -8,44 +8,41 @@
 Contract: the body depends on the epoch, on the parameters and, if these say so, on the hour only, so that equal
 answers are equal bytes. Every refusal is a `Problem`.
 
-Not here: HTTP (`routes.py`), how the cache works (`cache/`, seen through a Protocol).
+Not here: HTTP (`routes.py`), single articles, what is like them, suggestions (`lookups.py`), how the cache works
+(`cache/`, seen through a Protocol).
 """
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
-import orjson
 
 from partition.manifest import RootManifest
-from partition.types import MAX_ARTICLE_ID_BYTES
 from search.answers import (
-    STORED_NAMES,
     DidYouMean,
-    article_body,
     facets_of,
     links_of,
     page_body,
-    similar_body,
 )
-from search.broker import Broker, EpochGoneError, Gathered, LeafError, TakenDownError
+from search.broker import Broker, EpochGoneError, Gathered, LeafError
 from search.cursor import Cursor, CursorCodec, CursorInvalidError, digest_of
 from search.dates import origin_of
-from search.documents import documents_of
+from search.documents import documents_shown
 from search.epochs import Epochs
 from search.explanations import explained
-from search.leaf import Match, Slice
-from search.parameters import DEFAULT_TIMEOUT_MS, SearchParameters
+from search.leaf import Slice
+from search.lookups import Lookups
+from search.parameters import SearchParameters
 from search.parsing import Note, QueryError, parse_query
 from search.placing import ArticlePlace, placed
-from search.ports import Answer, Cache, Loaded, PastCache, Served, WasWithdrawn
-from search.query import Every, Query, words_of
+from search.ports import Answer, Cache, Loaded, PastCache, Served, WasWithdrawn, decoded, state_key
+from search.query import Query
+from search.readiness import current_of, reached
 from search.refusals import changed, incomplete, invalid, late_or_broken
-from search.similar import Telling, node_of, telling_terms
 from search.snapshot import Snapshot, View
 from search.spelling import corrected
 from search.terms import analysed
@@ -58,8 +55,6 @@ T = TypeVar("T")
 MAX_REMEMBERED_QUERIES = 10_000
 FEW_FOUND = 3
 """Articles; a query that finds fewer may have been misspelled."""
-ANSWER_VERSION = 7
-"""Part of every cache key: advanced when the same query would be answered with other bytes."""
 
 
 class _Asked(NamedTuple):
@@ -104,6 +99,10 @@ class SearchService:
         self._cache = cache
         self._cursors = cursors
         self._admission = admission
+        self.lookups = Lookups(
+            epochs=epochs, broker=broker, cache=cache, admission=admission, partition_of=partition_of, now=now
+        )
+        """What is not a page of a search."""
         self.partition_of = partition_of
         """The partition of an article id, of so many."""
         self._was_withdrawn = was_withdrawn
@@ -117,9 +116,7 @@ class SearchService:
         Raises:
             Problem: `not-ready`.
         """
-        if self._epochs.current is None:
-            raise Problem("not-ready", "no epoch is open yet", headers={"Retry-After": "1"})
-        return self._epochs.current
+        return current_of(self._epochs)
 
     async def search(self, parameters: SearchParameters, timings: Timings, *, past_cache: bool = False) -> Served:
         """One page; `past_cache` of a walk so long that it would only displace what others ask for.
@@ -128,7 +125,7 @@ class SearchService:
             Problem
         """
         deadline_s = time.monotonic() + parameters.timeout_ms / 1000
-        current = await self._current(parameters.min_seq, deadline_s)
+        current = await reached(self._epochs, parameters.min_seq, deadline_s)
         cursor = self._cursor(parameters.cursor)
         try:
             view = self._epochs.view(cursor)
@@ -139,7 +136,7 @@ class SearchService:
 
             started_s = time.perf_counter()
             if past_cache:
-                return Served(_decoded((await load()).body), view.state, PastCache(b""))
+                return Served(decoded((await load()).body), view.state, PastCache(b""))
             cached = await self._cache.get_or_load(_key(parameters, current, asked.query), load)
             if cached.outcome == "hit":
                 timings.add("cache", started_s)
@@ -147,111 +144,7 @@ class SearchService:
             if cursor is None:
                 raise changed() from None
             raise self._expired(parameters, cursor, current) from None
-        return Served(_decoded(cached.body), view.state, cached)
-
-    async def _current(self, min_seq: int, deadline_s: float) -> RootManifest:
-        """The epoch that new queries are answered from, once it has applied a log sequence.
-
-        Raises:
-            Problem: `not-ready` or `not-indexed-yet`.
-        """
-        current = self.current()
-        if current.applied_seq < min_seq and not await self._epochs.reach(min_seq, deadline_s):
-            detail = f"log sequence {min_seq} is not searchable yet; {self.current().applied_seq} is"
-            raise Problem("not-indexed-yet", detail, headers={"Retry-After": "1"})
-        return self.current()
-
-    async def article(self, article_id: str, timings: Timings, min_seq: int = 0) -> Served:
-        """One article.
-
-        Raises:
-            Problem
-        """
-        deadline_s = time.monotonic() + DEFAULT_TIMEOUT_MS / 1000
-        manifest = await self._current(min_seq, deadline_s)
-        view = self._epochs.view()
-
-        async def load() -> Loaded:
-            started_s = time.perf_counter()
-            async with self._admission.admitted(deadline_s):
-                body = await self._found(view, manifest, article_id, deadline_s, _article_body)
-            timings.add("documents", started_s)
-            return Loaded(msgspec.msgpack.encode(Answer(body, None, None, complete=True)), keep=True)
-
-        return await self._about(article_id, view, f"article:{_state(manifest)}", load)
-
-    async def similar(self, article_id: str, parameters: SearchParameters, timings: Timings) -> Served:
-        """The articles that are most like one, which is not among them.
-
-        Raises:
-            Problem
-        """
-        deadline_s = time.monotonic() + parameters.timeout_ms / 1000
-        manifest = await self._current(parameters.min_seq, deadline_s)
-        view = self._epochs.view()
-        about_all = parameters.query(Every(), origin_of(self._now()))
-
-        async def load() -> Loaded:
-            async with self._admission.admitted(deadline_s):
-                telling = await self._found(view, manifest, article_id, deadline_s, _telling)
-                query = msgspec.structs.replace(about_all, node=node_of(telling))
-                part = Slice(parameters.limit + 1, counting=False)  # it may be among them
-                started_s = time.perf_counter()
-
-                def page(snapshot: Snapshot, found: Gathered) -> bytes:
-                    timings.add("scatter", started_s)
-                    if found.failed:
-                        raise incomplete(found)
-                    others = [match for match in found.matches if match.article_id != article_id]
-                    matches = others[: parameters.limit]
-                    documents = _documents(parameters, query, snapshot, matches)
-                    return similar_body(parameters, snapshot, found, matches, documents, telling)
-
-                body = await self._broker.search(view, query, part, deadline_s, page)
-            return Loaded(msgspec.msgpack.encode(Answer(body, None, None, complete=True)), keep=True)
-
-        shape = parameters.limit, parameters.fields, parameters.highlight, parameters.timeout_ms
-        digest = blake2b(about_all.canonical() + msgspec.msgpack.encode(shape), digest_size=16).hexdigest()
-        return await self._about(article_id, view, f"similar:{_state(manifest)}:{digest}", load)
-
-    async def _found(
-        self,
-        view: View,
-        manifest: RootManifest,
-        article_id: str,
-        deadline_s: float,
-        made: Callable[[Snapshot, dict[str, Any]], T],
-    ) -> T:
-        """What is made of an article.
-
-        Raises:
-            EpochGoneError, TakenDownError, LeafError
-            Problem: `article-not-found`.
-        """
-        if len(article_id.encode(errors="replace")) > MAX_ARTICLE_ID_BYTES:
-            raise Problem("article-not-found", f"no id is longer than {MAX_ARTICLE_ID_BYTES} bytes")
-        partition = self.partition_of(article_id, len(manifest.partitions))
-        found = await self._broker.find(view, partition, article_id, deadline_s, made)
-        if found is None:
-            raise Problem("article-not-found", f"there is no article with the id {article_id!r}")
-        return found
-
-    async def _about(self, article_id: str, view: View, key: str, load: Callable[[], Awaitable[Loaded]]) -> Served:
-        """An answer about an article, kept or loaded.
-
-        Raises:
-            Problem
-        """
-        digest = blake2b(article_id.encode(), digest_size=16).hexdigest()
-        try:
-            cached = await self._cache.get_or_load(f"{key}:{digest}", load)
-        except EpochGoneError:
-            raise changed() from None
-        except TakenDownError:
-            raise Problem("article-taken-down", f"{article_id!r} was taken down") from None
-        except LeafError as error:
-            raise late_or_broken(error) from None
-        return Served(_decoded(cached.body), view.state, cached)
+        return Served(decoded(cached.body), view.state, cached)
 
     def _cursor(self, text: str | None) -> Cursor | None:
         if text is None:
@@ -309,9 +202,9 @@ class SearchService:
         deadline_s: float,
         timings: Timings,
     ) -> Loaded:
-        # One more than the page holds: whether anything follows.
+        # One more than the page holds: whether anything follows; and enough to tell that much was found.
         part = Slice(
-            parameters.limit + 1,
+            max(parameters.limit + 1, FEW_FOUND),
             cursor.position if cursor else None,
             cursor.backwards if cursor else False,
             parameters.exact_total,
@@ -353,7 +246,7 @@ class SearchService:
         if backwards:
             matches.reverse()
         executed = msgspec.structs.replace(asked.query, node=found.node)
-        documents = _documents(parameters, executed, snapshot, matches)
+        documents = documents_shown(parameters, executed, snapshot, matches)
         if parameters.explain:
             made = explained(snapshot, executed, matches, deadline_s)
             for document, explanation in zip(documents, made, strict=True):
@@ -426,50 +319,13 @@ class SearchService:
         )
 
 
-def _documents(
-    parameters: SearchParameters, query: Query, snapshot: Snapshot, matches: list[Match]
-) -> list[dict[str, Any]]:
-    """What a page shows of its matches."""
-    stored = frozenset(STORED_NAMES.get(name, name) for name in parameters.fields)
-    return documents_of(snapshot, matches, stored, words_of(query.node), highlight=parameters.highlight)
-
-
-def _article_body(_snapshot: Snapshot, stored: dict[str, Any]) -> bytes:
-    return orjson.dumps(article_body(stored))
-
-
-def _telling(snapshot: Snapshot, stored: dict[str, Any]) -> list[Telling]:
-    return telling_terms(stored, snapshot.statistics)
-
-
-def _decoded(kept: bytes) -> Answer:
-    return msgspec.msgpack.decode(kept, type=Answer)
-
-
-def _state(manifest: RootManifest) -> str:
-    return f"{ANSWER_VERSION}:{manifest.epoch}:{manifest.identity.hex()}"
-
-
 def _key(parameters: SearchParameters, manifest: RootManifest, query: Query) -> str:
     """Everything the bytes depend on, and the effort allowed, since whoever asks first decides it for all."""
-    shape: tuple[Any, ...] = (
-        parameters.given,
-        parameters.limit,
-        parameters.fields,
-        parameters.exact_total,
-        parameters.cursor,
-        parameters.allow_partial,
-        parameters.timeout_ms,
-        parameters.explain,
-        parameters.explain_id,
-        parameters.facets,
-        parameters.facet_limit,
-        parameters.highlight,
-    )
+    shape = parameters.given, parameters.cursor
     digest = blake2b(query.canonical() + msgspec.msgpack.encode(shape), digest_size=16).hexdigest()
     # A cursor says which state it is of, from whatever files that is read; how it was read does depend on them. What
     # was taken down meanwhile is in no state any more.
     kept = f"{manifest.archive}:{manifest.erased_seq}"
     explained = parameters.explain or parameters.explain_id is not None
-    state = kept if parameters.cursor and not explained else _state(manifest)
+    state = kept if parameters.cursor and not explained else state_key(manifest)
     return f"search:{state}:{digest}"

@@ -70,6 +70,10 @@ class Partitions:
         """Field and value to how the articles here write it, as far as that is known (`spellings.py`)."""
         self.alike: dict[tuple[str, str, int], Any] = {}
         """Field, word and letters apart to the words here that are spelled like it (`spelling.py`)."""
+        self.parts: Any = None
+        """Its segments, as completions look at them (`completions.py`)."""
+        self.words: dict[tuple[str, bool, bool], Any] = {}
+        """Typed words to what they may stand for in titles, as far as that is known (`phrases.py`)."""
         self._by_partition = {leaf.partition: leaf for leaf in leaves}
         self._shares: dict[int, list[Share]] = {}
 

@@ -16,6 +16,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from partition.analysis import ideographic, parted, term_of
 from partition.errors import IndexFileError
 from partition.schema import FORM, NAME_FIELDS, TEXT
@@ -89,7 +91,8 @@ def alike(snapshot: Snapshot, field: str, form: str, edits: int, deadline_s: flo
                     if time.monotonic() > deadline_s:
                         raise DeadlineError
                     for dictionary in dictionaries:
-                        for ordinal, distance in segment.near(dictionary, form, edits):
+                        near = segment.near(dictionary, form, edits)
+                        for ordinal, distance in zip(*map(np.ndarray.tolist, near), strict=True):
                             if articles := segment.live_articles(ordinal):
                                 key = segment.key(ordinal).decode()
                                 distances[key] = distance

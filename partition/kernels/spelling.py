@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from partition.kernels.jit import i64, i64s, i64w, inlined, kernel, u8s, u32s
+from partition.kernels.jit import boolean, i64, i64s, i64w, inlined, kernel, u8s, u32s
 from partition.kernels.terms import compare
 
 if TYPE_CHECKING:
@@ -41,7 +41,26 @@ def _char(keys: "NDArray[np.uint8]", at: int) -> tuple[int, int]:
     return code, size
 
 
-@kernel(i64(u8s, u32s, i64, i64, i64s, i64, i64w, i64w))
+@inlined
+def _skip(keys: "NDArray[np.uint8]", ends: "NDArray[np.uint32]", first: int, last: int, start: int, stop: int) -> int:
+    """The first key in [first, last) that does not begin with bytes [start, stop), which all before do."""
+    low, high, step = first, last, 1
+    narrowing = False
+    while low < high:
+        # Most beginnings are those of few keys: in steps that double, then halve.
+        middle = (low + high) >> 1 if narrowing else min(low + step, high) - 1
+        begin = np.int64(ends[middle - 1])
+        end = min(np.int64(ends[middle]), begin + stop - start)
+        if compare(keys, begin, end, keys, start, stop) <= 0:
+            low = middle + 1
+            step *= 2
+        else:
+            high = middle
+            narrowing = True
+    return low
+
+
+@kernel(i64(u8s, u32s, i64, i64, i64s, i64, boolean, i64w, i64w))
 def near_keys(
     keys: "NDArray[np.uint8]",
     ends: "NDArray[np.uint32]",
@@ -49,6 +68,7 @@ def near_keys(
     last: int,
     word: "NDArray[np.int64]",
     edits: int,
+    prefix: bool,
     found: "NDArray[np.int64]",
     distances: "NDArray[np.int64]",
 ) -> int:
@@ -59,17 +79,26 @@ def near_keys(
         first, last: the range of keys to look through.
         word: its code points, at most `MAX_CHARS` of them.
         edits: how many at most.
+        prefix: whether a key is as near as the nearest of its beginnings.
         found, distances: receive the ordinals of the keys and their edits, as many as there is room for.
 
     Returns:
         How many there are, with or without room.
     """
     length = len(word)
-    rows = np.empty((MAX_CHARS + 2, length + 1), np.int64)
+    rows = np.empty((MAX_CHARS + 2, length + 2), np.int64)
     chars = np.empty(MAX_CHARS + 2, np.int64)
     offsets = np.zeros(MAX_CHARS + 2, np.int64)
     """By depth: the letter, and how many bytes of the key come before the next."""
-    rows[0] = np.arange(length + 1)
+    least = np.zeros(MAX_CHARS + 2, np.int64)
+    """By depth: the fewest edits in the row."""
+    whole = np.empty(MAX_CHARS + 2, np.int64)
+    """By depth: the edits of this beginning, or more than count."""
+    nearest = np.empty(MAX_CHARS + 2, np.int64)
+    """By depth: the fewest edits of a beginning that is no longer."""
+    beyond = edits + 1
+    rows[0] = np.arange(length + 2)
+    whole[0] = nearest[0] = length
     depth = 0
     count = 0
     key = first
@@ -90,43 +119,40 @@ def near_keys(
         far = False
         while start + offsets[depth] < stop and keys[start + offsets[depth]] != _OF:
             if depth > length + edits or depth == MAX_CHARS:
-                far = True
+                far = not (prefix and nearest[depth] <= edits)
                 break
             code, size = _char(keys, start + offsets[depth])
             row, above = rows[depth + 1], rows[depth]
-            row[0] = depth + 1
-            least = row[0]
-            for at in range(1, length + 1):
+            # Farther from the diagonal there are more edits than count.
+            low, high = max(1, depth + 1 - edits), min(length, depth + 1 + edits)
+            row[low - 1] = depth + 1 if low == 1 else beyond
+            fewest = row[low - 1]
+            for at in range(low, high + 1):
                 best = min(above[at], row[at - 1]) + 1
                 best = min(best, above[at - 1] + (word[at - 1] != code))
                 if depth and at > 1 and word[at - 1] == chars[depth] and word[at - 2] == code:
                     best = min(best, rows[depth - 1, at - 2] + 1)
                 row[at] = best
-                least = min(least, best)
+                fewest = min(fewest, best)
+            row[high + 1] = beyond
             depth += 1
             chars[depth] = code
             offsets[depth] = offsets[depth - 1] + size
+            least[depth] = fewest
+            whole[depth] = row[length] if low <= length + 1 and high == length else beyond
+            nearest[depth] = min(nearest[depth - 1], whole[depth])
             # An exchange may still mend what the row before could not.
-            if least > edits and np.min(rows[depth - 1]) + 1 > edits:
-                far = True
+            if fewest > edits and least[depth - 1] + 1 > edits:
+                far = not (prefix and nearest[depth] <= edits)
                 break
         if far:
             # The next key that does not begin so.
-            prefix = offsets[depth]
-            low, high = key + 1, last
-            while low < high:
-                middle = (low + high) >> 1
-                middle_start = np.int64(ends[middle - 1])
-                middle_stop = min(np.int64(ends[middle]), middle_start + prefix)
-                if compare(keys, middle_start, middle_stop, keys, start, start + prefix) <= 0:
-                    low = middle + 1
-                else:
-                    high = middle
-            key = low
+            key = _skip(keys, ends, key + 1, last, start, start + offsets[depth])
             continue
-        if rows[depth, length] <= edits:
+        distance = nearest[depth] if prefix else whole[depth]
+        if distance <= edits:
             if count < len(found):
-                found[count], distances[count] = key, rows[depth, length]
+                found[count], distances[count] = key, distance
             count += 1
         key += 1
     return count

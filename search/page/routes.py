@@ -87,7 +87,7 @@ def page_routes(service_of: ServiceOf) -> list[BaseRoute]:
         return _html("search.html", status, values)
 
     async def article(request: Request) -> Response:
-        served = await service_of(request).article(request.path_params["id"], request.state.timings)
+        served = await service_of(request).lookups.article(request.path_params["id"], request.state.timings)
         return _html("article.html", 200, {"article": orjson.loads(served.answer.body)})
 
     async def style(_request: Request) -> Response:

@@ -126,11 +126,11 @@ def _word(
     return spoil
 
 
-def _gaps(bit: int) -> Callable[[Spoiled], None]:
-    """Flip a bit of the gaps of "quorum"."""
+def _gaps(bit: int, field: str = "body", key: bytes = b"quorum") -> Callable[[Spoiled], None]:
+    """Flip a bit of the gaps of a term."""
 
     def spoil(spoiled: Spoiled) -> None:
-        row = spoiled.row("body", b"quorum")
+        row = spoiled.row(field, key)
         place = int(spoiled["postings"][row[AREA] + 1]) & (1 << 40) - 1
         spoiled["postings"][row[DATA] + place] ^= np.uint64(1 << bit)
 
@@ -226,6 +226,8 @@ _FOUND: dict[str, dict[str, Callable[[Spoiled], None]]] = {
     "the lengths of author do not add up": {"another sum": _add("column/author_length", 0, 1)},
     "a position in body lies outside its article": {"behind its end": _gaps(4)},
     "the positions of body do not add up": {"that of another word": _gaps(0)},
+    "the positions of heading do not add up": {"that of another word": _gaps(0, "heading", b"reform")},
+    "heading has an average, and is not scored": {"one": _say("heading", average=1.0)},
     "the average of text is not that of its lengths": {"too low": _say("text", average=1.0)},
     "the bounds of .* in text are not those of its postings": {"an average too high": _say("text", average=1e6)},
     "text has no average": {"none": _say("text", average=None), "nothing": _say("text", average=0.0)},

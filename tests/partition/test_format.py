@@ -69,7 +69,9 @@ GOLDEN: dict[str, tuple[str, list[int] | bytes]] = {
             # author: ann lee; nothing
             *(0x0000000000000000, 0x2980000000000000, 0b01, 0),  # ann: at 0
             *(0x0000000000000000, 0x2984000000000000, 0b01, 0, 0b1),  # lee: at 1
-            # whole values are not scored
+            # heading: vote a; vote; neither it nor whole values are scored
+            *(0x0000000000000000, 0x7F84000000000000, 0b1, 0, 0b1),  # a: at 1
+            *(0x0000000000000001, 0x7F80000000000000, 0b11, 0),  # vote: at 0; at 0
             *(0x0000000000000001, 0x7F80000000000000, 0b10, 0),  # section: news
             *(0x0000000000000000, 0x7F80000000000000, 0b01, 0),  # source: wire
             *(0x0000000000000000, 0x7F80000000000000, 0b01, 0),  # author_name: ann lee
@@ -83,13 +85,14 @@ GOLDEN: dict[str, tuple[str, list[int] | bytes]] = {
         [
             *(0x00A0000000000000, 0x00B7000000000005, 0x006600000000000A, 0x008700000000000F),
             *(0x0053000000000013, 0x0053000000000017, 0x005300000000001C, 0x0053000000000020),
-            *(0x00FF000000000025, 0x00FF000000000029, 0x00FF00000000002D, 0x00FF000000000031, 0x00FF000000000035),
+            *(0x00FF000000000025, 0x00FF00000000002A),
+            *(0x00FF00000000002E, 0x00FF000000000032, 0x00FF000000000036, 0x00FF00000000003A, 0x00FF00000000003E),
         ],
     ),
-    "dfs": ("<u4", [2, 2, 1, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1]),
-    "totals": ("<u4", [3, 5, 1, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1]),
-    "key_ends": ("<u4", [1, 5, 6, 10, 11, 15, 18, 21, 25, 29, 36, 37, 38]),
-    "keys": ("|u1", b"avoteavoteavoteannleenewswireann leexy"),
+    "dfs": ("<u4", [2, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1, 1]),
+    "totals": ("<u4", [3, 5, 1, 2, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1, 1]),
+    "key_ends": ("<u4", [1, 5, 6, 10, 11, 15, 18, 21, 22, 26, 30, 34, 41, 42, 43]),
+    "keys": ("|u1", b"avoteavoteavoteannleeavotenewswireann leexy"),
     "value/section": ("|u1", [255, 0]),
     "value/source": ("|u1", [0, 255]),
     "value/author_name": ("|u1", [0, 255]),
@@ -135,11 +138,12 @@ DIRECTORY = {
         "body": {"terms": [4, 6], "positions": True, "average": 1.0},
         "author": {"terms": [6, 8], "positions": True, "average": 1.0},
         "form": {"terms": [8, 8], "positions": False, "average": None},
-        "section": {"terms": [8, 9], "positions": False, "average": None},
-        "source": {"terms": [9, 10], "positions": False, "average": None},
-        "author_name": {"terms": [10, 11], "positions": False, "average": None},
-        "tag": {"terms": [11, 13], "positions": False, "average": None},
-        "language": {"terms": [13, 13], "positions": False, "average": None},
+        "heading": {"terms": [8, 10], "positions": True, "average": None},
+        "section": {"terms": [10, 11], "positions": False, "average": None},
+        "source": {"terms": [11, 12], "positions": False, "average": None},
+        "author_name": {"terms": [12, 13], "positions": False, "average": None},
+        "tag": {"terms": [13, 15], "positions": False, "average": None},
+        "language": {"terms": [15, 15], "positions": False, "average": None},
     },
 }
 

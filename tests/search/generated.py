@@ -66,6 +66,12 @@ class Generator:
     def _text(self, words: int) -> str:
         return " ".join(self._random.choices(WORDS, k=self._random.randint(0, words)))
 
+    def typed(self) -> str:
+        """Words on the way, some of them misspelled."""
+        words = self._random.choices((*WORDS, "Ann", "bugdet", "senat", "wir", "zz"), k=self._random.randint(1, 4))
+        text = self._random.choice((" ", " ", "  ", "-")).join(words)
+        return text[: max(1, len(text) - self._random.randint(0, 5))] + self._random.choice(("", "", "", " "))
+
     def query(self) -> Query:
         """A query, as it is written, that has a fair chance to match."""
         filters = Filters()

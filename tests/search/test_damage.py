@@ -106,16 +106,19 @@ def test_a_server_starts_on_the_epoch_before(own_archive: Path, what: str) -> No
 def rotting(own_archive: Path) -> tuple[Path, Path, int, int]:
     """An archive; a segment in it, its partition, and where in it a byte of the list of "budget" stands.
 
-    The list lies pages away from all that is read on opening.
+    The lists lie pages away from all that is read on opening.
     """
     body = " ".join(f"a{number} z{number}" for number in range(5000))
-    publish(own_archive, [Article(id="large", title="Budget", body=body)])
+    publish(own_archive, [Article(id="large", title=f"Budget {body[:6000]}", body=body)])
     partition = partition_of("large", PARTITIONS)
     path = segment_file(own_archive, partition)
-    segment = Segment(path, np.empty(0, np.int64))
-    found = segment.term_list("text", b"budget")
+    return own_archive, path, partition, _list_of_budget(path, "text")
+
+
+def _list_of_budget(path: Path, field: str) -> int:
+    found = Segment(path, np.empty(0, np.int64)).term_list(field, b"budget")
     assert found
-    return own_archive, path, partition, HEADER_BYTES + 8 * found.row[0]
+    return HEADER_BYTES + 8 * int(found.row[0])
 
 
 def rot(path: Path, at: int) -> None:
@@ -137,6 +140,15 @@ def test_damage_that_shows_when_it_is_touched(rotting: tuple[Path, Path, int, in
         assert server.search({"q": "storm"}).status_code == 200, "other words lie elsewhere"
         assert "partition is damaged" in server.log()
         assert path.name in server.log()
+
+
+def test_suggestions_need_all_partitions(rotting: tuple[Path, Path, int, int]) -> None:
+    """Where one is damaged there are none."""
+    root, path, _partition, _at = rotting
+    with ApiServer(root) as server:
+        rot(path, _list_of_budget(path, "heading"))
+        for _ in range(2):
+            problem_of(server.client.get("/v1/suggest", params={"q": "bud"}), 503, "partial-results")
 
 
 def test_damage_that_nobody_touches(rotting: tuple[Path, Path, int, int]) -> None:

@@ -113,6 +113,7 @@ def test_method_that_is_not_allowed(server: ApiServer, method: str) -> None:
             "/v1/changes",
             "/v1/articles/n0011/versions",
             "/v1/articles/n0011/similar",
+            "/v1/suggest",
         ),
         methods,
     )
@@ -183,6 +184,7 @@ def test_openapi_document_names_every_route(server: ApiServer) -> None:
         "/v1/search",
         "/v1/articles/{id}",
         "/v1/articles/{id}/similar",
+        "/v1/suggest",
         "/v1/articles/{id}/versions",
         "/v1/articles/{id}/retry",
         "/v1/changes",

@@ -2,7 +2,7 @@
 
 Contract: after the same events, 1, 2, 8 and 13 partitions give the ids, scores, order, totals and facets of the plain
 index in `tests/reference/`, for every query, sort, filter and page; the same parts of each score; the same
-place of each article, or reasons why it has none; and what is like an article.
+place of each article, or reasons why it has none; what is like an article; what a beginning may become.
 
 Not here: HTTP and processes (`test_http_search.py`).
 """
@@ -33,12 +33,13 @@ from partition.manifest import RootManifest
 from partition.schema import KEYWORD_FIELDS
 from partition.scoring import ONE
 from partition.types import Article
+from search.completions import completed
 from search.explanations import ScoreExplanation, explained
 from search.facets import FACETS, Counts, added, shown
 from search.leaf import LeafAnswer, LeafQuery, Match, Slice, merged
 from search.order import Position
 from search.placing import ArticlePlace, placed
-from search.query import And, Choice, Filters, Node, Query
+from search.query import And, Choice, Filters, Node, Query, near_nodes
 from search.similar import Telling, node_of, telling_terms
 from search.snapshot import Snapshot, Snapshots, View
 from search.spelling import expanded
@@ -49,7 +50,7 @@ from tests.leaf import leaf_query
 from tests.reference.naive import Hit, NaiveIndex, decay, timeline
 from tests.search.generated import DAY_MS, IDS, LANGUAGES, Generator
 from tests.small_index import Clock
-from tests.trees import naive_index
+from tests.trees import naive_completions, naive_index
 
 LAYOUTS = (1, 2, 8, 13)
 
@@ -111,6 +112,11 @@ class Layout:
         asked = leaf_query(query, snapshot.statistics, Slice(1))
         partition = partition_of(article_id, len(manifest.partitions))
         return placed(snapshot, query, asked, article_id, partition, partial(was_withdrawn, self.root))
+
+    def completed(self, manifest: RootManifest, text: str, limit: int) -> tuple[list[Any], list[Any], list[Any]]:
+        """What a typed text may become: titles by their ids."""
+        found = completed(self._snapshot(manifest, None), text, limit, math.inf)
+        return [*found.phrases], [*found.names], [title.article_id for title in found.titles]
 
     def _snapshot(self, manifest: RootManifest, seq: int | None) -> Snapshot:
         state = manifest.state if seq is None else replace(manifest.state, applied_seq=seq)
@@ -199,8 +205,11 @@ class Layouts(RuleBasedStateMachine):
         self._log([Submission(article_id, None, b"", "takedown")])
         self.naive.withdraw(article_id)
         self.down.add(article_id)
+        # Its words stand for no others any more, which may be scored differently then.
         self.earlier = [
-            one._replace(found=[hit for hit in one.found if hit.id != article_id]) for one in self.earlier
+            one._replace(found=[hit for hit in one.found if hit.id != article_id])
+            for one in self.earlier
+            if not list(near_nodes(one.query.node))
         ]
         for one in self.earlier:
             one.naive.withdraw(article_id)
@@ -280,7 +289,18 @@ class Layouts(RuleBasedStateMachine):
                     self._places(layout, manifests[count], query, expected)
                     self._similar(layout, manifests[count], query, seed)
                     self._walk(layout, manifests[count], query, size, expected)
+        self._completions(manifests, generator)
         self.earlier = random.Random(seed).sample(self.earlier, min(20, len(self.earlier)))
+
+    def _completions(self, manifests: dict[int, RootManifest], generator: Generator) -> None:
+        """What beginnings may become."""
+        completions = naive_completions(self.naive.articles.values())
+        for limit in (1, 2, 5) * 6:
+            text = generator.typed()
+            suggested = completions.completed(text, limit)
+            note(f"{text!r}: {suggested}")
+            for count, layout in self.layouts.items():
+                assert layout.completed(manifests[count], text, limit) == suggested
 
     def _explanations(self, layout: Layout, manifest: RootManifest, query: Query, matches: list[Match]) -> None:
         node = self.naive.expanded(*[msgspec.to_builtins(query.node)] * 2)

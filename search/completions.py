@@ -1,0 +1,115 @@
+"""Completions of what somebody types: phrases, names and titles that the archive holds.
+
+    phrases   words in a row in titles: what was typed, its last word completed, and some words more
+    names     authors, sources, sections and tags of which a word begins with what was typed
+    titles    the newest titles in which the typed words stand in a row
+
+Whoever types does not spell, and does not know how titles go on. So where no title has all typed words in a row, they
+may be spelled differently (`parsing.edits_for`), and where none has these, the first word is left as it stands, and
+the others are completed.
+
+Best first: by use, the number of articles in which an article of the last month counts eight times, one of the last
+quarter four times, one of the last year twice (`parts.FRESH_DAYS`). What is the last month depends on the newest
+article, not on a clock: an archive that ends in 2008 suggests what was new then, and equal states give equal answers.
+
+Contract: exact over segments and partitions: what is returned depends on the live articles of a state, and not on how
+they are partitioned. Bounded: the last `MAX_WORDS` typed words.
+
+Not here: how answers look (`suggestions.py`).
+"""
+
+from typing import NamedTuple
+from unicodedata import normalize
+
+from partition.analysis import exact, function_words, spans
+from search.names import Name, names_like, names_spelled_like
+from search.parts import Parts
+from search.phrases import Choice, Phrase, Phrases, Title
+from search.snapshot import Snapshot
+
+MAX_WORDS = 8
+"""Typed words that are looked at, the last ones."""
+MAX_MORE = 3
+"""Words that may follow the one that is completed."""
+MIN_CHARS = 3
+"""Of a beginning that is followed by further words: of fewer, only words are suggested."""
+
+
+class Completions(NamedTuple):
+    """What is suggested, best first."""
+
+    phrases: list[Phrase]
+    names: list[Name]
+    titles: list[Title]
+
+
+class Typed(NamedTuple):
+    """What was typed, in words."""
+
+    text: str
+    forms: tuple[str, ...]
+    """In lower case; the last is a beginning, and empty behind white space."""
+    starts: tuple[int, ...]
+    """Where each begins in `text`."""
+
+
+def completed(snapshot: Snapshot, text: str, limit: int, deadline_s: float) -> Completions:
+    """What the typed text may become.
+
+    Args:
+        snapshot: of the archive.
+        text: as it was typed up to now.
+        limit: of each kind, at most.
+        deadline_s: when to give up, on the monotonic clock.
+
+    Raises:
+        PartitionDamagedError
+        DeadlineError: it took too long.
+    """
+    parts, asked = Parts(snapshot, deadline_s), typed(text)
+    with parts.blamed():
+        phrases, titles, as_typed = _continued(Phrases(parts), asked, limit)
+        name = exact(asked.text)
+        names = names_like(parts, name, limit) or ([] if as_typed else names_spelled_like(parts, name, limit))
+    return Completions(phrases, names, titles)
+
+
+def _continued(phrases: Phrases, asked: Typed, limit: int) -> tuple[list[Phrase], list[Title], bool]:
+    """Phrases and titles, and whether all words were found as they were typed."""
+    forms = asked.forms
+    if not any(forms):
+        return [], [], False
+
+    def words(count: int, *, alike: bool) -> list[list[Choice]]:
+        """The last typed words, so many."""
+        return [phrases.word(form, prefix=at == count - 1, alike=alike) for at, form in enumerate(forms[-count:])]
+
+    # More words in a row are never where fewer are not.
+    fewest = 1 if forms[-1] else 2
+    as_typed = next(
+        (n - 1 for n in range(fewest, len(forms) + 1) if not phrases.stand(words(n, alike=False))), len(forms)
+    )
+    alike = next(
+        (n - 1 for n in range(as_typed + 1, len(forms) + 1) if not phrases.stand(words(n, alike=True))), len(forms)
+    )
+    count = max(as_typed, alike)
+    if count < fewest:
+        return [], [], False
+    # Of a few words that mean nothing the rest would be about something else.
+    if count < len(forms) and all(not form or form in function_words() for form in forms[-count:]):
+        return [], [], False
+    head = asked.text[: asked.starts[-count]] if count < len(forms) else ""
+    more = MAX_MORE if count > 1 or len(forms[-1]) >= MIN_CHARS else 0
+    choices = words(count, alike=count > as_typed)
+    return *phrases.continued(choices, head, limit, added=not forms[-1], more=more), as_typed == len(forms)
+
+
+def typed(text: str) -> Typed:
+    """The last words of a text, of which the last is a beginning."""
+    text = normalize("NFC", text)
+    places = [(start, end) for _term, start, end in spans(text)]
+    forms, starts = [text[start:end].lower() for start, end in places], [start for start, _end in places]
+    if places and places[-1][1] < len(text):
+        forms.append("")
+        starts.append(len(text))
+    return Typed(text, tuple(forms[-MAX_WORDS:]), tuple(starts[-MAX_WORDS:]))

@@ -1,0 +1,196 @@
+"""Look-ups: one article, what is like it, what a beginning may become.
+
+Contract: as of `service.py`: a body depends on the epoch and on the parameters (of similar articles, if these say so,
+on the hour), so that equal answers are equal bytes; all partitions are needed. Every refusal is a `Problem`.
+
+Not here: pages of searches (`service.py`), HTTP (`routes.py`).
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from hashlib import blake2b
+from typing import Any, TypeVar
+
+import msgspec
+import orjson
+
+from partition.manifest import RootManifest
+from partition.types import MAX_ARTICLE_ID_BYTES
+from search.answers import article_body, similar_body
+from search.broker import Broker, EpochGoneError, Gathered, LeafError, TakenDownError
+from search.completions import completed
+from search.dates import origin_of
+from search.documents import documents_shown
+from search.epochs import Epochs
+from search.leaf import Slice
+from search.parameters import DEFAULT_TIMEOUT_MS, SearchParameters, SuggestParameters
+from search.ports import Answer, Cache, Loaded, Served, decoded, state_key
+from search.query import Every
+from search.readiness import reached
+from search.refusals import changed, incomplete, late_or_broken
+from search.similar import Telling, node_of, telling_terms
+from search.snapshot import Snapshot, View
+from search.suggestions import suggest_body
+from web.admission import Admission
+from web.edge import Timings
+from web.problems import Problem
+
+T = TypeVar("T")
+
+
+class Lookups:
+    """Answers what is not a page of a search, from the published epochs of one archive."""
+
+    def __init__(
+        self,
+        *,
+        epochs: Epochs,
+        broker: Broker,
+        cache: Cache,
+        admission: Admission,
+        partition_of: Callable[[str, int], int],
+        now: Callable[[], float],
+    ) -> None:
+        """Take the parts together; they are those of `SearchService`."""
+        self._epochs = epochs
+        self._broker = broker
+        self._cache = cache
+        self._admission = admission
+        self._partition_of = partition_of
+        self._now = now
+
+    async def article(self, article_id: str, timings: Timings, min_seq: int = 0) -> Served:
+        """One article.
+
+        Raises:
+            Problem
+        """
+        deadline_s = time.monotonic() + DEFAULT_TIMEOUT_MS / 1000
+        manifest = await reached(self._epochs, min_seq, deadline_s)
+        view = self._epochs.view()
+
+        async def load() -> Loaded:
+            started_s = time.perf_counter()
+            async with self._admission.admitted(deadline_s):
+                body = await self._found(view, manifest, article_id, deadline_s, _article_body)
+            timings.add("documents", started_s)
+            return Loaded(msgspec.msgpack.encode(Answer(body, None, None, complete=True)), keep=True)
+
+        return await self._about(article_id, view, f"article:{state_key(manifest)}", load)
+
+    async def similar(self, article_id: str, parameters: SearchParameters, timings: Timings) -> Served:
+        """The articles that are most like one, which is not among them.
+
+        Raises:
+            Problem
+        """
+        deadline_s = time.monotonic() + parameters.timeout_ms / 1000
+        manifest = await reached(self._epochs, parameters.min_seq, deadline_s)
+        view = self._epochs.view()
+        about_all = parameters.query(Every(), origin_of(self._now()))
+
+        async def load() -> Loaded:
+            async with self._admission.admitted(deadline_s):
+                telling = await self._found(view, manifest, article_id, deadline_s, _telling)
+                query = msgspec.structs.replace(about_all, node=node_of(telling))
+                part = Slice(parameters.limit + 1, counting=False)  # it may be among them
+                started_s = time.perf_counter()
+
+                def page(snapshot: Snapshot, found: Gathered) -> bytes:
+                    timings.add("scatter", started_s)
+                    if found.failed:
+                        raise incomplete(found)
+                    others = [match for match in found.matches if match.article_id != article_id]
+                    matches = others[: parameters.limit]
+                    documents = documents_shown(parameters, query, snapshot, matches)
+                    return similar_body(parameters, snapshot, found, matches, documents, telling)
+
+                body = await self._broker.search(view, query, part, deadline_s, page)
+            return Loaded(msgspec.msgpack.encode(Answer(body, None, None, complete=True)), keep=True)
+
+        shape = parameters.limit, parameters.fields, parameters.highlight, parameters.timeout_ms
+        digest = blake2b(about_all.canonical() + msgspec.msgpack.encode(shape), digest_size=16).hexdigest()
+        return await self._about(article_id, view, f"similar:{state_key(manifest)}:{digest}", load)
+
+    async def suggest(self, parameters: SuggestParameters, timings: Timings) -> Served:
+        """What a beginning may become.
+
+        Raises:
+            Problem
+        """
+        deadline_s = time.monotonic() + parameters.timeout_ms / 1000
+        manifest = await reached(self._epochs, parameters.min_seq, deadline_s)
+        view = self._epochs.view()
+
+        async def load() -> Loaded:
+            started_s = time.perf_counter()
+
+            def made(snapshot: Snapshot) -> bytes:
+                found = completed(snapshot, parameters.q, parameters.limit, deadline_s)
+                return suggest_body(snapshot, found, deadline_s)
+
+            async with self._admission.admitted(deadline_s):
+                body = await self._broker.consult(view, deadline_s, made)
+            timings.add("scatter", started_s)
+            return Loaded(msgspec.msgpack.encode(Answer(body, None, None, complete=True)), keep=True)
+
+        shape = parameters.q, parameters.limit, parameters.timeout_ms
+        digest = blake2b(msgspec.msgpack.encode(shape), digest_size=16).hexdigest()
+        return await self._kept(view, f"suggest:{state_key(manifest)}:{digest}", load)
+
+    async def _found(
+        self,
+        view: View,
+        manifest: RootManifest,
+        article_id: str,
+        deadline_s: float,
+        made: Callable[[Snapshot, dict[str, Any]], T],
+    ) -> T:
+        """What is made of an article.
+
+        Raises:
+            EpochGoneError, TakenDownError, LeafError
+            Problem: `article-not-found`.
+        """
+        if len(article_id.encode(errors="replace")) > MAX_ARTICLE_ID_BYTES:
+            raise Problem("article-not-found", f"no id is longer than {MAX_ARTICLE_ID_BYTES} bytes")
+        partition = self._partition_of(article_id, len(manifest.partitions))
+        found = await self._broker.find(view, partition, article_id, deadline_s, made)
+        if found is None:
+            raise Problem("article-not-found", f"there is no article with the id {article_id!r}")
+        return found
+
+    async def _about(self, article_id: str, view: View, key: str, load: Callable[[], Awaitable[Loaded]]) -> Served:
+        """An answer about an article, kept or loaded.
+
+        Raises:
+            Problem
+        """
+        digest = blake2b(article_id.encode(), digest_size=16).hexdigest()
+        try:
+            return await self._kept(view, f"{key}:{digest}", load)
+        except TakenDownError:
+            raise Problem("article-taken-down", f"{article_id!r} was taken down") from None
+
+    async def _kept(self, view: View, key: str, load: Callable[[], Awaitable[Loaded]]) -> Served:
+        """An answer, kept or loaded.
+
+        Raises:
+            TakenDownError
+            Problem
+        """
+        try:
+            cached = await self._cache.get_or_load(key, load)
+        except EpochGoneError:
+            raise changed() from None
+        except LeafError as error:
+            raise late_or_broken(error) from None
+        return Served(decoded(cached.body), view.state, cached)
+
+
+def _article_body(_snapshot: Snapshot, stored: dict[str, Any]) -> bytes:
+    return orjson.dumps(article_body(stored))
+
+
+def _telling(snapshot: Snapshot, stored: dict[str, Any]) -> list[Telling]:
+    return telling_terms(stored, snapshot.statistics)
