@@ -60,6 +60,7 @@ type: $(READY) ## Check types
 
 test: $(READY) ## Run the tests, side by side
 	@$(BIN)/python -m partition.compiling
+	@$(BIN)/python -m compileall -q $(ROOMS) # the tests start hundreds of processes, which may not write this themselves
 	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 bench: $(READY) ## Measure Broadsheet beside its peers on CORPUS with QUERIES

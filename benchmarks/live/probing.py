@@ -56,7 +56,7 @@ class Prober:
             else:
                 answer = await self._client.send("POST", BULK, orjson.dumps(article) + b"\n", NDJSON)
             if answer.status not in {200, 202}:
-                self.errors[f"write: status {answer.status}"] += 1
+                self.errors[f"write: status {answer.status} {answer.body[:200]!r}"] += 1
                 return
             self.put_s.append(answer.received_s - due_s)
             if number % POLLING_EVERY == 0:

@@ -33,7 +33,7 @@ from indexer.feeds.fetch import MAX_BODY_BYTES
 from indexer.feeds.formats import read_feed
 
 URL = "https://news.example/feed"
-MAX_CPU_S = 0.1
+MAX_CPU_S = 0.04
 MAX_RSS_BYTES = 32 << 20
 MAX_VAST_CPU_S = 1.0
 MAX_VAST_RSS_BYTES = 64 << 20

@@ -30,7 +30,7 @@ SLACK_S = 2.0
 MAX_GROWN_MB = 64.0
 MAX_CLIMB_MB = 16.0
 """What allocators make of the same requests in another order."""
-ROUNDS = 4
+ROUNDS = 5
 RATE = 20.0
 """Ordinary searches a second."""
 
@@ -82,7 +82,7 @@ def test_ten_killers_at_a_time(long_server: ApiServer) -> None:
             assert [one for one in pool.map(partial(asker.wrong, crowded=True), killers()) if one] == []
             held_mb.append(family.rss_mb())
     assert memory.grown_mb <= MAX_GROWN_MB
-    assert max(held_mb[2:]) - held_mb[1] <= MAX_CLIMB_MB
+    assert max(held_mb[3:]) - held_mb[2] <= MAX_CLIMB_MB
     assert long_server.page({"q": "the"})["coverage"]["complete"]
 
 
