@@ -1,9 +1,10 @@
 """Snippets and highlights: the passages of a text that show best why the article matched, with the words marked.
 
 Contract: HTML-safe: the text is escaped, the only markup is `<mark>`. A word is marked when its term is one of the
-query's. Bounded: only the first `MAX_SCANNED_CHARS` are looked at, and of those only the words that begin like one
-of the query's are analysed. A snippet is for reading: one passage, white space as single spaces, an ellipsis where
-text is left out. Highlights are exact: the HTML is that of a range of the text, and ranges count Unicode code points.
+query's; an ideograph, which counts as a word here, when it is in a pair that is. Bounded: only the first
+`MAX_SCANNED_CHARS` are looked at, and of those only the words that begin like one of the query's are analysed. A
+snippet is for reading: one passage, white space as single spaces, an ellipsis where text is left out. Highlights are
+exact: the HTML is that of a range of the text, and ranges count Unicode code points.
 
 Not here: which words a query has (`query.words_of`), the loops over bytes (`partition/kernels/likely_words.py`,
 `partition/kernels/passages.py`, `partition/kernels/highlights.py`).
@@ -18,10 +19,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from partition.analysis import ENGLISH, parted, term_of
+from partition.analysis import ENGLISH, ideographic, parted, term_of
 from partition.kernels.highlights import write_highlights, write_snippets
 from partition.kernels.likely_words import find_words, keep_words
-from partition.vocabulary import ascii_lower, word_characters
+from partition.vocabulary import ascii_lower, ideographs, word_characters
 from search.query import pattern_of
 
 PASSAGE_WORDS = 32
@@ -68,7 +69,7 @@ class MarkedTexts:
         self._bodies = len(bodies)
         self._text = np.frombuffer(content, np.uint8)
         self._text_ends = np.array(list(accumulate(map(len, contents))), np.int64)
-        self._letters = ascii_lower(), word_characters()
+        self._letters = ascii_lower(), word_characters(), ideographs()
         likely = _likely(wanted, language)
         room = MAX_WORDS * len(contents) if wanted else 0
         found, forms = np.empty((room, 4), np.int64), np.empty((room, 2), np.int64)
@@ -147,7 +148,7 @@ def _likely(wanted: frozenset[str], language: str) -> _Wanted:
     variants: set[bytes] = set()
     for word in wanted:
         stem, of = parted(word)
-        if of == language or _WILDCARD.search(word):
+        if of == language or ideographic(stem) or _WILDCARD.search(word):
             for beginning in kept_by_stemming(stem, language):
                 # ASCII letters are compared in either case; of the others, these are the ways to write them.
                 for written in (beginning, beginning.capitalize(), beginning.upper()):

@@ -160,6 +160,7 @@ def _heavy() -> Iterator[Killer]:
     facets = ",".join(("section", "source", "author", "tag", "language", *PERIODS))
     text = texts["phrases, any"]
     yield Killer("phrases with facets", lambda: {"q": text, "facets": facets}, heavy=True)
+    yield Killer("phrases explained", lambda: {"q": text, "limit": MAX_LIMIT, "explain": "true"}, heavy=True)
     yield Killer("phrases by recency", lambda: {"q": text, "half_life": "1h", "total": "none"}, heavy=True)
 
 
@@ -174,6 +175,8 @@ def _large() -> Iterator[Killer]:
     ever = {"from": "0001-01-01", "to": "9999-12-31", "date_field": "indexed"}
     yield Killer("everything, as it came", lambda: {**page, **ever, "sort": "oldest", "facets": facets})
     yield Killer("pairs of words", lambda: {**page, "q": " OR ".join(pairs), "facets": facets})
+    yield Killer("pairs of words, marked", lambda: {**page, "q": " OR ".join(pairs), "highlight": "true"})
+    yield Killer("the place of nothing", lambda: {**page, "q": " OR ".join(pairs), "explain_id": "no such article"})
     yield Killer("beginnings", lambda: {**page, "q": beginnings}, beyond=None)
 
 

@@ -86,12 +86,21 @@ def _put_escaped(text: "NDArray[np.uint8]", start: int, stop: int, out: "NDArray
     return at
 
 
-@kernel(void(u8s, i64s, u8s, u8s, i64m, i64s, i64, i64, i64, u8w, i64w))
+@inlined
+def _end_of_mark(found: "NDArray[np.int64]", word: int, last: int, end: int) -> int:
+    """Where the mark ends that begins with a word: what follows at once and is marked belongs to it."""
+    while word + 1 < last and found[word + 1, 0] == found[word, 1] and found[word + 1, 1] <= end:
+        word += 1
+    return found[word, 1]
+
+
+@kernel(void(u8s, i64s, u8s, u8s, u8s, i64m, i64s, i64, i64, i64, u8w, i64w))
 def write_snippets(
     text: "NDArray[np.uint8]",
     text_ends: "NDArray[np.int64]",
     lower: "NDArray[np.uint8]",
     letters: "NDArray[np.uint8]",
+    ideographs: "NDArray[np.uint8]",
     found: "NDArray[np.int64]",
     found_ends: "NDArray[np.int64]",
     terms: int,
@@ -103,7 +112,7 @@ def write_snippets(
     """The best passage of each text as HTML, else its beginning, white space as single spaces, with marked words.
 
     Args:
-        text, text_ends, lower, letters: as of `likely_words.find_words`.
+        text, text_ends, lower, letters, ideographs: as of `likely_words.find_words`.
         found, found_ends: as `likely_words.keep_words` leaves them.
         terms: how many there are.
         before: words that a passage shows before the one that it is about.
@@ -120,9 +129,9 @@ def write_snippets(
         at += 1
         words = 1
         if not choose_passages(
-            text, start, stop, lower, letters, found, first, last, shown, counts, before, most, passages
+            text, start, stop, lower, letters, ideographs, found, first, last, shown, counts, before, most, passages
         ):
-            words = place_passage(text, start, stop, lower, letters, start, 0, most, passages, 0)
+            words = place_passage(text, start, stop, lower, letters, ideographs, start, 0, most, passages, 0)
         if words:
             begin, end = passages[0, START], passages[0, STOP]
             if passages[0, PRECEDED]:
@@ -131,7 +140,7 @@ def write_snippets(
                 if begin <= found[word, 0] and found[word, 1] <= end:
                     at = _put_spaced(text, begin, found[word, 0], out, at)
                     at = _put(out, at, _MARK)
-                    begin = found[word, 1]
+                    begin = _end_of_mark(found, word, last, end)
                     at = _put_spaced(text, found[word, 0], begin, out, at)
                     at = _put(out, at, _END_OF_MARK)
             at = _put_spaced(text, begin, end, out, at)
@@ -154,12 +163,13 @@ def _characters(text: "NDArray[np.uint8]", start: int, stop: int) -> int:
     return count
 
 
-@kernel(void(u8s, i64s, u8s, u8s, i64m, i64s, i64, i64, i64, i64, u8w, i64w2, i64w, i64w2))
+@kernel(void(u8s, i64s, u8s, u8s, u8s, i64m, i64s, i64, i64, i64, i64, u8w, i64w2, i64w, i64w2))
 def write_highlights(
     text: "NDArray[np.uint8]",
     text_ends: "NDArray[np.int64]",
     lower: "NDArray[np.uint8]",
     letters: "NDArray[np.uint8]",
+    ideographs: "NDArray[np.uint8]",
     found: "NDArray[np.int64]",
     found_ends: "NDArray[np.int64]",
     terms: int,
@@ -174,7 +184,7 @@ def write_highlights(
     """The best passages of each text, or all of it, as HTML with marked words, and where in the text they stand.
 
     Args:
-        text, text_ends, lower, letters, found, found_ends, terms, before, most: as of `write_snippets`.
+        text, text_ends, lower, letters, ideographs, found, found_ends, terms, before, most: as of `write_snippets`.
         in_passages: how many of the texts are shown in passages; the others are shown whole.
         out: shape (6 * bytes of text + 13 * words found,): receives the passages.
         written: shape (texts * passages of each, 4): receives of each passage where it ends in `out`, the range of
@@ -190,7 +200,20 @@ def write_highlights(
         chosen = 1
         if nth < in_passages:
             chosen = choose_passages(
-                text, start, stop, lower, letters, found, first, last, shown, counts, before, most, passages
+                text,
+                start,
+                stop,
+                lower,
+                letters,
+                ideographs,
+                found,
+                first,
+                last,
+                shown,
+                counts,
+                before,
+                most,
+                passages,
             )
         else:
             passages[0, START], passages[0, STOP] = start, stop
@@ -207,7 +230,7 @@ def write_highlights(
                     at = _put_escaped(text, byte, begin, out, at)
                     characters += _characters(text, byte, begin)
                     marks[mark, 0] = characters
-                    byte = found[word, 1]
+                    byte = _end_of_mark(found, word, last, end)
                     at = _put(out, at, _MARK)
                     at = _put_escaped(text, begin, byte, out, at)
                     at = _put(out, at, _END_OF_MARK)

@@ -1,6 +1,7 @@
 """Words that are probably wanted: where in texts they stand.
 
-Contract: texts are UTF-8, ranges are half-open ranges of bytes. Words are runs of word characters, as in `tokens.py`.
+Contract: texts are UTF-8, ranges are half-open ranges of bytes. Words are runs of word characters, as in `tokens.py`,
+but each ideograph is one by itself here: it is wanted if a pair is that it is in.
 
 Not here: whether a word is one that was meant (`search/snippets.py`), what is shown around it (`passages.py`).
 """
@@ -11,7 +12,7 @@ import numpy as np
 
 from partition.kernels.bits import ONE, popcount
 from partition.kernels.jit import i64, i64s, i64w, i64w2, inlined, kernel, u8s, void
-from partition.kernels.tokens import MAX_WORD_CHARS
+from partition.kernels.tokens import FIRST_IDEOGRAPH, MAX_WORD_CHARS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,6 +38,35 @@ def size_of(text: "NDArray[np.uint8]", at: int, lower: "NDArray[np.uint8]", lett
 
 
 @inlined
+def is_ideograph(text: "NDArray[np.uint8]", at: int, size: int, ideographs: "NDArray[np.uint8]") -> bool:
+    """Whether the word character of so many bytes at `at` is a word by itself."""
+    if text[at] < FIRST_IDEOGRAPH:
+        return False
+    code = np.int64(text[at] & (0xFF >> (size + 1)))
+    for extra in range(1, size):
+        code = (code << 6) | np.int64(text[at + extra] & 0x3F)
+    return (ideographs[code >> 3] >> np.uint8(code & 7)) & 1 != 0
+
+
+@inlined
+def begins_word(
+    text: "NDArray[np.uint8]",
+    first: int,
+    at: int,
+    size: int,
+    lower: "NDArray[np.uint8]",
+    letters: "NDArray[np.uint8]",
+    ideographs: "NDArray[np.uint8]",
+) -> bool:
+    """Whether a word begins with the word character of so many bytes at `at`, in a text that begins at `first`."""
+    if at == first or is_ideograph(text, at, size, ideographs):
+        return True
+    before = character_before(text, at)
+    size_before = size_of(text, before, lower, letters)
+    return size_before == 0 or is_ideograph(text, before, size_before, ideographs)
+
+
+@inlined
 def is_ascii_word(byte: np.uint8) -> np.uint8:
     """1 for an ASCII word character, else 0, by arithmetic that the compiler does for dozens of bytes at a time."""
     letter = np.uint8(np.uint8((byte | np.uint8(32)) - np.uint8(97)) < np.uint8(26))
@@ -55,16 +85,49 @@ def character_before(text: "NDArray[np.uint8]", at: int) -> int:
 
 @inlined
 def _end_of_word(
-    text: "NDArray[np.uint8]", at: int, stop: int, lower: "NDArray[np.uint8]", letters: "NDArray[np.uint8]"
+    text: "NDArray[np.uint8]",
+    at: int,
+    stop: int,
+    lower: "NDArray[np.uint8]",
+    letters: "NDArray[np.uint8]",
+    ideographs: "NDArray[np.uint8]",
 ) -> int:
     chars = 0
     while at < stop and chars < MAX_WORD_CHARS:
         size = size_of(text, at, lower, letters)
-        if size == 0:
+        if size == 0 or is_ideograph(text, at, size, ideographs):
             break
         at += size
         chars += 1
     return at
+
+
+@inlined
+def _end_of_pair(
+    text: "NDArray[np.uint8]",
+    first: int,
+    at: int,
+    size: int,
+    stop: int,
+    lower: "NDArray[np.uint8]",
+    letters: "NDArray[np.uint8]",
+    ideographs: "NDArray[np.uint8]",
+) -> int:
+    """Where the pair ends that begins with an ideograph: after it, if another neither precedes nor follows it.
+
+    The last one of several begins no pair: `at` then, and a form that nobody wants.
+    """
+    after = at + size
+    if after < stop:
+        size_after = size_of(text, after, lower, letters)
+        if size_after and is_ideograph(text, after, size_after, ideographs):
+            return after + size_after
+    if at > first:
+        before = character_before(text, at)
+        size_before = size_of(text, before, lower, letters)
+        if size_before and is_ideograph(text, before, size_before, ideographs):
+            return at
+    return after
 
 
 @inlined
@@ -100,7 +163,7 @@ def _form(
 def _mark_likely(
     text: "NDArray[np.uint8]", firsts: "NDArray[np.uint8]", seconds: "NDArray[np.uint8]", likely: "NDArray[np.uint8]"
 ) -> None:
-    """Set `likely`, zeros, where bytes that follow no ASCII word character are like some of `firsts` and `seconds`.
+    """Set `likely`, zeros, where bytes are like some of `firsts` and `seconds`, and a word may begin.
 
     Plain arithmetic on bytes, of which the compiler does dozens at a time; what is like it is rather too much.
     """
@@ -114,15 +177,16 @@ def _mark_likely(
             one, other = text[at] | np.uint8(32), text[at + 1] | np.uint8(32)
             likely[at] |= np.uint8(one == first) & np.uint8(other == second)
     for at in range(1, len(text)):
-        likely[at] &= ~is_ascii_word(text[at - 1])
+        likely[at] &= ~is_ascii_word(text[at - 1]) | np.uint8(text[at] >= FIRST_IDEOGRAPH)
 
 
-@kernel(i64(u8s, i64s, u8s, u8s, u8s, i64s, u8s, u8s, i64w2, i64w2, i64w))
+@kernel(i64(u8s, i64s, u8s, u8s, u8s, u8s, i64s, u8s, u8s, i64w2, i64w2, i64w))
 def find_words(
     text: "NDArray[np.uint8]",
     text_ends: "NDArray[np.int64]",
     lower: "NDArray[np.uint8]",
     letters: "NDArray[np.uint8]",
+    ideographs: "NDArray[np.uint8]",
     beginnings: "NDArray[np.uint8]",
     ends: "NDArray[np.int64]",
     firsts: "NDArray[np.uint8]",
@@ -135,11 +199,11 @@ def find_words(
 
     Args:
         text, text_ends: some texts in UTF-8, one after the other, and where each ends.
-        lower, letters: as `tokens.tokenize` takes them.
+        lower, letters, ideographs: as `tokens.tokenize` takes them.
         beginnings, ends: bytes, ASCII letters in lower case, and where each ends.
         firsts, seconds: the first two bytes of each beginning, with bit 32 set; a second of 0 is any byte.
         found: shape (texts * most, 4): receives where each word begins and ends, and its form (`FORM`); of a text the
-            first `most` words are found.
+            first `most` words are found. An ideograph is found with each pair, whose form it has.
         forms: shape (texts * most, 2): receives a place of each form.
         found_ends: shape (texts,): receives where each text's words end in `found`.
 
@@ -166,8 +230,8 @@ def find_words(
             at += np.int64(popcount((left & (~left + ONE)) - ONE)) >> 3
             if at >= stop:
                 break
-            previous = text[at - 1] if at > first else np.uint8(0)
-            if previous < 0x80 or size_of(text, character_before(text, at), lower, letters) == 0:
+            size = size_of(text, at, lower, letters)
+            if size and begins_word(text, first, at, size, lower, letters, ideographs):
                 start = 0
                 for nth in range(len(ends)):
                     length = ends[nth] - start
@@ -178,17 +242,26 @@ def find_words(
                             break
                         same += 1
                     start = ends[nth]
-                    if same == length:
-                        end = _end_of_word(text, at, stop, lower, letters)
-                        if end > at:
-                            form = _form(text, at, end, slots, forms, different)
-                            if form == different:
-                                forms[form, 0], forms[form, 1] = at, end
-                                different += 1
-                            found[count, 0], found[count, 1], found[count, FORM] = at, end, form
+                    if same < length:
+                        continue
+                    if is_ideograph(text, at, size, ideographs):
+                        end = _end_of_pair(text, first, at, size, stop, lower, letters, ideographs)
+                    else:
+                        end = _end_of_word(text, at, stop, lower, letters, ideographs)
+                    form = _form(text, at, end, slots, forms, different)
+                    if form == different:
+                        forms[form, 0], forms[form, 1] = at, end
+                        different += 1
+                    found[count, 0], found[count, 1], found[count, FORM] = at, end, form
+                    count += 1
+                    if is_ideograph(text, at, size, ideographs):
+                        found[count - 1, 1] = at + size
+                        if at + size < end and count < full:
+                            found[count, 0], found[count, 1], found[count, FORM] = at + size, end, form
                             count += 1
-                            at = end - 1
-                        break
+                        end = at + size
+                    at = end - 1
+                    break
             at += 1
         found_ends[nth_text] = count
         first = stop
@@ -201,6 +274,7 @@ def _mark_beginnings(
     text_ends: "NDArray[np.int64]",
     lower: "NDArray[np.uint8]",
     letters: "NDArray[np.uint8]",
+    ideographs: "NDArray[np.uint8]",
     beginnings: "NDArray[np.uint8]",
 ) -> None:
     """Set `beginnings`, zeros up to a whole number of eight, to 1 where a word begins.
@@ -223,23 +297,25 @@ def _mark_beginnings(
                 at += 1
             while text_ends[nth] <= at:
                 nth += 1
-            first = at == (text_ends[nth - 1] if nth else 0)
+            first = text_ends[nth - 1] if nth else 0
             size = size_of(text, at, lower, letters)
-            beginnings[at] = size and (first or size_of(text, character_before(text, at), lower, letters) == 0)
+            beginnings[at] = size and begins_word(text, first, at, size, lower, letters, ideographs)
+            alone = size and is_ideograph(text, at, size, ideographs)
             at += 1
             while at < text_ends[nth] and text[at] & 0xC0 == 0x80:
                 beginnings[at] = 0
                 at += 1
-            if size and at < text_ends[nth] and text[at] < 128:
+            if size and not alone and at < text_ends[nth] and text[at] < 128:
                 beginnings[at] = 0
 
 
-@kernel(void(u8s, i64s, u8s, u8s, i64w2, i64w, i64s))
+@kernel(void(u8s, i64s, u8s, u8s, u8s, i64w2, i64w, i64s))
 def keep_words(
     text: "NDArray[np.uint8]",
     text_ends: "NDArray[np.int64]",
     lower: "NDArray[np.uint8]",
     letters: "NDArray[np.uint8]",
+    ideographs: "NDArray[np.uint8]",
     found: "NDArray[np.int64]",
     found_ends: "NDArray[np.int64]",
     terms: "NDArray[np.int64]",
@@ -247,20 +323,21 @@ def keep_words(
     """Of the words found keep those that are wanted, each with its term and its place.
 
     Args:
-        text, text_ends, lower, letters: as of `find_words`.
+        text, text_ends, lower, letters, ideographs: as of `find_words`.
         found, found_ends: as `find_words` fills them; a word's term takes the place of its form, and `PLACE` receives
             how many words come before it in its text.
         terms: by form, the ordinal of its term, -1 if it is none that is wanted.
     """
     beginnings = np.zeros((len(text) + 7) // 8 * 8, np.uint8)
-    _mark_beginnings(text, text_ends, lower, letters, beginnings)
+    _mark_beginnings(text, text_ends, lower, letters, ideographs, beginnings)
     eights = beginnings.view(np.uint64)
     start, word, kept = 0, 0, 0
     for nth in range(len(found_ends)):
         at, place = start, 0
         while word < found_ends[nth]:
             term = terms[found[word, FORM]]
-            if term >= 0:
+            again = kept > (found_ends[nth - 1] if nth else 0) and found[kept - 1, 0] == found[word, 0]
+            if term >= 0 and not again:
                 begin = found[word, 0]
                 while at < begin and at & 7:
                     place += beginnings[at]

@@ -13,7 +13,7 @@ Not here: which words are found (`likely_words.py`), how long a passage is (`sea
 from typing import TYPE_CHECKING
 
 from partition.kernels.jit import inlined
-from partition.kernels.likely_words import PLACE, TERM, character_before, size_of
+from partition.kernels.likely_words import PLACE, TERM, begins_word, character_before, is_ideograph, size_of
 from partition.kernels.tokens import MAX_WORD_CHARS
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ def place_passage(
     stop: int,
     lower: "NDArray[np.uint8]",
     letters: "NDArray[np.uint8]",
+    ideographs: "NDArray[np.uint8]",
     middle: int,
     before: int,
     most: int,
@@ -95,7 +96,7 @@ def place_passage(
     """Where a passage begins and ends, into passages[chosen].
 
     Args:
-        text, first, stop, lower, letters: the text that it is one of, from `first` to `stop`.
+        text, first, stop, lower, letters, ideographs: the text that it is one of, from `first` to `stop`.
         middle: where the word begins that it is about.
         before: words that it shows before that one.
         most: words that it may have.
@@ -112,18 +113,14 @@ def place_passage(
             low = max(low, passages[nth, STOP])
         else:
             high = min(high, passages[nth, START])
-    start, at, words, inside = middle, middle, 0, False
+    start, at, words = middle, middle, 0
     while at > low and words <= before:
-        previous = character_before(text, at)
-        if size_of(text, previous, lower, letters):
-            if not inside:
-                words += 1
-            inside = True
+        at = character_before(text, at)
+        size = size_of(text, at, lower, letters)
+        if size and begins_word(text, low, at, size, lower, letters, ideographs):
+            words += 1
             if words <= before:
-                start = previous
-        else:
-            inside = False
-        at = previous
+                start = at
     preceded = words > before or low > first
     at = start if preceded else first
     passages[chosen, START], passages[chosen, PRECEDED] = at, preceded
@@ -132,13 +129,14 @@ def place_passage(
     while at < high:
         size = size_of(text, at, lower, letters)
         if size:
-            if chars in (0, MAX_WORD_CHARS):
+            alone = is_ideograph(text, at, size, ideographs)
+            if alone or chars in (0, MAX_WORD_CHARS):
                 chars = 0
                 if count == most:
                     followed = True
                     break
                 count += 1
-            chars += 1
+            chars = 0 if alone else chars + 1
             at += size
             end = at
         else:
@@ -157,6 +155,7 @@ def choose_passages(
     stop: int,
     lower: "NDArray[np.uint8]",
     letters: "NDArray[np.uint8]",
+    ideographs: "NDArray[np.uint8]",
     found: "NDArray[np.int64]",
     first: int,
     last: int,
@@ -175,7 +174,9 @@ def choose_passages(
         word = _best_passage(found, first, last, shown, counts, passages, chosen, before, most)
         if word < 0:
             break
-        count = place_passage(text, start, stop, lower, letters, found[word, 0], before, most, passages, chosen)
+        count = place_passage(
+            text, start, stop, lower, letters, ideographs, found[word, 0], before, most, passages, chosen
+        )
         begin = max(found[word, PLACE] - before, 0)
         for nth in range(chosen):
             if passages[nth, END] <= found[word, PLACE]:

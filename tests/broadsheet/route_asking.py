@@ -70,7 +70,7 @@ VOLATILE_METRICS = re.compile(
     r"broadsheet_(epoch|scrubbed|http_request_duration|indexer_(applied|backlog|events|round)"
     r"|http_requests_total.*(readyz|/v1/jobs/))"
 )
-COMBINATIONS = 25
+COMBINATIONS = 10
 """Of all parameters of a route, beside each value by itself."""
 WALK = 4
 """Pages that are followed."""

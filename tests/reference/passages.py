@@ -1,6 +1,7 @@
 """Plain snippets and highlights: words by a regular expression, every passage looked at, strings put together.
 
-Contract: the standard library only; analysis is handed in. What it makes is what `search/snippets.py` must make.
+Contract: the standard library only; analysis is handed in. What it makes is what `search/snippets.py` must make. An
+ideograph, of which those of one block stand for all, is a word; it is wanted if a pair is that it is in.
 
 Not here: anything that is fast.
 """
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from html import escape
 from typing import Any
 
-WORD = re.compile(r"\w{1,64}")
+WORD = re.compile(r"[一-鿿]|[^\W一-鿿]{1,64}")
 PASSAGE_WORDS, CONTEXT_WORDS, MAX_PASSAGES = 32, 4, 3
 
 IsWanted = Callable[[str], bool]
@@ -21,33 +22,50 @@ Range = tuple[int, int]
 def snippet(text: str, is_wanted: IsWanted, term_of: TermOf) -> str:
     """The passage that shows most of the wanted words, else the beginning."""
     words = list(WORD.finditer(text))
-    marked = _marked(text, is_wanted, term_of)
+    wanted = marked(text, is_wanted, term_of)
     if not words:
         return ""
-    ((first, last),) = _chosen(marked, len(words), 1) or [(0, min(len(words), PASSAGE_WORDS))]
-    found = _passage(text, (first, last), marked)
+    ((first, last),) = _chosen(wanted, len(words), 1) or [(0, min(len(words), PASSAGE_WORDS))]
+    found = _passage(text, (first, last), wanted)
     html = f"{'… ' if first else ''}{found['html']}{' …' if last < len(words) else ''}"
     return " ".join(html.split())
 
 
 def highlights(title: str, body: str, is_wanted: IsWanted, term_of: TermOf) -> dict[str, Any]:
     """The title, and the passages of the body that together show the wanted words."""
-    whole = _passage(title, (0, len(WORD.findall(title))), _marked(title, is_wanted, term_of))
-    marked = _marked(body, is_wanted, term_of)
-    chosen = _chosen(marked, len(WORD.findall(body)), MAX_PASSAGES)
+    whole = _passage(title, (0, len(WORD.findall(title))), marked(title, is_wanted, term_of))
+    wanted = marked(body, is_wanted, term_of)
+    chosen = _chosen(wanted, len(WORD.findall(body)), MAX_PASSAGES)
     return {
         "title": {"html": whole["html"], "offsets": whole["offsets"]},
-        "passages": [_passage(body, one, marked) for one in sorted(chosen)],
+        "passages": [_passage(body, one, wanted) for one in sorted(chosen)],
     }
 
 
-def _marked(text: str, is_wanted: IsWanted, term_of: TermOf) -> dict[int, str]:
+def marked(text: str, is_wanted: IsWanted, term_of: TermOf) -> dict[int, str]:
     """The terms of the wanted words, by which of the words they are."""
-    found = {at: term_of(word.group()) for at, word in enumerate(WORD.finditer(text))}
-    return {at: term for at, term in found.items() if is_wanted(term)}
+    words = list(WORD.finditer(text))
+    terms: dict[int, str] = {}
+    alone = True
+    for at, word in enumerate(words):
+        after = words[at + 1] if at + 1 < len(words) else None
+        if _is_ideograph(word) and after and _is_ideograph(after) and word.end() == after.start():
+            term, places = term_of(word.group() + after.group()), [at, at + 1]
+            alone = False
+        else:
+            term, places = term_of(word.group()), [at] if alone else []
+            alone = True
+        if is_wanted(term):
+            for place in places:
+                terms.setdefault(place, term)
+    return terms
 
 
-def _chosen(marked: dict[int, str], words: int, most: int) -> list[Range]:
+def _is_ideograph(word: "re.Match[str]") -> bool:
+    return "一" <= word.group()[0] <= "鿿"
+
+
+def _chosen(wanted: dict[int, str], words: int, most: int) -> list[Range]:
     """Ranges of words: each time the one with most terms not shown, then most such words, the earliest of equals."""
     chosen: list[Range] = []
 
@@ -56,8 +74,8 @@ def _chosen(marked: dict[int, str], words: int, most: int) -> list[Range]:
         return first, min([words, first + PASSAGE_WORDS, *(begin for begin, _ in chosen if begin > at)])
 
     while len(chosen) < most:
-        shown = {term for at, term in marked.items() if any(first <= at < last for first, last in chosen)}
-        new = {at: term for at, term in marked.items() if term not in shown}
+        shown = {term for at, term in wanted.items() if any(first <= at < last for first, last in chosen)}
+        new = {at: term for at, term in wanted.items() if term not in shown}
         if not new:
             break
         worth = {}
@@ -69,13 +87,18 @@ def _chosen(marked: dict[int, str], words: int, most: int) -> list[Range]:
     return chosen
 
 
-def _passage(text: str, words: Range, marked: dict[int, str]) -> dict[str, Any]:
+def _passage(text: str, words: Range, wanted: dict[int, str]) -> dict[str, Any]:
     """A range of words; what stands at the ends of the text belongs to the words there."""
     first, last = words
     found = list(WORD.finditer(text))
     start = found[first].start() if first else 0
     end = found[last - 1].end() if last < len(found) else len(text)
-    offsets = [[found[at].start(), found[at].end()] for at in marked if first <= at < last]
+    offsets: list[list[int]] = []
+    for word in (found[at] for at in wanted if first <= at < last):
+        if offsets and offsets[-1][1] == word.start():
+            offsets[-1][1] = word.end()
+        else:
+            offsets.append([word.start(), word.end()])
     parts, at = [], start
     for low, high in offsets:
         parts += [escape(text[at:low]), f"<mark>{escape(text[low:high])}</mark>"]

@@ -77,6 +77,9 @@ def test_words_are_marked_in_their_language(server: ApiServer) -> None:
         ("haus", "<mark>Häuser</mark>"),
         ("выбор", "<mark>выборы</mark>"),
         ("house", "<mark>houses</mark>"),
+        ("東京都", "<mark>東京都</mark>知事"),
+        ("知事選挙", "東京都<mark>知事選挙</mark>は"),
+        ("선거", "<mark>선거</mark>가"),
     ):
         (item,) = server.page({"q": text, "highlight": "true"})["data"]
         assert marked in item["snippet"]

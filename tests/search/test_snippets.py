@@ -261,15 +261,15 @@ def _check_highlights(found: Any, title: str, body: str, is_wanted: Callable[[st
         assert html.unescape(re.sub("</?mark>", "", one["html"])) == text[one["start"] : one["end"]]
         marked = [html.unescape(mark) for mark in re.findall("<mark>(.*?)</mark>", one["html"])]
         assert marked == [text[low:high] for low, high in one["offsets"]]
-        assert all(is_wanted(term_of(word)) for word in marked)
+        terms = [plain.marked(mark, is_wanted, term_of) for mark in marked]
+        assert list(map(len, terms)) == [len(plain.WORD.findall(mark)) for mark in marked]
         assert one["html"].count("<") == 2 * len(marked)
         if one is not whole:
             assert len(plain.WORD.findall(text[one["start"] : one["end"]])) <= PASSAGE_WORDS
-            shown |= {term_of(word) for word in marked}
+            shown |= {term for of_mark in terms for term in of_mark.values()}
     ranges = [(one["start"], one["end"]) for one in found["passages"]]
     assert all(before[1] <= after[0] for before, after in pairwise(ranges))
-    # Ideographs are not marked yet: what they are run together with is one word here.
-    there = {term for term in map(term_of, plain.WORD.findall(body)) if is_wanted(term)}
+    there = set(plain.marked(body, is_wanted, term_of).values())
     assert shown == there or len(ranges) == MAX_PASSAGES
 
 
