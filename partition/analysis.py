@@ -215,10 +215,10 @@ def runs(text: str) -> list[str]:
 
 def words(text: str) -> list[str]:
     """The words of `text` as they stand in it; `term_of` makes each a term."""
-    return [text[start:end] for start, end in _places(text)]
+    return [text[start:end] for start, end in places_of(text)]
 
 
-def _places(text: str) -> Iterator[tuple[int, int]]:
+def places_of(text: str) -> Iterator[tuple[int, int]]:
     """Where each word begins and ends."""
     for run in _RUN.finditer(text):
         start, end = run.span()
@@ -235,7 +235,7 @@ def terms(text: str, language: str = ENGLISH) -> list[str]:
 
 def spans(text: str, language: str = ENGLISH) -> Iterator[tuple[str, int, int]]:
     """Each term of `text` with the half-open range of characters `[start, end)` it was made from."""
-    for start, end in _places(text):
+    for start, end in places_of(text):
         yield term_of(text[start:end], language), start, end
 
 

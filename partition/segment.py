@@ -10,7 +10,7 @@ Not here: queries (`search/`), the bytes (`format.py`).
 import copy
 import threading
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,6 +52,12 @@ class Postings(NamedTuple):
     """Shape (n,), ascending."""
     tf: NDArray[np.float64]
     """Shape (n,), how often each holds it."""
+
+
+@lru_cache(maxsize=64)
+def _codes(word: str) -> NDArray[np.int64]:
+    """The code points, for each of many segments."""
+    return np.array(list(map(ord, word)), np.int64)
 
 
 _NO_POSTINGS = Postings(np.empty(0, np.int64), np.empty(0, np.float64))
@@ -263,7 +269,7 @@ class Segment:
             edits: how many at most.
             prefix: whether it is enough that a term begins so.
         """
-        codes = np.array(list(map(ord, word)), np.int64)
+        codes = _codes(word)
         first, last = self.fields[field]["terms"]
         room = 1024
         while True:

@@ -4,9 +4,9 @@
     names     authors, sources, sections and tags of which a word begins with what was typed
     titles    the newest titles in which the typed words stand in a row
 
-Whoever types does not spell, and does not know how titles go on. So where no title has all typed words in a row, they
-may be spelled differently (`parsing.edits_for`), and where none has these, the first word is left as it stands, and
-the others are completed.
+Whoever types does not spell, and does not know how titles go on. So where no title has all typed words in a row, those
+that hardly any title has may be misspelled (`parsing.edits_for`), and where none has these, the first word is left as
+it stands, and the others are completed.
 
 Best first: by use, the number of articles in which an article of the last month counts eight times, one of the last
 quarter four times, one of the last year twice (`parts.FRESH_DAYS`). What is the last month depends on the newest
@@ -18,19 +18,22 @@ they are partitioned. Bounded: the last `MAX_WORDS` typed words.
 Not here: how answers look (`suggestions.py`).
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 from unicodedata import normalize
 
-from partition.analysis import exact, function_words, spans
+from partition.analysis import exact, function_words, places_of
 from search.names import Name, names_like, names_spelled_like
 from search.parts import Parts
-from search.phrases import Choice, Phrase, Phrases, Title
+from search.phrases import Phrase, Phrases, Title, Word
 from search.snapshot import Snapshot
 
 MAX_WORDS = 8
 """Typed words that are looked at, the last ones."""
 MAX_MORE = 3
 """Words that may follow the one that is completed."""
+MAX_NAME_WORDS = 3
+"""Of a name that is misspelled."""
 MIN_CHARS = 3
 """Of a beginning that is followed by further words: of fewer, only words are suggested."""
 
@@ -68,46 +71,53 @@ def completed(snapshot: Snapshot, text: str, limit: int, deadline_s: float) -> C
     """
     parts, asked = Parts(snapshot, deadline_s), typed(text)
     with parts.blamed():
-        phrases, titles, as_typed = _continued(Phrases(parts), asked, limit)
+        phrases, titles, misspelled = _continued(Phrases(parts), asked, limit)
         name = exact(asked.text)
-        names = names_like(parts, name, limit) or ([] if as_typed else names_spelled_like(parts, name, limit))
+        names = names_like(parts, name, limit)
+        if not names and misspelled and len(asked.forms) <= MAX_NAME_WORDS:
+            names = names_spelled_like(parts, name, limit)
     return Completions(phrases, names, titles)
 
 
 def _continued(phrases: Phrases, asked: Typed, limit: int) -> tuple[list[Phrase], list[Title], bool]:
-    """Phrases and titles, and whether all words were found as they were typed."""
+    """Phrases and titles, and whether no words, or all but only if misspelled, stand in a row in some title."""
     forms = asked.forms
-    if not any(forms):
-        return [], [], False
 
-    def words(count: int, *, alike: bool) -> list[list[Choice]]:
+    def words(count: int, *, alike: bool) -> list[Word]:
         """The last typed words, so many."""
         return [phrases.word(form, prefix=at == count - 1, alike=alike) for at, form in enumerate(forms[-count:])]
 
-    # More words in a row are never where fewer are not.
-    fewest = 1 if forms[-1] else 2
-    as_typed = next(
-        (n - 1 for n in range(fewest, len(forms) + 1) if not phrases.stand(words(n, alike=False))), len(forms)
-    )
-    alike = next(
-        (n - 1 for n in range(as_typed + 1, len(forms) + 1) if not phrases.stand(words(n, alike=True))), len(forms)
-    )
+    def stand_misspelled(count: int) -> bool:
+        as_typed, alike = words(count, alike=False), words(count, alike=True)
+        return any(one is not other for one, other in zip(as_typed, alike, strict=True)) and phrases.stand(alike)
+
+    fewest = 1 if forms and forms[-1] else 2
+    as_typed = _most(fewest, len(forms), lambda count: phrases.stand(words(count, alike=False)))
+    alike = _most(as_typed + 1, len(forms), stand_misspelled)
     count = max(as_typed, alike)
     if count < fewest:
-        return [], [], False
+        return [], [], True
+    misspelled = as_typed < count == len(forms)
     # Of a few words that mean nothing the rest would be about something else.
     if count < len(forms) and all(not form or form in function_words() for form in forms[-count:]):
-        return [], [], False
+        return [], [], misspelled
     head = asked.text[: asked.starts[-count]] if count < len(forms) else ""
     more = MAX_MORE if count > 1 or len(forms[-1]) >= MIN_CHARS else 0
     choices = words(count, alike=count > as_typed)
-    return *phrases.continued(choices, head, limit, added=not forms[-1], more=more), as_typed == len(forms)
+    return *phrases.continued(choices, head, limit, added=not forms[-1], more=more), misspelled
+
+
+def _most(first: int, last: int, stand: Callable[[int], bool]) -> int:
+    """How many words stand in a row, of `first` to `last`; more never do where fewer do not."""
+    if first <= last and stand(last):
+        return last
+    return next((count for count in range(first, last) if not stand(count)), max(first, last)) - 1
 
 
 def typed(text: str) -> Typed:
     """The last words of a text, of which the last is a beginning."""
     text = normalize("NFC", text)
-    places = [(start, end) for _term, start, end in spans(text)]
+    places = list(places_of(text))
     forms, starts = [text[start:end].lower() for start, end in places], [start for start, _end in places]
     if places and places[-1][1] < len(text):
         forms.append("")

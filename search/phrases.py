@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from partition.analysis import OF, exact, function_words, spans
+from partition.analysis import OF, exact, function_words, places_of
 from partition.kernels import ngrams
-from partition.occurring import Occurring, occurring
+from partition.occurring import Occurring, occurring, use
 from partition.schema import HEADING, NO_DATE_MS
 from partition.segment import Segment
 from search.order import Position
@@ -29,6 +29,8 @@ PART = 0.75
 """A phrase gives way to a longer one that is in this part of its articles."""
 MAX_REMEMBERED = 500
 """Typed words of one state."""
+FEW = 3
+"""Titles that hold a typed word which may be a slip."""
 MAX_ALIKE = 50
 """Spellings of a typed word."""
 MIN_ALIKE_CHARS = 4
@@ -59,6 +61,15 @@ class Choice(NamedTuple):
     """Ascending."""
     any: bool = False
     """Whether all may."""
+
+
+class Word(NamedTuple):
+    """The words that may stand for a typed one."""
+
+    of: list[Choice]
+    """By segment."""
+    used: int
+    """How often they stand in titles, of each title once; of many not all are counted."""
 
 
 _ANY = Choice(NONE, any=True)
@@ -106,27 +117,28 @@ class Phrases:
         """Args: the segments."""
         self._parts = parts
 
-    def word(self, form: str, *, prefix: bool, alike: bool) -> list[Choice]:
-        """By segment, the words that a typed one may stand for, remembered with the state.
+    def word(self, form: str, *, prefix: bool, alike: bool) -> Word:
+        """The words that a typed one may stand for, remembered with the state.
 
         Args:
             form: in lower case.
             prefix: whether it is a beginning; that of every word, if it is empty.
-            alike: whether it may be misspelled.
+            alike: whether it may be misspelled, if hardly any title has it as it is.
         """
-        alike = alike and _edits(form, prefix=prefix) > 0
-        known: list[Choice] | None = self._parts.words.get((form, prefix, alike))
+        known: Word | None = self._parts.words.get((form, prefix, alike))
         if known is None:
-            known = self._alike(form, prefix=prefix) if alike else self._as_typed(form, prefix=prefix)
+            known = self.word(form, prefix=prefix, alike=False) if alike else self._as_typed(form, prefix=prefix)
+            if alike and known.used < FEW and _edits(form, prefix=prefix):
+                known = self._alike(form, prefix=prefix)
             if len(self._parts.words) >= MAX_REMEMBERED:
                 self._parts.words.clear()
             self._parts.words[form, prefix, alike] = known
         return known
 
-    def _as_typed(self, form: str, *, prefix: bool) -> list[Choice]:
+    def _as_typed(self, form: str, *, prefix: bool) -> Word:
         if not form:
-            return [_ANY] * len(self._parts.all)
-        choices = []
+            return Word([_ANY] * len(self._parts.all), FEW)
+        choices, used = [], 0
         for part in self._parts.each():
             segment = part.segment
             words = segment.terms_with_prefix(HEADING, form)
@@ -135,10 +147,13 @@ class Phrases:
                 of_languages = segment.terms_with_prefix(HEADING, form + OF)
                 itself = found[: bool(words) and segment.key(words.start).decode() == form]
                 found = np.concatenate([itself, np.arange(of_languages.start, of_languages.stop)])
-            choices.append(Choice(found - segment.fields[HEADING]["terms"][0]))
-        return choices
+            found -= segment.fields[HEADING]["terms"][0]
+            choices.append(Choice(found))
+            if used < FEW and len(found):
+                used += int(use(segment, HEADING, part.fresh).counts[found].sum())
+        return Word(choices, used)
 
-    def _alike(self, form: str, *, prefix: bool) -> list[Choice]:
+    def _alike(self, form: str, *, prefix: bool) -> Word:
         table, near = Table(), []
         for part in self._parts.each():
             words, distances = part.segment.near(HEADING, form, _edits(form, prefix=prefix), prefix=prefix)
@@ -151,19 +166,20 @@ class Phrases:
         for part in self._parts.each():
             words, hashes = near[part.number], occurring(part.segment, HEADING).hashes
             choices.append(Choice(words[: ngrams.chosen_words(table.rows, hashes, words, len(words))]))
-        return choices
+        return Word(choices, 0)
 
-    def stand(self, choices: Sequence[list[Choice]]) -> bool:
+    def stand(self, choices: Sequence[Word]) -> bool:
         """Whether such words stand in a row in some title."""
-        return any(self._standing(part, choices, None).count for part in self._parts.each())
+        found = (self._standing(part, choices, None) for part in self._parts.each())
+        return any(one.count for one in found if one)
 
     def continued(
-        self, choices: Sequence[list[Choice]], head: str, limit: int, *, added: bool, more: int
+        self, choices: Sequence[Word], head: str, limit: int, *, added: bool, more: int
     ) -> tuple[list[Phrase], list[Title]]:
         """Phrases that begin with the typed words, and titles that hold them.
 
         Args:
-            choices: by typed word, and by segment (`word`).
+            choices: by typed word.
             head: what stands before them.
             limit: of each kind.
             added: whether the last of the words was not typed.
@@ -173,43 +189,49 @@ class Phrases:
         titles: list[tuple[Part, NDArray[np.int64]]] = []
         found: dict[int, _Found] = {}
         for part in self._parts.each():
-            first = choices[0][part.number].words
-            if not len(first):
-                continue
+            first = choices[0].of[part.number].words
             if length > 1:
-                one = found[part.number] = self._standing(part, choices, None)
+                one = self._standing(part, choices, None)
+                if one is None or not one.count:
+                    continue
+                found[part.number] = one
                 one.count_into(table, length)
                 docs = one.docs()[-TITLES * limit :]
-            else:
+            elif len(first):
                 self._parts.gather(table, part, HEADING, first, NONE)
                 of, docs = occurring(part.segment, HEADING), np.empty(TITLES * limit, np.int64)
                 live = part.segment.live_words
                 docs = docs[: ngrams.last_docs(first, of.docs, of.starts, of.places, live, docs)]
+            else:
+                continue
             titles.append((part, docs))
         pool = table.choose(POOL * limit)
         for words in range(length + 1, length + more + 1):
             for part in self._parts.each():
-                if words == 2 and len(choices[0][part.number].words):
-                    found[part.number] = self._standing(part, choices, table)
-                if (one_ := found.get(part.number)) and one_.count:
-                    one_.follow(_ANY, table.rows)
-                    one_.count_into(table, words)
+                standing = found.get(part.number) if words > 2 else self._standing(part, choices, table)
+                if standing:
+                    found[part.number] = standing
+                    standing.follow(_ANY, table.rows)
+                    standing.count_into(table, words)
             pool = table.choose(POOL * limit)
         return self._phrases(pool, length - added, head, limit), self._titles(titles, limit)
 
-    def _standing(self, part: Part, choices: Sequence[list[Choice]], table: Table | None) -> _Found:
+    def _standing(self, part: Part, choices: Sequence[Word], table: Table | None) -> _Found | None:
         """Where words of the choices stand in a row; those first that the table chose, if there is one."""
-        of, words = occurring(part.segment, HEADING), choices[0][part.number].words
+        chosen = [choice.of[part.number] for choice in choices]
+        if not all(choice.any or len(choice.words) for choice in chosen):
+            return None
+        of, words = occurring(part.segment, HEADING), chosen[0].words
         room = int((of.starts[words + 1] - of.starts[words]).sum())
-        places, keys = np.empty(room, np.int64), np.empty(room, np.int64)
+        places, keys = np.empty((2, room), np.int64)
         rows = _NO_ROWS if table is None else table.rows
         count = ngrams.spread(
             *(words, of.docs, of.starts, of.places, part.segment.live_words, of.hashes),
             *(rows, places, keys),
         )
         found = _Found(part, of, places, keys, count)
-        for choice in choices[1:]:
-            found.follow(choice[part.number], _NO_ROWS)
+        for choice in chosen[1:]:
+            found.follow(choice, _NO_ROWS)
         return found
 
     def _phrases(self, pool: NDArray[np.int64], typed_words: int, head: str, limit: int) -> list[Phrase]:
@@ -241,7 +263,7 @@ class Phrases:
         part, place = self._parts.of(row)
         docnum = int(occurring(part.segment, HEADING).docs[place])
         title: str = part.leaf.reader.stored(part.ordinal, docnum)["title"]
-        places = [(start, end) for _term, start, end in spans(title)]
+        places = list(places_of(title))
         first, last = row[ngrams.POSITION], row[ngrams.POSITION] + row[ngrams.LENGTH] - 1
         return " ".join(title[places[first][0] : places[last][1]].split())
 

@@ -14,7 +14,7 @@ from partition.analysis import (
     keys_of,
     language_of,
     parted,
-    spans,
+    places_of,
     term_of,
     terms,
     words,
@@ -39,7 +39,7 @@ def naive_index() -> NaiveIndex:
 def naive_completions(articles: Iterable[dict[str, Any]]) -> completions.NaiveCompletions:
     """Of these articles, as they are stored."""
     analysis = completions.Analysis(
-        places=lambda text: [(start, end) for _term, start, end in spans(text)],
+        places=lambda text: list(places_of(text)),
         ends_phrases=lambda word, tag: keys_of([word], language_of(tag))[0] not in function_words(),
         means_something=lambda word: word not in function_words(),
         exact=exact,

@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.reference.naive import distance, tie_break
 
-MAX_WORDS, MAX_MORE, POOL, ENOUGH, PART, TITLES, MAX_ALIKE = 8, 3, 4, 2, 0.75, 3, 50
+MAX_WORDS, MAX_NAME_WORDS, MAX_MORE, POOL, ENOUGH, PART, TITLES, FEW, MAX_ALIKE = 8, 3, 3, 4, 2, 0.75, 3, 3, 50
 DAY_MS = 86_400_000
 NO_DATE_MS = -(2**63)
 NAMES = ("section", "source", "author_name", "tag")
@@ -95,8 +95,8 @@ class NaiveCompletions:
         if places and places[-1][1] < len(text):
             forms, starts = [*forms, ""], [*starts, len(text)]
         forms, starts = forms[-MAX_WORDS:], starts[-MAX_WORDS:]
-        phrases, titles, as_typed = self._continued(text, forms, starts, limit)
-        names = self._names(self.analysis.exact(text), limit, alike=not as_typed)
+        phrases, titles, misspelled = self._continued(text, forms, starts, limit)
+        names = self._names(self.analysis.exact(text), limit, alike=misspelled and len(forms) <= MAX_NAME_WORDS)
         return phrases, names, titles
 
     def _continued(
@@ -106,11 +106,11 @@ class NaiveCompletions:
             rest = forms[first:]
             if not any(rest):
                 break
-            if first and not any(map(self.analysis.means_something, filter(None, rest))):
-                continue
             for alike in (False, True):
                 choices = [self._word(form, at == len(rest) - 1, alike) for at, form in enumerate(rest)]
                 found = self._standing(choices, 0)
+                if found and first and not any(map(self.analysis.means_something, filter(None, rest))):
+                    return [], [], False
                 if found:
                     more = MAX_MORE if len(rest) > 1 or len(rest[0]) >= 3 else 0
                     typed = len(rest) - (not rest[-1])
@@ -118,8 +118,8 @@ class NaiveCompletions:
                     head = text[: starts[first]] if first else ""
                     titles = {id(article): article for one in found.values() for article, _at in one.articles}
                     phrases = self._phrases(grams, typed, head, limit)
-                    return phrases, self._titles(titles.values(), limit), not alike and not first
-        return [], [], False
+                    return phrases, self._titles(titles.values(), limit), alike and not first
+        return [], [], True
 
     def _word(self, form: str, prefix: bool, alike: bool) -> set[str]:
         """The words of titles that it may stand for."""
@@ -127,13 +127,14 @@ class NaiveCompletions:
         edits = self.analysis.edits_for(form)
         if prefix:
             edits = min(edits, int(len(form) >= 4))
-        if not alike or not edits:
-            return {word for word in known if (word.startswith(form) if prefix else word == form)}
+        as_typed = {word for word in known if (word.startswith(form) if prefix else word == form)}
+        words = self._standing([known], 0)
+        if not alike or not edits or sum(len(words[(word,)].articles) for word in as_typed) >= FEW:
+            return as_typed
         away = {}
         for word in known:
             beginnings = [word[:end] for end in range(len(word) + 1)] if prefix else [word]
             away[word] = min(distance(form, one) for one in beginnings)
-        words = self._standing([known], 0)
         near = sorted((words[(word,)].rank(away[word]), word) for word in known if away[word] <= edits)
         return {word for _rank, word in near[:MAX_ALIKE]}
 
