@@ -125,6 +125,10 @@ def search(
     section: Annotated[list[str] | None, typer.Option(help="Only this section; !x excludes.")] = None,
     source: Annotated[list[str] | None, typer.Option(help="Only this source.")] = None,
     author: Annotated[list[str] | None, typer.Option(help="Only this author.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Only this tag.")] = None,
+    language: Annotated[list[str] | None, typer.Option(help="Only this language.")] = None,
+    recency: Annotated[str | None, typer.Option(help="How much newer ones are preferred: off, low or high.")] = None,
+    facets: Annotated[str | None, typer.Option(help="What is counted: section,month ...")] = None,
     limit: Annotated[str, typer.Option(help="How many articles.")] = "10",
     cursor: Annotated[str | None, typer.Option(help="Where to go on, from an earlier answer.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the API's answer.")] = False,
@@ -135,14 +139,17 @@ def search(
     \b
     broadsheet search --data archive "climate summit"
     broadsheet search --data archive '"prime minister" -election' --from 2024-01-01 --sort newest
+    broadsheet search --data archive energy --facets section,year
     broadsheet search --data archive energy --json | jq .total
     """
     from web.problems import Problem
 
     settings = resolved(config, data=data).settings
     single = {"q": query, "from": from_, "to": to, "sort": sort, "limit": limit, "cursor": cursor}
+    single |= {"recency": recency, "facets": facets}
     given = [(name, text) for name, text in single.items() if text]
-    for name, texts in {"section": section, "source": source, "author": author}.items():
+    several = {"section": section, "source": source, "author": author, "tag": tag, "language": language}
+    for name, texts in several.items():
         given += [(name, text) for text in texts or ()]
     # Starting processes and opening files may take longer than a search ever should.
     given.append(("timeout_ms", "30000"))

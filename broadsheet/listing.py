@@ -29,10 +29,29 @@ def print_answer(answer: dict[str, Any]) -> None:
         console.print(Text("     " + "  ".join(_safe(fact) for fact in facts if fact), style="dim"), soft_wrap=True)
         if hit["snippet"]:
             console.print(Text("     ").append_text(_marked(hit["snippet"])), soft_wrap=True)
+    for name, facet in answer["facets"].items():
+        if facet["values"]:
+            console.print(Text(name, style="bold").append("  ").append_text(_counted(facet)), soft_wrap=True)
+    for note in answer["notes"]:
+        console.print(
+            f"note: {_safe(note['detail'])} (character {note['position'] + 1})", soft_wrap=True, markup=False
+        )
+    if meant := answer["did_you_mean"]:
+        console.print(
+            f"did you mean: {_safe(meant['q'])}  ({meant['total']:,} articles)", soft_wrap=True, markup=False
+        )
     coverage = answer["coverage"]["partitions"]
     total = answer["total"]
     counted = f"{total['value']:,} articles" if total else f"{len(answer['data'])} articles"
     console.print(f"{counted}; {coverage['ok']} of {coverage['total']} partitions answered")
+
+
+def _counted(facet: dict[str, Any]) -> Text:
+    shown = [f"{_safe(one['value'])} {one['count']:,}" for one in facet["values"]]
+    other = facet["other"]
+    if other["values"]:
+        shown.append(f"{other['values']:,} others {other['count']:,}")
+    return Text(" · ".join(shown))
 
 
 def _marked(snippet: str) -> Text:

@@ -30,6 +30,8 @@ VERIFIED_BYTES = 1 << 20
 """A file up to this size is verified as a whole when it is opened, in less time than its lists take one by one."""
 MAX_REMEMBERED_TERMS = 10_000
 """About half a kilobyte each."""
+MAX_REMEMBERED_WORDS = 256
+"""That others are spelled like."""
 
 
 class TermList(NamedTuple):
@@ -100,6 +102,7 @@ class Segment:
         self.published_ms = self.column("published_ms")
         """Shape (size,): publication times, ascending, `schema.NO_DATE_MS` where unknown."""
         self._lists: dict[tuple[str, bytes], TermList | None] = {}
+        self._near: dict[tuple[str, str, int], tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
         self.deriving = threading.Lock()
         self.derived: dict[str, Any] = {}
         """What `occurring.py` has made of the file, by field; shared by all that are `without` something."""
@@ -269,6 +272,9 @@ class Segment:
             edits: how many at most.
             prefix: whether it is enough that a term begins so.
         """
+        asked = field, word, edits
+        if not prefix and (known := self._near.get(asked)):
+            return known
         codes = _codes(word)
         first, last = self.fields[field]["terms"]
         room = 1024
@@ -276,7 +282,12 @@ class Segment:
             found, distances = np.empty(room, np.int64), np.empty(room, np.int64)
             count = near_keys(self.keys, self.key_ends, first, last, codes, edits, prefix, found, distances)
             if count <= room:
-                return found[:count], distances[:count]
+                near = found[:count].copy(), distances[:count].copy()
+                if not prefix:  # of which there are too many, and next time the word goes on
+                    if len(self._near) >= MAX_REMEMBERED_WORDS:
+                        self._near.clear()
+                    self._near[asked] = near
+                return near
             room = count
 
     def live_articles(self, term: int) -> int:

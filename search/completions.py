@@ -4,9 +4,9 @@
     names     authors, sources, sections and tags of which a word begins with what was typed
     titles    the newest titles in which the typed words stand in a row
 
-Whoever types does not spell, and does not know how titles go on. So where no title has all typed words in a row, those
-that hardly any title has may be misspelled (`parsing.edits_for`), and where none has these, the first word is left as
-it stands, and the others are completed.
+Whoever types does not spell, and does not know how titles go on. So where no title has all typed words in a row,
+those that hardly any title has may be misspelled (`parsing.edits_for`), and where none has these, the first word is
+left as it stands, and the others are completed.
 
 Best first: by use, the number of articles in which an article of the last month counts eight times, one of the last
 quarter four times, one of the last year twice (`parts.FRESH_DAYS`). What is the last month depends on the newest

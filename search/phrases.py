@@ -157,7 +157,7 @@ class Phrases:
         table, near = Table(), []
         for part in self._parts.each():
             words, distances = part.segment.near(HEADING, form, _edits(form, prefix=prefix), prefix=prefix)
-            words -= part.segment.fields[HEADING]["terms"][0]
+            words = words - part.segment.fields[HEADING]["terms"][0]
             near.append(words)
             if len(words):
                 self._parts.gather(table, part, HEADING, words, distances)

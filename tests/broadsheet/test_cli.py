@@ -210,6 +210,10 @@ SEARCHES: list[tuple[list[str], dict[str, str | list[str]]]] = [
         ["--section", "politics", "--section", "!Sport", "--source", "Wire", "--author", "Ann Storm"],
         {"section": ["politics", "!Sport"], "source": "Wire", "author": "Ann Storm"},
     ),
+    (
+        ["budget", "--tag", "veterans", "--language", "!de", "--facets", "section,year", "--recency", "off"],
+        {"q": "budget", "tag": "veterans", "language": "!de", "facets": "section,year", "recency": "off"},
+    ),
 ]
 
 
@@ -248,6 +252,17 @@ def test_tables_are_for_people(archive: Archive) -> None:
     assert lines[-1] == f"{total:,} articles; 8 of 8 partitions answered"
     assert "<mark>" not in shown.stdout
     assert "\x1b" not in shown.stdout
+
+
+def test_tables_tell_what_else_there_is(archive: Archive) -> None:
+    """Counts of facets, what was not understood, and what was probably meant."""
+    shown = commands.run("search", "--data", archive.root, '"budgt', "--facets", "section", "--limit", "1").stdout
+    answer = commands.run("search", "--data", archive.root, '"budgt', "--facets", "section", "--limit", "1", "--json")
+    (note,), meant = (json.loads(answer.stdout)[name] for name in ("notes", "did_you_mean"))
+    assert f"note: {note['detail']} (character 1)\n" in shown
+    assert f"did you mean: {meant['q']}  ({meant['total']} articles)\n" in shown
+    sections = commands.run("search", "--data", archive.root, "budget", "--facets", "section", "--limit", "1").stdout
+    assert re.search(r"^section  [\w& ]+ \d+( · [\w& ]+ \d+)+$", sections, re.MULTILINE)
 
 
 def test_articles_cannot_command_the_terminal(tmp_path: Path) -> None:
