@@ -76,16 +76,13 @@ def use(segment: Segment, field: str, fresh: NDArray[np.int64]) -> Use:
         CorruptFile
     """
     of = occurring(segment, field)
-    key = field, fresh.tobytes()
-    found: Use | None = segment.derived_of_live.get(key)
-    if found is None:
+    bounds = fresh.tobytes()
+    known: tuple[bytes, Use] | None = segment.derived_of_live.get(field)
+    if known is None or known[0] != bounds:
         counts, weighted, newest = (np.zeros(len(of.hashes), np.int32) for _ in range(3))
         count_words(of.words, of.docs, segment.live_words, fresh, counts, weighted, newest)
-        found = Use(counts, weighted, newest)
-        for other in [one for one in segment.derived_of_live if one[0] == field]:
-            segment.derived_of_live.pop(other, None)
-        segment.derived_of_live[key] = found
-    return found
+        known = segment.derived_of_live[field] = bounds, Use(counts, weighted, newest)
+    return known[1]
 
 
 def _heading(segment: Segment) -> Occurring:

@@ -106,8 +106,8 @@ class Segment:
         self.deriving = threading.Lock()
         self.derived: dict[str, Any] = {}
         """What `occurring.py` has made of the file, by field; shared by all that are `without` something."""
-        self.derived_of_live: dict[Any, Any] = {}
-        """What it has made of the live articles."""
+        self.derived_of_live: dict[str, Any] = {}
+        """What it has made of the live articles, by field."""
 
     def without(self, dead: NDArray[np.int64]) -> "Segment":
         """The same segment with other articles deleted; all that was opened and remembered is shared."""

@@ -23,7 +23,8 @@ from search.dates import origin_of
 from search.documents import documents_shown
 from search.epochs import Epochs
 from search.leaf import Slice
-from search.parameters import DEFAULT_TIMEOUT_MS, SearchParameters, SuggestParameters
+from search.lookup_parameters import SuggestParameters
+from search.parameters import DEFAULT_TIMEOUT_MS, SearchParameters
 from search.ports import Answer, Cache, Loaded, Served, decoded, state_key
 from search.query import Every
 from search.readiness import reached

@@ -1,12 +1,12 @@
-"""The parameters of `GET /v1/search` and the like: what users write, as values the service works with.
+"""The parameters of `GET /v1/search`: what users write, as values the service works with.
 
 Contract: the table `SEARCH` is the one place that names, checks, bounds and documents them.
 
-Not here: the syntax of `q` (`parsing.py`), how parameters are parsed in general (`web/parameters.py`).
+Not here: the syntax of `q` (`parsing.py`), look-ups (`lookup_parameters.py`), how parameters are parsed in general
+(`web/parameters.py`).
 """
 
 from collections.abc import Collection
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -339,72 +339,6 @@ _FINDING = {"q", "date_field", "from", "to", "sort", "recency", "half_life", *FI
 EXPORTED = tuple(one for one in SEARCH if one.name in _FINDING)
 """Those that decide what is found, and in which order."""
 
-_SIMILAR = {"date_field", "from", "to", *FILTERS, "limit", "fields", "highlight", "timeout_ms", "min_seq"}
-DEFAULT_SIMILAR_LIMIT = 10
-SIMILAR = tuple(
-    replace(one, default=DEFAULT_SIMILAR_LIMIT, schema={**one.schema, "default": DEFAULT_SIMILAR_LIMIT})
-    if one.name == "limit"
-    else one
-    for one in SEARCH
-    if one.name in _SIMILAR
-)
-"""Those of the articles that are like one."""
-
-
-MAX_TYPED_CHARS = 256
-MAX_SUGGEST_LIMIT = 20
-DEFAULT_SUGGEST_LIMIT = 5
-_SUGGEST_LIMIT = {"minimum": 1, "maximum": MAX_SUGGEST_LIMIT, "default": DEFAULT_SUGGEST_LIMIT}
-SUGGEST = (
-    Parameter(
-        name="q",
-        description="What was typed up to now. Its last word is a beginning, unless white space follows it. Case "
-        "does not count, and words may be misspelled.",
-        schema={"type": "string", "maxLength": MAX_TYPED_CHARS},
-        convert=text_up_to(MAX_TYPED_CHARS),
-        default="",
-        example="climate ch",
-    ),
-    Parameter(
-        name="limit",
-        description="How many phrases, names and titles at most, of each.",
-        schema={"type": "integer", **_SUGGEST_LIMIT},
-        convert=integer(1, MAX_SUGGEST_LIMIT),
-        default=DEFAULT_SUGGEST_LIMIT,
-        example=5,
-    ),
-    *(one for one in SEARCH if one.name in {"timeout_ms", "min_seq"}),
-)
-"""Those of suggestions."""
-
-
-class SuggestParameters(msgspec.Struct, frozen=True):
-    """What a request for suggestions asks for."""
-
-    q: str
-    limit: int
-    timeout_ms: int
-    min_seq: int
-
-
-def parse_suggest(given: list[tuple[str, str]]) -> SuggestParameters:
-    """The parameters of a request for suggestions.
-
-    Raises:
-        Problem: `parameter-invalid`.
-    """
-    return SuggestParameters(**parse(SUGGEST, given))
-
-
-def parse_similar(given: list[tuple[str, str]]) -> SearchParameters:
-    """The parameters of a request for articles that are like one: a search by relevance.
-
-    Raises:
-        Problem: `parameter-invalid`.
-    """
-    others = {one.name: one.default for one in SEARCH}
-    return _parameters({**others, "sort": "relevance", **parse(SIMILAR, given)}, given)
-
 
 def parse_search(given: list[tuple[str, str]]) -> SearchParameters:
     """The parameters of one request.
@@ -412,10 +346,15 @@ def parse_search(given: list[tuple[str, str]]) -> SearchParameters:
     Raises:
         Problem: `parameter-invalid`.
     """
-    return _parameters(parse(SEARCH, given), given)
+    return parameters_of(parse(SEARCH, given), given)
 
 
-def _parameters(values: dict[str, Any], given: list[tuple[str, str]]) -> SearchParameters:
+def parameters_of(values: dict[str, Any], given: list[tuple[str, str]]) -> SearchParameters:
+    """What is asked for by these values, which the table has checked, and were given so.
+
+    Raises:
+        Problem: `parameter-invalid`: they do not go together.
+    """
     sort: Sort = values["sort"] or ("relevance" if values["q"].strip() else "newest")
     ordered = sorted(
         ((name, text) for name, text in given if name in _IN_LINKS), key=lambda pair: _IN_LINKS.index(pair[0])

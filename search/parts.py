@@ -146,5 +146,5 @@ def _parts_of(partitions: Partitions) -> list[Part]:
 
 def _newest_ms(segment: Segment) -> int:
     """When the newest live article was published."""
-    docnum = next((at for at in range(segment.size - 1, -1, -1) if segment.live[at]), None)
-    return NO_DATE_MS if docnum is None else int(segment.published_ms[docnum])
+    live = segment.live.nonzero()[0]
+    return int(segment.published_ms[live[-1]]) if len(live) else NO_DATE_MS

@@ -21,7 +21,8 @@ from search.answers import (
     links_of,
     partitions_body,
 )
-from search.parameters import MIN_SEQ, SEARCH, SIMILAR, SUGGEST, parse_search, parse_similar, parse_suggest
+from search.lookup_parameters import SIMILAR, SUGGEST, parse_similar, parse_suggest
+from search.parameters import MIN_SEQ, SEARCH, parse_search
 from search.ports import Served
 from search.service import SearchService
 from search.suggestions import SuggestAnswer
