@@ -10,11 +10,12 @@ Not here: mending (an index is built again from its log), how lists are read (`l
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
+from partition.analysis import language_of
 from partition.build import average_of
 from partition.envelope import MEND, REBUILD
 from partition.errors import CorruptFile
@@ -27,10 +28,12 @@ from partition.schema import (
     FORM,
     HEADING,
     KEYWORD_FIELDS,
+    NO_DATE_MS,
     PARTS,
     POSITION_FIELDS,
     SCHEMA_VERSION,
     TEXT_FIELDS,
+    number_of,
 )
 from partition.scoring import norms_of
 from partition.segment import Segment
@@ -92,10 +95,15 @@ def _check_partition(
     for ordinal, segment in enumerate(reader.segments):
         _check_tombstones(folder, segment, reader.tombstones[ordinal], manifest.applied_seq)
         check_lists(segment)
+        columns = {name: segment.column(name) for name in _AS_STORED}
         for docnum in segment.live.nonzero()[0].tolist():
             article_id = segment.article_id(docnum)
-            if reader.stored(ordinal, docnum).get("id") != article_id or article_id in seen:
+            stored = reader.stored(ordinal, docnum)
+            if stored.get("id") != article_id or article_id in seen:
                 raise CorruptFile(folder, f"article {article_id!r} is there twice or mixed up", MEND)
+            for name, column in columns.items():
+                if column[docnum] != _AS_STORED[name](stored):
+                    raise CorruptFile(folder, f"article {article_id!r} has another {name} than its column", MEND)
             if partition_of(article_id, len(manifest.partitions)) != partition:
                 raise CorruptFile(folder, f"article {article_id!r} belongs to another partition", MEND)
             if segment.find(article_id) != docnum:
@@ -109,6 +117,19 @@ def _check_partition(
     ):
         if found != stated:
             raise CorruptFile(folder, f"{found} {what} instead of {stated}", MEND)
+
+
+def _time(name: str) -> Callable[[dict[str, Any]], int]:
+    return lambda stored: NO_DATE_MS if stored[name] is None else int(stored[name])
+
+
+_AS_STORED: dict[str, Callable[[dict[str, Any]], int]] = {
+    "published_ms": _time("published_ms"),
+    "modified_ms": _time("modified_ms"),
+    "indexed_ms": _time("indexed_ms"),
+    "language": lambda stored: number_of(language_of(stored["language"])),
+}
+"""Column to what a stored article says of it."""
 
 
 def _check_tombstones(folder: Path, segment: Segment, buried: Tombstones, applied_seq: int) -> None:

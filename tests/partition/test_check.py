@@ -143,6 +143,11 @@ def _swapped_in(*columns: str) -> Callable[[SegmentBuilder, SegmentBuilder], Non
     return spoil
 
 
+def _said(column: str, number: int) -> Callable[[SegmentBuilder, SegmentBuilder], None]:
+    """This is said of the last article."""
+    return lambda _first, last: getattr(last, column).__setitem__(-1, number)
+
+
 @pytest.mark.parametrize("segments", [1, 2])
 @pytest.mark.parametrize(
     ("spoil", "problem"),
@@ -152,6 +157,10 @@ def _swapped_in(*columns: str) -> Callable[[SegmentBuilder, SegmentBuilder], Non
         (_swapped_in("_raw"), "is there twice or mixed up"),
         (_swapped_in("_ids"), "is there twice or mixed up"),
         (_swapped_in("_hashes"), "cannot be found by its id"),
+        (_said("_published_ms", 7), "has another published_ms than its column"),
+        (_said("_modified_ms", 7), "has another modified_ms than its column"),
+        (_said("_indexed_ms", 7), "has another indexed_ms than its column"),
+        (_said("_languages", 7), "has another language than its column"),
     ],
 )
 def test_articles_that_are_mixed_up_are_found(
