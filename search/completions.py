@@ -19,13 +19,14 @@ Not here: how answers look (`suggestions.py`).
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 from unicodedata import normalize
 
 from partition.analysis import exact, function_words, places_of
 from search.names import Name, names_like, names_spelled_like
 from search.parts import Parts
-from search.phrases import Phrase, Phrases, Title, Word
+from search.phrases import Found, Phrase, Phrases, Title, Word
 from search.snapshot import Snapshot
 
 MAX_WORDS = 8
@@ -87,13 +88,20 @@ def _continued(phrases: Phrases, asked: Typed, limit: int) -> tuple[list[Phrase]
         """The last typed words, so many."""
         return [phrases.word(form, prefix=at == count - 1, alike=alike) for at, form in enumerate(forms[-count:])]
 
-    def stand_misspelled(count: int) -> bool:
-        as_typed, alike = words(count, alike=False), words(count, alike=True)
-        return any(one is not other for one, other in zip(as_typed, alike, strict=True)) and phrases.stand(alike)
+    found: dict[int, dict[int, Found]] = {}
+
+    def stand(count: int, *, alike: bool) -> bool:
+        """Whether the last words, so many, stand in a row in some title."""
+        chosen = words(count, alike=alike)
+        if alike and all(one is other for one, other in zip(chosen, words(count, alike=False), strict=True)):
+            return False
+        if count > 1:
+            found[count] = phrases.standing(chosen)
+        return bool(found[count]) if count > 1 else chosen[0].used > 0
 
     fewest = 1 if forms and forms[-1] else 2
-    as_typed = _most(fewest, len(forms), lambda count: phrases.stand(words(count, alike=False)))
-    alike = _most(as_typed + 1, len(forms), stand_misspelled)
+    as_typed = _most(fewest, len(forms), partial(stand, alike=False))
+    alike = _most(as_typed + 1, len(forms), partial(stand, alike=True))
     count = max(as_typed, alike)
     if count < fewest:
         return [], [], True
@@ -103,8 +111,8 @@ def _continued(phrases: Phrases, asked: Typed, limit: int) -> tuple[list[Phrase]
         return [], [], misspelled
     head = asked.text[: asked.starts[-count]] if count < len(forms) else ""
     more = MAX_MORE if count > 1 or len(forms[-1]) >= MIN_CHARS else 0
-    choices = words(count, alike=count > as_typed)
-    return *phrases.continued(choices, head, limit, added=not forms[-1], more=more), misspelled
+    choices, standing = words(count, alike=count > as_typed), found.get(count, {})
+    return *phrases.continued(choices, standing, head, limit, added=not forms[-1], more=more), misspelled
 
 
 def _most(first: int, last: int, stand: Callable[[int], bool]) -> int:

@@ -69,14 +69,14 @@ class Word(NamedTuple):
     of: list[Choice]
     """By segment."""
     used: int
-    """How often they stand in titles, of each title once; of many not all are counted."""
+    """How often they stand in titles, of each title once; of many not all are counted. 0 if they are in none."""
 
 
 _ANY = Choice(NONE, any=True)
 _NO_ROWS = np.zeros((0, ngrams.COLUMNS), np.int64)
 
 
-class _Found:
+class Found:
     """Where the typed words stand in a row in one segment."""
 
     def __init__(
@@ -166,20 +166,21 @@ class Phrases:
         for part in self._parts.each():
             words, hashes = near[part.number], occurring(part.segment, HEADING).hashes
             choices.append(Choice(words[: ngrams.chosen_words(table.rows, hashes, words, len(words))]))
-        return Word(choices, 0)
+        return Word(choices, int(table.state[0]))
 
-    def stand(self, choices: Sequence[Word]) -> bool:
-        """Whether such words stand in a row in some title."""
-        found = (self._standing(part, choices, None) for part in self._parts.each())
-        return any(one.count for one in found if one)
+    def standing(self, choices: Sequence[Word]) -> dict[int, Found]:
+        """Where such words, two at least, stand in a row: the segments by their numbers, of those where they do."""
+        found = ((part, self._standing(part, choices, None)) for part in self._parts.each())
+        return {part.number: one for part, one in found if one and one.count}
 
     def continued(
-        self, choices: Sequence[Word], head: str, limit: int, *, added: bool, more: int
+        self, choices: Sequence[Word], found: dict[int, Found], head: str, limit: int, *, added: bool, more: int
     ) -> tuple[list[Phrase], list[Title]]:
         """Phrases that begin with the typed words, and titles that hold them.
 
         Args:
             choices: by typed word.
+            found: where they stand in a row, if they are several; of no use afterwards.
             head: what stands before them.
             limit: of each kind.
             added: whether the last of the words was not typed.
@@ -187,24 +188,16 @@ class Phrases:
         """
         length, table = len(choices), Table()
         titles: list[tuple[Part, NDArray[np.int64]]] = []
-        found: dict[int, _Found] = {}
         for part in self._parts.each():
             first = choices[0].of[part.number].words
-            if length > 1:
-                one = self._standing(part, choices, None)
-                if one is None or not one.count:
-                    continue
-                found[part.number] = one
+            if one := found.get(part.number):
                 one.count_into(table, length)
-                docs = one.docs()[-TITLES * limit :]
-            elif len(first):
+                titles.append((part, one.docs()[-TITLES * limit :]))
+            elif length == 1 and len(first):
                 self._parts.gather(table, part, HEADING, first, NONE)
                 of, docs = occurring(part.segment, HEADING), np.empty(TITLES * limit, np.int64)
                 live = part.segment.live_words
-                docs = docs[: ngrams.last_docs(first, of.docs, of.starts, of.places, live, docs)]
-            else:
-                continue
-            titles.append((part, docs))
+                titles.append((part, docs[: ngrams.last_docs(first, of.docs, of.starts, of.places, live, docs)]))
         pool = table.choose(POOL * limit)
         for words in range(length + 1, length + more + 1):
             for part in self._parts.each():
@@ -216,7 +209,7 @@ class Phrases:
             pool = table.choose(POOL * limit)
         return self._phrases(pool, length - added, head, limit), self._titles(titles, limit)
 
-    def _standing(self, part: Part, choices: Sequence[Word], table: Table | None) -> _Found | None:
+    def _standing(self, part: Part, choices: Sequence[Word], table: Table | None) -> Found | None:
         """Where words of the choices stand in a row; those first that the table chose, if there is one."""
         chosen = [choice.of[part.number] for choice in choices]
         if not all(choice.any or len(choice.words) for choice in chosen):
@@ -229,7 +222,7 @@ class Phrases:
             *(words, of.docs, of.starts, of.places, part.segment.live_words, of.hashes),
             *(rows, places, keys),
         )
-        found = _Found(part, of, places, keys, count)
+        found = Found(part, of, places, keys, count)
         for choice in chosen[1:]:
             found.follow(choice, _NO_ROWS)
         return found
