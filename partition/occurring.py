@@ -7,7 +7,7 @@ at some fifteen bytes a word.
 Contract: the fields are `schema.HEADING`, of which the words are in the order of the text, and those of
 `schema.KEYWORD_FIELDS`, of which the values are. Of a field that is damaged nothing is returned.
 
-Not here: counting (`kernels/ngrams.py`), what is asked for (`search/completions.py`).
+Not here: the loops (`kernels/occurring.py`), counting words in a row (`kernels/ngrams.py`).
 """
 
 from typing import NamedTuple
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partition.kernels.merging import unpack_lists
-from partition.kernels.ngrams import count_words, hash_keys, lay_out
+from partition.kernels.occurring import count_words, hash_keys, lay_out
 from partition.kernels.postings import FIRST_WORD
 from partition.schema import HEADING
 from partition.segment import Segment

@@ -75,7 +75,7 @@ class Lookups:
             async with self._admission.admitted(deadline_s):
                 body = await self._found(view, manifest, article_id, deadline_s, _article_body)
             timings.add("documents", started_s)
-            return Loaded(msgspec.msgpack.encode(Answer(body, None, None, complete=True)), keep=True)
+            return _whole(body)
 
         return await self._about(article_id, view, f"article:{state_key(manifest)}", load)
 
@@ -107,7 +107,7 @@ class Lookups:
                     return similar_body(parameters, snapshot, found, matches, documents, telling)
 
                 body = await self._broker.search(view, query, part, deadline_s, page)
-            return Loaded(msgspec.msgpack.encode(Answer(body, None, None, complete=True)), keep=True)
+            return _whole(body)
 
         shape = parameters.limit, parameters.fields, parameters.highlight, parameters.timeout_ms
         digest = blake2b(about_all.canonical() + msgspec.msgpack.encode(shape), digest_size=16).hexdigest()
@@ -133,7 +133,7 @@ class Lookups:
             async with self._admission.admitted(deadline_s):
                 body = await self._broker.consult(view, deadline_s, made)
             timings.add("scatter", started_s)
-            return Loaded(msgspec.msgpack.encode(Answer(body, None, None, complete=True)), keep=True)
+            return _whole(body)
 
         shape = parameters.q, parameters.limit, parameters.timeout_ms
         digest = blake2b(msgspec.msgpack.encode(shape), digest_size=16).hexdigest()
@@ -187,6 +187,11 @@ class Lookups:
         except LeafError as error:
             raise late_or_broken(error) from None
         return Served(decoded(cached.body), view.state, cached)
+
+
+def _whole(body: bytes) -> Loaded:
+    """An answer of one page and of all partitions."""
+    return Loaded(msgspec.msgpack.encode(Answer(body, None, None, complete=True)), keep=True)
 
 
 def _article_body(_snapshot: Snapshot, stored: dict[str, Any]) -> bytes:

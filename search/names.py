@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from partition.kernels import ngrams
+from partition.kernels.occurring import keys_with_word
 from partition.kernels.spelling import MAX_CHARS
 from partition.occurring import occurring
 from search.parsing import edits_for
@@ -50,7 +51,7 @@ def names_like(parts: Parts, text: str, limit: int) -> list[Name]:
         first, last = fields[NAMES[0]]["terms"][0], fields[NAMES[-1]]["terms"][1]
         words = np.empty(last - first, np.int64)
         keys = part.segment.keys, part.segment.key_ends
-        words = words[: ngrams.keys_with_word(*keys, first, last, letters, words)] + first
+        words = words[: keys_with_word(*keys, first, last, letters, words)] + first
         for field in NAMES if len(words) else ():
             begin, end = np.searchsorted(words, fields[field]["terms"])
             if end > begin:

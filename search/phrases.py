@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from partition.analysis import OF, exact, function_words, places_of
 from partition.kernels import ngrams
+from partition.kernels.occurring import last_docs
 from partition.occurring import Occurring, occurring, use
 from partition.schema import HEADING, NO_DATE_MS
 from partition.segment import Segment
@@ -197,7 +198,7 @@ class Phrases:
                 self._parts.gather(table, part, HEADING, first, NONE)
                 of, docs = occurring(part.segment, HEADING), np.empty(TITLES * limit, np.int64)
                 live = part.segment.live_words
-                titles.append((part, docs[: ngrams.last_docs(first, of.docs, of.starts, of.places, live, docs)]))
+                titles.append((part, docs[: last_docs(first, of.docs, of.starts, of.places, live, docs)]))
         pool = table.choose(POOL * limit)
         for words in range(length + 1, length + more + 1):
             for part in self._parts.each():

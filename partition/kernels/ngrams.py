@@ -18,32 +18,18 @@ row for each n-gram:
     DISTANCE  edits
     CHOSEN    1 for those that go on
 
-Contract: an article counts once for each n-gram. Articles of a segment come in ascending order of docnums; what is
-found does not depend on the order of segments. Hashes are of 64 bits and are not compared further.
+Contract: an article counts once for each n-gram, and comes in ascending order of docnums; what is found does not
+depend on the order of segments.
 
-Not here: which n-grams are worth showing (`search/completions.py`).
+Not here: how texts are laid out (`occurring.py`), which n-grams are worth showing (`search/phrases.py`).
 """
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from partition.kernels.jit import (
-    boolean,
-    i32s,
-    i32w,
-    i64,
-    i64s,
-    i64w,
-    i64w2,
-    inlined,
-    kernel,
-    u8s,
-    u32s,
-    u64s,
-    u64w,
-    void,
-)
+from partition.kernels.jit import boolean, i32s, i64, i64s, i64w, i64w2, inlined, kernel, u64s, void
+from partition.kernels.occurring import is_alive, mixed, weight_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,21 +38,13 @@ KEY, COUNT, USE, LAST, TIME, HASH, PLACE, POSITION, LENGTH, DISTANCE, CHOSEN = r
 COLUMNS = 11
 FULL = 2
 """A table has so many times as many rows as it may hold."""
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-_SHIFT = np.uint64(29)
 _ONE = np.uint64(1)
-
-
-@inlined
-def _mixed(hash_: int, word: int) -> int:
-    mixed = (np.uint64(hash_) ^ np.uint64(word)) * _MULTIPLIER
-    return mixed ^ (mixed >> _SHIFT)
 
 
 @inlined
 def _joined(before: int, word: int) -> int:
     """The hash of an n-gram and one word more; that of no words is 0."""
-    return np.int64(_mixed(_mixed(np.uint64(before), np.uint64(word)), _ONE) | _ONE)
+    return np.int64(mixed(mixed(np.uint64(before), np.uint64(word)), _ONE) | _ONE)
 
 
 @inlined
@@ -80,93 +58,12 @@ def _row(table: "NDArray[np.int64]", key: int) -> int:
 
 
 @inlined
-def _weight(doc: int, fresh: "NDArray[np.int64]") -> int:
-    weight = 1
-    for bound in fresh:
-        if doc >= bound:
-            weight *= 2
-    return weight
-
-
-@inlined
-def _is_alive(live: "NDArray[np.uint64]", doc: int) -> bool:
-    return (live[doc >> 6] >> np.uint64(doc & 63)) & _ONE != 0
-
-
-@inlined
 def _see(row: "NDArray[np.int64]", time_ms: int, hash_: int, segment: int, place: int, position: int) -> None:
-    """Whether an article that holds the n-gram is the newest so far: the first when the newest come first."""
+    """Note an article that holds the n-gram, if it is the newest so far: the first when the newest come first."""
     newer = time_ms > row[TIME] or (time_ms == row[TIME] and np.uint64(hash_) < np.uint64(row[HASH]))
     if row[COUNT] == 0 or newer:
         row[TIME], row[HASH] = time_ms, np.int64(hash_)
         row[PLACE], row[POSITION] = segment << 32 | place, position
-
-
-@kernel(void(u8s, u32s, i64, i64, u64w))
-def hash_keys(
-    keys: "NDArray[np.uint8]", ends: "NDArray[np.uint32]", first: int, last: int, hashes: "NDArray[np.uint64]"
-) -> None:
-    """A hash of each key in [first, last) of a dictionary (`terms.py`), up to U+001F: languages do not count."""
-    for key in range(first, last):
-        start = np.int64(ends[key - 1]) if key else 0
-        hash_ = _MULTIPLIER
-        for at in range(start, np.int64(ends[key])):
-            if keys[at] == 0x1F:
-                break
-            hash_ = _mixed(hash_, np.uint64(keys[at]))
-        hashes[key - first] = hash_
-
-
-@kernel(void(u64s, i64s, i64s, i32w, i32w, i32w))
-def lay_out(
-    occurrences: "NDArray[np.uint64]",
-    starts: "NDArray[np.int64]",
-    begins: "NDArray[np.int64]",
-    words: "NDArray[np.int32]",
-    docs: "NDArray[np.int32]",
-    places: "NDArray[np.int32]",
-) -> None:
-    """Texts from posting lists.
-
-    Args:
-        occurrences: docnum << 32 | position, word after word.
-        starts: shape (words + 1,): where those of each word begin.
-        begins: by docnum: where the text of each article begins.
-        words, docs: receive by place the word and the article.
-        places: receives the place of each occurrence.
-    """
-    for word in range(len(starts) - 1):
-        for at in range(starts[word], starts[word + 1]):
-            doc = np.int64(occurrences[at] >> np.uint64(32))
-            place = begins[doc] + np.int64(occurrences[at] & np.uint64(0xFFFF_FFFF))
-            words[place], docs[place], places[at] = word, doc, place
-
-
-@kernel(void(i32s, i32s, u64s, i64s, i32w, i32w, i32w))
-def count_words(
-    words: "NDArray[np.int32]",
-    docs: "NDArray[np.int32]",
-    live: "NDArray[np.uint64]",
-    fresh: "NDArray[np.int64]",
-    counts: "NDArray[np.int32]",
-    uses: "NDArray[np.int32]",
-    newest: "NDArray[np.int32]",
-) -> None:
-    """Count the articles of one segment that hold each word.
-
-    Args:
-        words, docs: by place.
-        live: a bit for each docnum.
-        fresh: docnums from which on an article weighs twice as much, each time.
-        counts, uses: zeros; receive by word how many articles hold it, and the sum of their weights.
-        newest: receives by word where it first stands in the newest of them; what was there does not matter.
-    """
-    for place in range(len(words)):
-        word, doc = words[place], docs[place]
-        if _is_alive(live, doc) and (counts[word] == 0 or docs[newest[word]] != doc):
-            counts[word] += 1
-            uses[word] += _weight(doc, fresh)
-            newest[word] = place
 
 
 @kernel(void(i64s, i64s, i32s, i32s, i32s, i32s, i64s, i64s, u64s, u64s, i64, i64w2, i64w, i64w))
@@ -248,7 +145,7 @@ def spread(
         if len(table) and table[_row(table, key), CHOSEN] == 0:
             continue
         for at in range(starts[word], starts[word + 1]):
-            if _is_alive(live, docs[places[at]]):
+            if is_alive(live, docs[places[at]]):
                 found[count], keys[count] = places[at], key
                 count += 1
     return count
@@ -352,7 +249,7 @@ def count_ngrams(
             start = places[at] - length + 1
             _see(row, times[doc], ids[doc], segment, start, start - begins[doc])
             row[COUNT] += 1
-            row[USE] += _weight(doc, fresh)
+            row[USE] += weight_of(doc, fresh)
     return count
 
 
@@ -420,80 +317,3 @@ def move(table: "NDArray[np.int64]", used: "NDArray[np.int64]", count: int, larg
         slot = _row(larger, table[used[at], KEY])
         larger[slot] = table[used[at]]
         used[at] = slot
-
-
-@kernel(i64(i64s, i32s, i64s, i32s, u64s, i64w))
-def last_docs(
-    chosen: "NDArray[np.int64]",
-    docs: "NDArray[np.int32]",
-    starts: "NDArray[np.int64]",
-    places: "NDArray[np.int32]",
-    live: "NDArray[np.uint64]",
-    found: "NDArray[np.int64]",
-) -> int:
-    """The last live articles that hold one of the words.
-
-    Args:
-        chosen: words.
-        docs, starts, places: as `lay_out` has them.
-        live: a bit for each docnum.
-        found: receives docnums, descending, as many as there is room for.
-
-    Returns:
-        How many there are.
-    """
-    count = 0
-    for word in chosen:
-        for back in range(starts[word + 1] - starts[word]):
-            doc = np.int64(docs[places[starts[word + 1] - 1 - back]])
-            if count == len(found) and doc <= found[count - 1]:
-                break
-            if not _is_alive(live, doc):
-                continue
-            at = count
-            while at and found[at - 1] < doc:
-                at -= 1
-            if at and found[at - 1] == doc:
-                continue
-            if count < len(found):
-                count += 1
-            for moved in range(count - 1, at, -1):
-                found[moved] = found[moved - 1]
-            found[at] = doc
-    return count
-
-
-@kernel(i64(u8s, u32s, i64, i64, u8s, i64w))
-def keys_with_word(
-    keys: "NDArray[np.uint8]",
-    ends: "NDArray[np.uint32]",
-    first: int,
-    last: int,
-    text: "NDArray[np.uint8]",
-    found: "NDArray[np.int64]",
-) -> int:
-    """The keys in [first, last) in which a word begins with the text, which is not empty.
-
-    Words begin behind what is neither a letter nor a digit in ASCII; all else counts as letters.
-
-    Returns:
-        How many there are; `found` receives them, counted from `first`.
-    """
-    count = 0
-    for key in range(first, last):
-        start = np.int64(ends[key - 1]) if key else 0
-        stop = np.int64(ends[key])
-        for at in range(start, stop - len(text) + 1):
-            if at > start:
-                before = keys[at - 1]
-                lower, digit = 0x61 <= before <= 0x7A, 0x30 <= before <= 0x39
-                if lower or digit or before >= 0x80 or 0x41 <= before <= 0x5A:
-                    continue
-            same = 0
-            while same < len(text) and keys[at + same] == text[same]:
-                same += 1
-            if same == len(text):
-                found[count] = key - first
-                count += 1
-                break
-    return count
