@@ -2,8 +2,8 @@
 
 The definition is `analyzer`, a Whoosh analyzer: words of letters and digits, lower case, stems of the language
 (Snowball), no stop words (so that phrases and totals are exact). Chinese, Japanese and Korean are not written in
-words: of a run of such characters each two neighbours are one, whatever the language (`cjk`). `terms` and `spans` are
-the same analysis without a Token object a word, `Vocabulary` (`vocabulary.py`) without any work a word; property
+words: of a run of such characters each two neighbours are one, whatever the language (`cjk`). `terms` and `places_of`
+are the same analysis without a Token object a word, `Vocabulary` (`vocabulary.py`) without any work a word; property
 tests hold them to the definition over arbitrary text.
 
 Contract: a term says which language it is of, since what is spelled alike means something else, and is common or
@@ -219,7 +219,7 @@ def words(text: str) -> list[str]:
 
 
 def places_of(text: str) -> Iterator[tuple[int, int]]:
-    """Where each word begins and ends."""
+    """The half-open range of characters of each word."""
     for run in _RUN.finditer(text):
         start, end = run.span()
         if end - start == 1 or not ideographic(text[start]):
@@ -231,12 +231,6 @@ def places_of(text: str) -> Iterator[tuple[int, int]]:
 def terms(text: str, language: str = ENGLISH) -> list[str]:
     """The terms of `text`; the index of each is its position."""
     return [term_of(word, language) for word in words(text)]
-
-
-def spans(text: str, language: str = ENGLISH) -> Iterator[tuple[str, int, int]]:
-    """Each term of `text` with the half-open range of characters `[start, end)` it was made from."""
-    for start, end in places_of(text):
-        yield term_of(text[start:end], language), start, end
 
 
 @lru_cache(maxsize=20_000)

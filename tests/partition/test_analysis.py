@@ -16,8 +16,8 @@ from partition.analysis import (
     ideographic,
     language_of,
     parted,
+    places_of,
     runs,
-    spans,
     term_of,
     terms,
     terms_of,
@@ -41,7 +41,7 @@ _texts = st.lists(
 
 @given(text=_texts, language=st.sampled_from((*LANGUAGES, NAMES)))
 @example("İ" * 70, "en")
-def test_terms_and_spans_are_the_analyzer(text: str, language: str) -> None:
+def test_terms_and_places_are_the_analyzer(text: str, language: str) -> None:
     """Terms, their positions, and the characters they were made from, in every language."""
     tokens = [
         (token.text, token.pos, token.startchar, token.endchar)
@@ -49,17 +49,17 @@ def test_terms_and_spans_are_the_analyzer(text: str, language: str) -> None:
     ]
     found = terms(text, language)
     assert [(term, position) for position, term in enumerate(found)] == [token[:2] for token in tokens]
-    assert list(spans(text, language)) == [(term, start, end) for term, _position, start, end in tokens]
+    assert list(places_of(text)) == [(start, end) for _term, _position, start, end in tokens]
     assert terms_of(words(text), language) == found
 
 
 @given(text=_texts)
 def test_no_source_of_a_term_is_too_long(text: str) -> None:
     """Runs of word characters are cut, and nothing of them is lost."""
-    sources = [text[start:end] for _term, start, end in spans(text)]
+    sources = [text[start:end] for start, end in places_of(text)]
     assert all(0 < len(source) <= MAX_WORD_CHARS for source in sources)
     assert "".join(runs(text)) == "".join(char for char in text if char.isalnum() or char == "_")
-    covered = {at for _term, start, end in spans(text) for at in range(start, end)}
+    covered = {at for start, end in places_of(text) for at in range(start, end)}
     assert covered == {at for at, char in enumerate(text) if char.isalnum() or char == "_"}
 
 
