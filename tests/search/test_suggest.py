@@ -18,6 +18,20 @@ DAY_MS = 86_400_000
 YEAR_MS = 366 * DAY_MS
 
 
+_SINCE_MS = {days: 3 * YEAR_MS - (days - 1) * DAY_MS for days in (30, 90, 365)}
+"""When so many days begin, of which the last is that of the newest article."""
+AGED = (
+    ("wxa", [_SINCE_MS[30]]),
+    ("wxb", [_SINCE_MS[30] - 1] + 3 * [1]),
+    ("wxc", [_SINCE_MS[90]] + 2 * [2]),
+    ("wxd", [_SINCE_MS[90] - 1] + 3 * [1]),
+    ("wxe", 2 * [_SINCE_MS[365]]),
+    ("wxf", 3 * [_SINCE_MS[365] - 1]),
+    ("wxg", [1, 2]),
+)
+"""Words and when their articles were published: they weigh 8, 4 and 3, 4 and 2, 2 and 3, 2 and 2, 3, 2."""
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     """A server on a few titles."""
@@ -31,6 +45,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
         *(article(f"copy/{n}", "The Prime Minister of Canada", published_ms=YEAR_MS + n) for n in range(2)),
         article("klima", "Klima und Wandel", language="de"),
         article("tokyo", "東京都の天気", language="ja"),
+        *(article(f"{word}/{n}", word, published_ms=ms) for word, moments in AGED for n, ms in enumerate(moments)),
         article("gone", "Climate hoax", published_ms=4 * YEAR_MS),
     ]
     with SmallIndex(root) as index:
@@ -76,6 +91,11 @@ def phrases(server: ApiServer, q: str, **parameters: Any) -> list[tuple[str, int
 def test_phrases(server: ApiServer, typed: str, expected: list[tuple[str, int]]) -> None:
     """Words in a row in titles, that do not end in the middle; of what was withdrawn none."""
     assert phrases(server, typed) == expected
+
+
+def test_newer_ones_count_more(server: ApiServer) -> None:
+    """To the millisecond, counted from the day of the newest article: by weight 8, 7, 6, 5, 4, 3 and 2."""
+    assert phrases(server, "wx", limit=7) == [(word, len(moments)) for word, moments in AGED]
 
 
 @pytest.mark.parametrize(
