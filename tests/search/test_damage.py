@@ -147,8 +147,8 @@ def test_suggestions_need_all_partitions(rotting: tuple[Path, Path, int, int]) -
     root, path, _partition, _at = rotting
     with ApiServer(root) as server:
         rot(path, _list_of_budget(path, "heading"))
-        for _ in range(2):
-            problem_of(server.client.get("/v1/suggest", params={"q": "bud"}), 503, "partial-results")
+        for typed in ("bud", "bud", "budget a"):  # the last of which is no name
+            problem_of(server.client.get("/v1/suggest", params={"q": typed}), 503, "partial-results")
 
 
 def test_damage_that_nobody_touches(rotting: tuple[Path, Path, int, int]) -> None:
