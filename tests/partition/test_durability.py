@@ -1,6 +1,7 @@
 """Durability: what is put off is made durable in the end, each once, and a failure is told."""
 
 import errno
+import gc
 import os
 import threading
 from pathlib import Path
@@ -26,6 +27,7 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def _open() -> int:
+    gc.collect()  # what other tests have left open is closed now rather than in between
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
