@@ -27,8 +27,8 @@ from ir_measures import AP, R, nDCG
 from benchmarks.beir import Collection, CollectionError, Document, read_collection
 from indexer.builder import InlineBuilder
 from indexer.events import Submission
-from indexer.log import EventLog
-from indexer.projection import Projector, advance_statistics, log_path
+from indexer.log import EventLog, log_path
+from indexer.projection import Projector, advance_statistics
 from indexer.publisher import Retention
 from partition.analysis import terms
 from partition.schema import TEXT

@@ -26,8 +26,7 @@ from indexer.intake import Intake
 from indexer.job_file import JobsError
 from indexer.job_routes import Writes
 from indexer.jobs import KEPT_MS, JobStore
-from indexer.log import EventLog
-from indexer.projection import log_path
+from indexer.log import EventLog, log_path
 from indexer.routes import MAX_BULK, MAX_HELD_BYTES
 from indexer.saga_routes import Sagas
 from indexer.saga_runner import SagaRunner

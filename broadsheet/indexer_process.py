@@ -23,8 +23,7 @@ from broadsheet.supervised import tie_to_supervisor
 from indexer.builder_processes import BuildError
 from indexer.bulk import DEFAULT_PARTITIONS
 from indexer.events import LogError
-from indexer.log import EventLog
-from indexer.projection import log_path
+from indexer.log import EventLog, log_path
 from indexer.publisher import IndexerBusyError, IndexerLock, Retention
 from indexer.worker import Worker
 from partition.errors import IndexFileError

@@ -155,8 +155,7 @@ def _intake(settings: Settings, stop: threading.Event) -> "Iterator[tuple[Log, R
     """The log, the rejects, and what wakes whoever indexes."""
     from indexer.bulk import DEFAULT_PARTITIONS
     from indexer.catching_up import catch_up
-    from indexer.log import EventLog
-    from indexer.projection import log_path
+    from indexer.log import EventLog, log_path
     from indexer.rejects import RejectsFile
     from indexer.waking import Waker
 

@@ -32,8 +32,8 @@ def rebuild(data: Data = None, config: Config = None) -> None:
     """
     from indexer.builder_processes import BuildError, ProcessBuilder
     from indexer.events import LogError
-    from indexer.log import EventLog
-    from indexer.projection import Projector, log_path
+    from indexer.log import EventLog, log_path
+    from indexer.projection import Projector
     from indexer.publisher import IndexerBusyError, IndexerLock, Retention
     from partition.errors import IndexFileError
 
@@ -57,7 +57,13 @@ def rebuild(data: Data = None, config: Config = None) -> None:
                     told.indexing(done, total)
 
             retention = Retention(settings.retain_seconds)
-            projector = Projector(root, log, builder, retention=retention, memory_mb=settings.memory_mb, anew=True)
+            projector = Projector(
+                *(root, log, builder),
+                retention=retention,
+                memory_mb=settings.memory_mb,
+                follow=builder.follow_stories,
+                anew=True,
+            )
             manifest = projector.rebuild(progress)
             told.indexing(total, total)
             log.applied(manifest.applied_seq, 0)
@@ -82,8 +88,7 @@ def rollback(data: Data = None, config: Config = None) -> None:
     broadsheet rollback --data archive
     """
     from indexer.events import LogError
-    from indexer.log import EventLog
-    from indexer.projection import log_path
+    from indexer.log import EventLog, log_path
     from indexer.publisher import IndexerBusyError, IndexerLock
     from indexer.rolling_back import NoSoundEpochError, roll_back
 
@@ -124,8 +129,7 @@ def reshard(
     from indexer.builder_processes import BuildError
     from indexer.catching_up import catch_up
     from indexer.events import LogError
-    from indexer.log import EventLog
-    from indexer.projection import log_path
+    from indexer.log import EventLog, log_path
     from indexer.reshard_saga import KIND, ReshardSaga
     from indexer.sagas import SAGAS_FILE, NotYet, SagaStore, advance
     from partition.errors import IndexFileError

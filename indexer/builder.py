@@ -14,6 +14,7 @@ from typing import NamedTuple
 from indexer.events import Event
 from indexer.log import EventLog
 from indexer.parking import NOBODYS_FAULT, Unfit, unfit
+from indexer.stories import Label, Stories
 from partition.changes import Put, Withdraw
 from partition.counting import count_partition
 from partition.durability import together
@@ -28,6 +29,8 @@ Progress = Callable[[int], None]
 """Told, now and then, how many more articles were indexed since it was told last."""
 
 _PROGRESS_EVERY = 50
+_LABELLED = 100_000
+"""Events of which the stories are looked up together."""
 _VERSIONS = 10
 """Of an article whose last event cannot be applied, that are looked at together."""
 
@@ -139,6 +142,9 @@ class _Changes:
         self._earlier = {one.article_id: one for one in job.parked}
         self._since = {one.article_id: one.after_seq for one in job.parked}
         self._instead: dict[int, Put | Withdraw | None] = {}
+        self._labels: dict[int, Label] = {}
+        self._labelled = range(0)
+        """The events of which these are the labels."""
         self.unfit: dict[int, ParkedEvent] = {}
         """By log sequence."""
 
@@ -159,7 +165,7 @@ class _Changes:
                 if event.seq <= self._job.after_seq:
                     return None
                 if event.partition is not None and not event.fault:
-                    change = _change(event)
+                    change = self._change(event)
                     if isinstance(change, Withdraw) or not unfit([change]):
                         return change
             seq = events[-1].seq
@@ -177,18 +183,24 @@ class _Changes:
             self._earlier.pop(event.article_id, None)
             if event.fault and event.seq not in self.unfit:
                 self.leave_out([Unfit(event.seq, event.article_id, event.fault)])
-            change = self._instead[event.seq] if event.seq in self.unfit else _change(event)
+            change = self._instead[event.seq] if event.seq in self.unfit else self._change(event)
             if change:
                 yield change
             if done % _PROGRESS_EVERY == 0:
                 progress(_PROGRESS_EVERY)
         progress(done % _PROGRESS_EVERY)
 
+    def _change(self, event: Event) -> Put | Withdraw:
+        if event.article is None:
+            return Withdraw(event.article_id, event.seq, erase=event.kind == "takedown")
+        return Put(event.article, event.version, event.created_ms, event.seq, *self._label(event.seq))
 
-def _change(event: Event) -> Put | Withdraw:
-    if event.article is None:
-        return Withdraw(event.article_id, event.seq, erase=event.kind == "takedown")
-    return Put(event.article, event.version, event.created_ms, event.seq)
+    def _label(self, seq: int) -> Label:
+        if seq not in self._labelled:
+            self._labelled = range(seq, seq + _LABELLED)
+            with Stories(Path(self._job.root)) as stories:
+                self._labels = stories.labels(seq - 1, self._labelled[-1])
+        return self._labels.get(seq, Label(seq, seq))
 
 
 class InlineBuilder:

@@ -25,6 +25,7 @@ from typing import Any, Self
 from indexer.builder import BuildJob, Built, Progress, build
 from indexer.events import LogError
 from indexer.log import EventLog
+from indexer.stories import follow_stories
 from partition.errors import IndexFileError
 from partition.manifest import ParkedEvent, decode_generation
 from partition.reader import OpenFiles
@@ -47,13 +48,20 @@ class ProcessBuilder:
     """
 
     def __init__(self, processes: int, lock_handle: int) -> None:
-        """Args: how many processes at most, and the handle of the held `IndexerLock`, which they inherit."""
+        """Args: how many processes build at most, and the handle of the held `IndexerLock`, which all inherit.
+
+        While they do, one more may decide stories.
+        """
         self._processes = processes
         self._lock_handle = lock_handle
         self._children: list[subprocess.Popen[str]] = []
         self._idle: deque[subprocess.Popen[str]] = deque()
         self._waiting: deque[int] = deque()
         self._stopped = False
+        self._failure: BaseException | None = None
+        """What failed first: whatever was being done beside it ended with it."""
+        self._following = threading.Lock()
+        """One after the other: who comes second finds decided what both were asked for."""
 
     def __enter__(self) -> Self:
         """Nothing yet: processes start when there is something to do."""
@@ -95,10 +103,30 @@ class ProcessBuilder:
             try:
                 for future in futures:
                     future.result()
-            except BaseException:
-                self.stop()
-                raise
+            except BaseException as error:  # noqa: BLE001 - it is raised, or what led to it
+                raise self._failed(error) from None
         return [built[at] for at in range(len(jobs))]
+
+    def follow_stories(self, root: Path, through: int) -> None:
+        """Decide the stories of an archive up to a sequence (`stories.Follow`).
+
+        Raises:
+            BuildError: it could not be done, or `stop` was called.
+        """
+        with self._following:
+            child = self._take()
+            try:
+                _ask(child, {"follow": [str(root), through]}, "stories")
+            except BaseException as error:  # noqa: BLE001 - it is raised, or what led to it
+                raise self._failed(error) from None
+            self._idle.append(child)
+
+    def _failed(self, error: BaseException) -> BaseException:
+        """End everything; what failed first."""
+        if not self._stopped:
+            self._failure = error
+        self.stop()
+        return self._failure or error
 
     def stop(self) -> None:
         """End what is being done, from another thread; nothing can be done any more."""
@@ -119,35 +147,46 @@ class ProcessBuilder:
 
 
 def _start(lock_handle: int) -> "subprocess.Popen[str]":
-    # An interrupt at the terminal reaches the whole group; the parent ends its children when it is done. The child
-    # inherits this thread's mask, and so is deaf to it from its first moment.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     # -P: a folder of the user's that is named like one of our rooms must not be imported instead.
     command = [sys.executable, "-P", "-m", "indexer.builder_processes"]
-    return subprocess.Popen(  # noqa: S603 - our own module, no shell
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        pass_fds=[lock_handle],
-        env={**os.environ, **ALLOCATOR},
-    )
+    # An interrupt at the terminal reaches the whole group; the parent ends its children when it is done. The child
+    # inherits this thread's mask, and so is deaf to it from its first moment.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return subprocess.Popen(  # noqa: S603 - our own module, no shell
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            pass_fds=[lock_handle],
+            env={**os.environ, **ALLOCATOR},
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _hand_over(child: "subprocess.Popen[str]", job: BuildJob, progress: Progress) -> Built:
+    answer = _ask(child, asdict(job), f"partition {job.partition}", progress)
+    return Built(decode_generation(answer["record"]), _decode_parked(answer["parked"]))
+
+
+def _ask(
+    child: "subprocess.Popen[str]", asked: Any, what: str, progress: Progress = lambda _articles: None
+) -> dict[str, Any]:
+    """What a child answers in the end."""
     assert child.stdin
     assert child.stdout
     with contextlib.suppress(BrokenPipeError):  # the end of its output, below, says it better
-        child.stdin.write(json.dumps(asdict(job)) + "\n")
+        child.stdin.write(json.dumps(asked) + "\n")
         child.stdin.flush()
     for line in child.stdout:
-        message = json.loads(line)
+        message: dict[str, Any] = json.loads(line)
         if "error" in message:
-            raise BuildError(f"partition {job.partition} could not be built: {message['error']}")
+            raise BuildError(f"{what} could not be built: {message['error']}")
         if "progress" not in message:
-            return Built(decode_generation(message["record"]), _decode_parked(message["parked"]))
+            return message
         progress(message["progress"])
-    raise BuildError(f"the builder of partition {job.partition} ended with status {child.wait()}")
+    raise BuildError(f"the builder of {what} ended with status {child.wait()}")
 
 
 def _decode_parked(parked: list[dict[str, Any]]) -> tuple[ParkedEvent, ...]:
@@ -170,9 +209,14 @@ def _main() -> None:
     vocabulary, opened = Vocabulary(), OpenFiles()
     while True:
         fields = json.loads(lines.get())
-        decoded = {"base": decode_generation(fields["base"]), "parked": _decode_parked(fields["parked"])}
-        job = BuildJob(**{**fields, **decoded})
         try:
+            if "follow" in fields:
+                root, through = fields["follow"]
+                follow_stories(Path(root), through)
+                tell({})
+                continue
+            decoded = {"base": decode_generation(fields["base"]), "parked": _decode_parked(fields["parked"])}
+            job = BuildJob(**{**fields, **decoded})
             with EventLog(Path(job.log)) as log:
                 built = build(job, log, lambda articles: tell({"progress": articles}), vocabulary, opened)
             if built.parked:  # as `InlineBuilder`

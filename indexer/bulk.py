@@ -19,11 +19,12 @@ from indexer.article import ArticleInvalid
 from indexer.builder_processes import ProcessBuilder
 from indexer.events import Log, LogFullError, Submission
 from indexer.fields import FieldMap, has_column_numbers
-from indexer.log import EventLog
-from indexer.projection import Projector, advance_statistics, lift_all_due, log_path
+from indexer.log import EventLog, log_path
+from indexer.projection import Projector, advance_statistics, lift_all_due
 from indexer.publisher import IndexerBusyError, IndexerLock, Retention
 from indexer.readers import Record, Records, open_records
 from indexer.rejects import Reject, RejectsFile
+from indexer.stories import BATCH
 from indexer.submitting import submission_of
 from partition.manifest import Layout, read_manifest
 
@@ -155,11 +156,25 @@ class _Run:
         self._announce = announce
 
     def alone(self, intake: "_Intake", round_articles: int, log: EventLog, lock: IndexerLock) -> None:
-        """Index everything; while a round is built, the next one is read."""
-        with ProcessBuilder(self._builders, lock.handle) as builder, ThreadPoolExecutor(1) as background:
+        """Index everything; while a round is built, the next one is read, and its stories are decided."""
+        with (
+            ProcessBuilder(self._builders, lock.handle) as builder,
+            ThreadPoolExecutor(1) as background,
+            ThreadPoolExecutor(1) as ahead,
+        ):
+            following: Future[None] | None = None
+            followed = log.last_seq()
+
+            def logged() -> None:
+                nonlocal following, followed
+                last = log.last_seq()
+                if last - followed >= BATCH and (following is None or following.done()):
+                    following = ahead.submit(builder.follow_stories, self._root, last)
+                    followed = last
+
             try:
                 projecting: Future[None] | None = None
-                for _round in intake.rounds(log, round_articles):
+                for _round in intake.rounds(log, round_articles, logged):
                     if projecting:
                         projecting.result()
                     lift_all_due(log)
@@ -204,7 +219,12 @@ class _Run:
 
     def _project(self, through: int, builder: ProcessBuilder) -> None:
         with EventLog(log_path(self._root)) as log:  # a connection belongs to its thread
-            projector = Projector(self._root, log, builder, retention=self._retention, memory_mb=self._memory_mb)
+            projector = Projector(
+                *(self._root, log, builder),
+                retention=self._retention,
+                memory_mb=self._memory_mb,
+                follow=builder.follow_stories,
+            )
             current = projector.current()
             total = sum(log.pending(current.applied_seq if current else 0, through).values())
             done = 0
@@ -234,8 +254,10 @@ class _Intake:
         self.rejected = 0
         self.changed = 0
 
-    def rounds(self, log: Log, round_articles: int) -> Iterator[None]:
+    def rounds(self, log: Log, round_articles: int, logged: Callable[[], None] = lambda: None) -> Iterator[None]:
         """Log the input; yields whenever `round_articles` changes are in the log, or it is full, and at the end.
+
+        `logged` is called when something was logged.
 
         The first rounds are shorter, so that there is something to build, and to search, soon.
         """
@@ -249,6 +271,7 @@ class _Intake:
                 batch.append(submission)
             if len(batch) == size:
                 yield from self._append(log, batch)
+                logged()
                 batch = []
                 if self.changed - last_round >= round_articles:
                     last_round, round_articles = self.changed, min(most, 2 * round_articles)

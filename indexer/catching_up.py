@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Protocol
 
 from indexer.builder_processes import ProcessBuilder
-from indexer.log import EventLog
-from indexer.projection import Projector, advance_statistics, lift_all_due, log_path
+from indexer.log import EventLog, log_path
+from indexer.projection import Projector, advance_statistics, lift_all_due
 from indexer.publisher import IndexerBusyError, IndexerLock, Retention
 
 BUSY_S = 1.0
@@ -50,7 +50,12 @@ def catch_up(root: Path, settings: IndexingSettings) -> float | None:
         try:
             with IndexerLock(root, wait_s=0) as lock, ProcessBuilder(settings.builders, lock.handle) as builder:
                 retention = Retention(settings.retain_seconds)
-                projector = Projector(root, log, builder, retention=retention, memory_mb=settings.memory_mb)
+                projector = Projector(
+                    *(root, log, builder),
+                    retention=retention,
+                    memory_mb=settings.memory_mb,
+                    follow=builder.follow_stories,
+                )
                 lift_all_due(log)
                 current = projector.current()
                 if log.last_seq() > (current.applied_seq if current else 0):

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from indexer.events import Event, Notice
-from indexer.log import EventLog
-from indexer.projection import log_path
+from indexer.log import EventLog, log_path
 from partition.manifest import RootManifest, State
 
 MAX_VERSIONS = 100

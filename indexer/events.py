@@ -132,6 +132,18 @@ class Event:
     """What readers are told of it."""
 
 
+class Brought(NamedTuple):
+    """What one event of an article brought, for whoever compares texts."""
+
+    seq: int
+    kind: Kind
+    article_id: str
+    previous: int
+    """The article's event before; 0 of its first."""
+    article: Article | None
+    """Of a `put`, `correct` or `lift` whose text can be read: what is shown from here on."""
+
+
 class Notice(NamedTuple):
     """What readers are told of one event."""
 
@@ -334,6 +346,15 @@ class Log(Protocol):
 
     def read(self, partition: int, after: int, through: int) -> Iterator[Event]:
         """The last event of each article of one partition in the range, in order; earlier ones are undone."""
+
+    def brought(self, after: int, through: int) -> Iterator[Brought]:
+        """What each event of an article brought in the range, in order."""
+
+    def text_of(self, seq: int) -> Article | None:
+        """What the event `seq` brought to be shown, if it can be read."""
+
+    def chain(self, article_id: str) -> list[int]:
+        """The sequences of all events of an article, the newest first."""
 
     def standing(self, article_id: str) -> Standing:
         """How it stands with an article."""

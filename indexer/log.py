@@ -12,8 +12,8 @@ Contract: `events.Log`, on SQLite (WAL, `synchronous=FULL`). Any number of proce
 number read. Appending a version with the digest of the live one is a no-op, so that submitting a file twice appends
 nothing the second time.
 
-Not here: validation (`article.py`), what a submission comes to (`events.py`), the statements of messages
-(`log_messages.py`).
+Not here: what is read of it (`log_reading.py`), validation (`article.py`), what a submission comes to (`events.py`),
+the statements of messages (`log_messages.py`).
 """
 
 import contextlib
@@ -21,19 +21,15 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from indexer.events import (
     LIFTED_AT_MOST,
-    MAX_HISTORY,
-    Drain,
-    Event,
     LogError,
     LogFullError,
-    Notice,
     OtherSubmissionError,
     Outcome,
     Standing,
@@ -41,10 +37,10 @@ from indexer.events import (
     decide,
     lifted,
 )
-from indexer.log_messages import NEW, Messages, look_up
-from indexer.log_rows import CHAIN, EVENT, FORMAT, SCHEMA, STANDING, Bodies, Writing, columns_of, standing_of
+from indexer.log_messages import NEW
+from indexer.log_reading import LogReader, explained
+from indexer.log_rows import EVENT, FORMAT, SCHEMA, STANDING, Writing, columns_of, standing_of
 from partition.envelope import fsync_file, fsync_folder
-from partition.types import Article
 
 _NO_LOG = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 """Primary codes of errors that say what the file is; all others are of the disk, or of somebody who holds it."""
@@ -55,20 +51,16 @@ _CACHE_KB = 64 << 10
 """Of the tree of articles, which is looked into for every submission."""
 
 
-@contextlib.contextmanager
-def _explained() -> Iterator[None]:
-    """An error of SQLite is one of the log."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise LogError(f"the event log cannot be used ({error}); put that right and run again") from None
+def log_path(root: Path) -> Path:
+    """Where an archive's event log lies."""
+    return root / "log.sqlite"
 
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class EventLog:
+class EventLog(LogReader):
     """The embedded log: one SQLite file."""
 
     def __init__(
@@ -95,14 +87,12 @@ class EventLog:
         self._now_ms = now_ms
         self._max_backlog = max_backlog
         self._folder, self._named = path.parent, False
-        self._bodies = Bodies()
         try:
             if partitions is not None and not path.exists():
                 _make(path, partitions)
             with contextlib.ExitStack() as undo:
-                self._db = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_S)
+                super().__init__(sqlite3.connect(path, isolation_level=None, timeout=_BUSY_S))
                 undo.callback(self._db.close)
-                self._messages = Messages(self._db)
                 self._open(partitions)
                 undo.pop_all()
         except sqlite3.Error as error:
@@ -117,8 +107,7 @@ class EventLog:
         (form,) = self._db.execute("PRAGMA user_version").fetchone()
         if form != FORMAT:
             raise LogError(f"the event log has format {form}, not {FORMAT}: index into a new folder")
-        self.partitions: int = settings["partitions"]
-        """At the beginning."""
+        self.partitions = settings["partitions"]
         self.archive = f"{settings['archive']:016x}"
         """Sixteen hexadecimal digits that tell this archive from any other."""
         self._db.execute("PRAGMA journal_mode = WAL")
@@ -142,32 +131,6 @@ class EventLog:
     def close(self) -> None:
         """Release the file."""
         self._db.close()
-
-    @_explained()
-    def last_seq(self) -> int:
-        """The sequence of the newest event, 0 before the first."""
-        row = self._db.execute("SELECT max(seq) FROM event").fetchone()
-        return row[0] or 0
-
-    @_explained()
-    def live_articles(self, through: int | None = None) -> int:
-        """As `events.Log` says."""
-        bound = self.last_seq() if through is None else through
-        query = "SELECT live FROM event WHERE seq <= ? ORDER BY seq DESC LIMIT 1"
-        row = self._db.execute(query, (bound,)).fetchone()
-        return row[0] if row else 0
-
-    @_explained()
-    def taken_down(self, after: int) -> int:
-        """As `events.Log` says."""
-        query = "SELECT count(*) FROM article WHERE state = 'down' AND seq > ?"
-        return int(self._db.execute(query, (after,)).fetchone()[0])
-
-    @_explained()
-    def created_ms(self, seq: int) -> int:
-        """When the event `seq` was logged; 0 for sequence 0."""
-        row = self._db.execute("SELECT created_ms FROM event WHERE seq = ?", (seq,)).fetchone()
-        return row[0] if row else 0
 
     def append(self, submissions: Iterable[Submission]) -> list[Outcome]:
         """As `events.Log` says."""
@@ -235,24 +198,12 @@ class EventLog:
         self._messages.add(writing.messages)
         self._db.executemany("INSERT OR IGNORE INTO language VALUES (?, ?)", writing.languages.items())
 
-    @_explained()
-    def languages(self, through: int) -> dict[str, int]:
-        """As `events.Log` says."""
-        return dict(self._db.execute("SELECT language, seq FROM language WHERE seq <= ?", (through,)))
-
     def _name(self) -> None:
         if not self._named:
             fsync_folder(self._folder)  # SQLite has made a file beside the log, and ignores an error of this
             self._named = True
 
-    def _standings(self, article_ids: Iterable[str]) -> dict[str, Standing]:
-        found = dict.fromkeys(article_ids, Standing())
-        query = f"SELECT article_id, {STANDING} FROM article WHERE article_id IN"  # noqa: S608 - our columns
-        for row in look_up(self._db, query, sorted(found)):
-            found[row[0]] = standing_of(row[1:])
-        return found
-
-    @_explained()
+    @explained()
     def lift_due(self, at_most: int = LIFTED_AT_MOST) -> int:
         """As `events.Log` says."""
         next_ms, now_ms = self.next_lift_ms(), self._now_ms()
@@ -274,70 +225,14 @@ class EventLog:
             self._write(writing, standings)
         return len(due)
 
-    @_explained()
-    def next_lift_ms(self) -> int | None:
-        """As `events.Log` says."""
-        row = self._db.execute("SELECT min(held_until_ms) FROM article WHERE held_until_ms IS NOT NULL").fetchone()
-        return None if row[0] is None else int(row[0])
-
-    @_explained()
+    @explained()
     def applied(self, through: int, per_s: int | None = None) -> None:
         """As `events.Log` says."""
         with self._transaction():
             noted = {"applied": through} if per_s is None else {"applied": through, "drained_per_s": per_s}
             self._db.executemany("INSERT OR REPLACE INTO setting VALUES (?, ?)", noted.items())
 
-    @_explained()
-    def drain(self) -> Drain:
-        """As `events.Log` says."""
-        noted = dict(self._db.execute("SELECT name, value FROM setting WHERE name IN ('applied', 'drained_per_s')"))
-        return Drain(self.last_seq() - noted.get("applied", 0), noted.get("drained_per_s", 0))
-
-    @_explained()
-    def standing(self, article_id: str) -> Standing:
-        """As `events.Log` says."""
-        return self._standings([article_id])[article_id]
-
-    @_explained()
-    def changes(self, after: int, through: int, limit: int) -> list[Notice]:
-        """As `events.Log` says."""
-        query = (
-            "SELECT seq, notice, article_id, version, created_ms, coalesce(reason, '') FROM event"
-            " WHERE notice IS NOT NULL AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
-        )
-        return [Notice(*row) for row in self._db.execute(query, (after, through, limit))]
-
-    @_explained()
-    def history(
-        self, article_id: str, *, before: int | None = None, limit: int = MAX_HISTORY, told: bool = False
-    ) -> list[Event]:
-        """As `events.Log` says."""
-        newest = self.standing(article_id).seq
-        rows = self._db.execute(CHAIN, (newest, MAX_HISTORY, newest + 1 if before is None else before, told, limit))
-        events = []
-        for (seq,) in rows.fetchall():
-            kind, partition, version, created_ms, source, reason, notice, body = self._db.execute(
-                "SELECT kind, partition, version, created_ms, source, reason, notice, body FROM event WHERE seq = ?",
-                (seq,),
-            ).fetchone()
-            if source:
-                (body,) = self._db.execute("SELECT body FROM event WHERE seq = ?", (source,)).fetchone()
-            article, fault = self._decode(self._bodies, article_id, body)
-            about = (seq, kind, partition, article_id, version, created_ms)
-            events.append(Event(*about, article, reason or "", fault, notice))
-        return events
-
-    @_explained()
-    def outcomes(self, prefix: bytes, after: bytes, limit: int) -> list[tuple[bytes, str, Outcome]]:
-        """As `events.Log` says."""
-        return self._messages.outcomes(prefix, after, limit)
-
-    @_explained()
-    def led_to(self, prefix: bytes, seqs: Sequence[int]) -> int:
-        """As `events.Log` says."""
-        return self._messages.led_to(prefix, seqs)
-
-    @_explained()
+    @explained()
     def forget(self, before: bytes, at_most: int) -> int:
         """As `events.Log` says."""
         if not self._messages.any_before(before):
@@ -345,13 +240,7 @@ class EventLog:
         with self._transaction():
             return self._messages.forget(before, at_most)
 
-    @_explained()
-    def takedowns(self, after: int, through: int) -> list[tuple[int, str]]:
-        """As `events.Log` says."""
-        query = "SELECT seq, article_id FROM event WHERE kind = 'takedown' AND seq > ? AND seq <= ? ORDER BY seq"
-        return self._db.execute(query, (after, through)).fetchall()
-
-    @_explained()
+    @explained()
     def destroy(self, article_id: str) -> int:
         """As `events.Log` says.
 
@@ -377,13 +266,13 @@ class EventLog:
             raise LogError("the event log is being read; what was overwritten stands in its WAL still: try again")
         return len(seqs) - 1
 
-    @_explained()
+    @explained()
     def append_statistics(self) -> int:
         """As `events.Log` says."""
         with self._transaction():
             return self._append_of_no_article("statistics", None)
 
-    @_explained()
+    @explained()
     def append_reshard(self, partitions: int) -> int | None:
         """As `events.Log` says."""
         with self._transaction():
@@ -427,58 +316,6 @@ class EventLog:
             (kind, self._now_ms(), self.live_articles(), number),
         )
         return row.lastrowid or 0
-
-    @_explained()
-    def reshards(self, after: int, through: int) -> list[tuple[int, int]]:
-        """As `events.Log` says."""
-        query = "SELECT seq, version FROM event WHERE kind = 'reshard' AND seq > ? AND seq <= ? ORDER BY seq"
-        return self._db.execute(query, (after, through)).fetchall()
-
-    def _routed_over(self) -> int:
-        """The partitions that articles are routed over now."""
-        query = "SELECT version FROM event WHERE kind = 'reshard' ORDER BY seq DESC LIMIT 1"
-        row = self._db.execute(query).fetchone()
-        return int(row[0]) if row else self.partitions
-
-    @_explained()
-    def statistics_events(self, after: int, through: int) -> list[tuple[int, int]]:
-        """(sequence, live articles) of the statistics events in (after, through], oldest first."""
-        query = "SELECT seq, live FROM event WHERE kind = 'statistics' AND seq > ? AND seq <= ? ORDER BY seq"
-        return self._db.execute(query, (after, through)).fetchall()
-
-    @_explained()
-    def pending(self, after: int, through: int) -> dict[int, int]:
-        """How many events each partition has in (after, through]; partitions without any are left out."""
-        query = (
-            "SELECT partition, count(*) FROM event WHERE partition IS NOT NULL AND seq > ? AND seq <= ?"
-            " GROUP BY partition"
-        )
-        return dict(self._db.execute(query, (after, through)).fetchall())
-
-    def read(self, partition: int, after: int, through: int) -> Iterator[Event]:
-        """As `events.Log` says."""
-        bodies = Bodies()  # a reader may be left half way, while another begins
-        where = "FROM event WHERE partition = ? AND seq > ? AND seq <= ?"
-        bounds = (partition, after, through)
-        with _explained():
-            # The index has all of it: no event is read for this.
-            last = dict(self._db.execute(f"SELECT article_id, seq {where} ORDER BY seq", bounds))
-            columns = "seq, kind, article_id, version, created_ms, source, reason, notice, body"
-            for row in self._db.execute(f"SELECT {columns} {where} ORDER BY seq", bounds):
-                seq, kind, article_id, version, created_ms, source, reason, notice, body = row
-                if last[article_id] != seq:
-                    continue
-                if source:
-                    (body,) = self._db.execute("SELECT body FROM event WHERE seq = ?", (source,)).fetchone()
-                article, fault = self._decode(bodies, article_id, body)
-                about = (seq, kind, partition, article_id, version, created_ms)
-                yield Event(*about, article, reason or "", fault, notice)
-
-    def _decode(self, bodies: Bodies, article_id: str, body: bytes | None) -> tuple[Article | None, str]:
-        """The article, none of one that was destroyed; and why it cannot be read, if that is so."""
-        if body is not None and not any(body) and self.standing(article_id).state == "down":
-            return None, ""
-        return bodies.decode(body)
 
 
 def _make(path: Path, partitions: int) -> None:

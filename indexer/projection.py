@@ -17,10 +17,12 @@ from indexer.builder import Builder, BuildJob, Progress
 from indexer.builder_processes import BuildError
 from indexer.events import Log, LogError
 from indexer.freezing import forget_words, freeze, no_statistics
+from indexer.log import log_path
 from indexer.merging import BackgroundMerger, small
 from indexer.publisher import Known, Retention, prune, publish
 from indexer.resharding import spread
 from indexer.routing import ROUTING_VERSION, partition_of
+from indexer.stories import Follow, Stories, follow_stories
 from partition.envelope import make_folder
 from partition.errors import IndexFileError
 from partition.format import MAX_ARTICLES
@@ -92,6 +94,7 @@ class Projector:
         retention: Retention,
         memory_mb: int = DEFAULT_MEMORY_MB,
         merger: BackgroundMerger | None = None,
+        follow: Follow = follow_stories,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         now_s: Callable[[], float] = time.monotonic,
         anew: bool = False,
@@ -103,6 +106,7 @@ class Projector:
         self._retention = retention
         self._memory_mb = memory_mb
         self._merger = merger
+        self._follow = follow
         self._now_ms, self._now_s = now_ms, now_s
         for folder in (self._layout.epochs, self._layout.statistics):
             make_folder(folder)
@@ -169,6 +173,8 @@ class Projector:
         """
         through = self._log.last_seq() if through is None else through
         manifest = self.current() or self._genesis()
+        if through > manifest.applied_seq:
+            self._follow(self._layout.root, through)
         for state in self._states(manifest, through, merge=merge, purge=purge, progress=progress):
             self._publish(state)
             manifest = state
@@ -182,6 +188,7 @@ class Projector:
         kept, self._retention = self._retention, Retention(seconds=0)
         try:
             start, through = self._genesis(beside=True), self._log.last_seq()
+            self._follow(self._layout.root, through)
             states = list(self._states(start, through, merge=False, purge=False, progress=progress))
         finally:
             self._retention = kept
@@ -215,7 +222,10 @@ class Projector:
         Older files go when nobody may still be opening them (`tidy`). What was written of the partitions concerned is
         written anew, so this takes a while for large ones.
         """
-        return self.project(self._log.append_statistics(), purge=True)
+        manifest = self.project(self._log.append_statistics(), purge=True)
+        with Stories(self._layout.root) as stories:
+            stories.rewrite()
+        return manifest
 
     def tidy(self) -> None:
         """Remove what is no longer needed; `project` does it too."""
@@ -406,8 +416,3 @@ def _by_partition(manifest: RootManifest) -> dict[int, list[ParkedEvent]]:
     for one in manifest.parked:
         parked.setdefault(partition_of(one.article_id, len(manifest.partitions)), []).append(one)
     return parked
-
-
-def log_path(root: Path) -> Path:
-    """Where an archive's event log lies."""
-    return root / "log.sqlite"

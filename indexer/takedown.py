@@ -1,7 +1,8 @@
 """Takedowns: one article out of everything, with a receipt for each place.
 
     log         it is taken down there: shown no more, and nothing under its id is taken again
-    epoch       the epoch that searches are answered from has applied it, and with it all earlier states
+    epoch       the epoch that searches are answered from has applied it, and with it all earlier states; what
+                was kept of it to find its copies by is gone
     caches      what was kept of earlier epochs is dropped
     rejects     lines of the file of rejects that tell of it are overwritten
     jobs        so are results of write requests

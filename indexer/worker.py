@@ -25,10 +25,11 @@ from indexer.builder import BuildJob, Built, InlineBuilder, Progress
 from indexer.builder_processes import ProcessBuilder
 from indexer.events import Log
 from indexer.jobs import KEPT_MS, id_bound
-from indexer.log import EventLog
+from indexer.log import EventLog, log_path
 from indexer.merging import BackgroundMerger
-from indexer.projection import Projector, advance_statistics, log_path
+from indexer.projection import Projector, advance_statistics
 from indexer.publisher import IndexerLock, Retention
+from indexer.stories import follow_stories
 from partition.writer import DEFAULT_MEMORY_MB
 
 EPOCH_EVERY_S = 0.2
@@ -101,6 +102,7 @@ class Worker:
                 retention=retention,
                 memory_mb=memory_mb,
                 merger=merger,
+                follow=self._follow,
                 now_ms=now_ms,
             )
             current = self._projector.current()
@@ -197,6 +199,10 @@ class Worker:
             there = [job for job in jobs if not job.merged]
             built |= {job.partition: one for job, one in zip(there, self._processes(there, progress), strict=True)}
         return [built[job.partition] for job in jobs]
+
+    def _follow(self, root: Path, through: int) -> None:
+        follow = self._processes.follow_stories if self._processes else follow_stories
+        follow(root, through)
 
     def _end_processes(self) -> None:
         if self._processes:

@@ -22,8 +22,7 @@ from indexer.fields import FieldMap
 from indexer.intake import Intake
 from indexer.job_file import JobsError
 from indexer.jobs import Job, JobStore, LineReject, created_ms_of, line_of, message_id
-from indexer.log import EventLog
-from indexer.projection import log_path
+from indexer.log import EventLog, log_path
 from indexer.readers.unpack import StreamBroken
 from indexer.receiving import Receiving
 from indexer.rejects import Reject

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from partition.changes import Put
 from partition.documents import SAMPLES, DocumentCodec, encode_article, train
 from partition.format import SegmentWriter, narrowed
 from partition.inversion import FieldLists, Growing, Inversion, Values, keyword_lists
@@ -39,7 +40,7 @@ from partition.schema import (
     values_of,
 )
 from partition.scoring import norms_of
-from partition.types import Article, hash64
+from partition.types import hash64
 from partition.vocabulary import Vocabulary
 
 ANALYSED_BYTES = 4 << 20
@@ -132,6 +133,8 @@ class SegmentBuilder:
         self._modified_ms: list[int] = []
         self._indexed_ms: list[int] = []
         self._seqs: list[int] = []
+        self._stories: list[int] = []
+        self._joined: list[int] = []
         self._languages: list[int] = []
         # Of tuples, which the garbage collector stops looking into; of as many lists it would look into each.
         self._values: tuple[list[tuple[str, ...]], ...] = tuple([] for _ in KEYWORD_FIELDS)
@@ -149,9 +152,10 @@ class SegmentBuilder:
     def __len__(self) -> int:
         return len(self._ids)
 
-    def add(self, article: Article, *, version: int, indexed_ms: int, seq: int) -> None:
+    def add(self, put: Put) -> None:
         """Take in one article."""
-        raw = encode_article(article, version=version, indexed_ms=indexed_ms)
+        article = put.article
+        raw = encode_article(article, version=put.version, indexed_ms=put.indexed_ms)
         if self.codec:
             self._frames.append(self.codec.compress(raw))
         else:
@@ -163,8 +167,10 @@ class SegmentBuilder:
         self._hashes.append(hash64(article.id))
         self._published_ms.append(NO_DATE_MS if article.published_ms is None else article.published_ms)
         self._modified_ms.append(NO_DATE_MS if article.modified_ms is None else article.modified_ms)
-        self._indexed_ms.append(indexed_ms)
-        self._seqs.append(seq)
+        self._indexed_ms.append(put.indexed_ms)
+        self._seqs.append(put.seq)
+        self._stories.append(put.story)
+        self._joined.append(put.joined)
         for column, values in zip(self._values, values_of(article), strict=True):
             column.append(values)
         languages = languages_of(article)
@@ -245,6 +251,8 @@ class SegmentBuilder:
                 "indexed_ms": np.array(self._indexed_ms, np.int64)[order],
                 "hash": hashes[order],
                 "seq": np.array(self._seqs, np.int64)[order],
+                "story": np.array(self._stories, np.int64)[order],
+                "joined": np.array(self._joined, np.int64)[order],
                 "status": np.full(len(order), USABLE, np.uint8),
                 "language": np.array(self._languages, np.uint8)[order],
                 **{f"{name}_length": lengths[name].astype(np.uint32) for name in TEXT_FIELDS},

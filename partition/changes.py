@@ -29,6 +29,10 @@ class Put:
     """When its event was logged."""
     seq: int
     """Under which log sequence."""
+    story: int = 0
+    """To which story it belongs, 0 if that is not known."""
+    joined: int = 0
+    """With which sequence it came to that; of all articles of a story, the one with the least is the first."""
 
 
 @dataclass(frozen=True, slots=True)

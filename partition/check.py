@@ -137,6 +137,9 @@ def _check_tombstones(folder: Path, segment: Segment, buried: Tombstones, applie
     came = segment.column("seq")
     if len(came) and not 0 < came.min() <= came.max() <= applied_seq:
         _refuse(segment, "it holds articles that the log had not brought yet")
+    story, joined = segment.column("story"), segment.column("joined")
+    if not ((story >= 0) & (story <= joined) & (joined <= came)).all():
+        _refuse(segment, "it holds articles that came to a story before it began")
     name = f"the tombstones of {segment.file.path.name}"
     if len(dead) and not (bool((dead[1:] > dead[:-1]).all()) and dead[-1] < segment.size):
         raise CorruptFile(folder, f"{name} delete articles that are not there", MEND)

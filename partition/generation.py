@@ -82,9 +82,8 @@ class GenerationWriter:
     def apply(self, change: Put | Withdraw) -> None:
         """Take in one change."""
         if isinstance(change, Put):
-            article, version, indexed_ms = change.article, change.version, change.indexed_ms
-            self._changes.append((article.id, change.seq, False))
-            self._builder.add(article, version=version, indexed_ms=indexed_ms, seq=change.seq)
+            self._changes.append((change.article.id, change.seq, False))
+            self._builder.add(change)
         else:
             self._changes.append((change.article_id, change.seq, change.erase))
             if change.erase:

@@ -18,10 +18,10 @@ from collections.abc import Sequence
 from partition.analysis import LANGUAGES, NAMES, exact, language_of
 from partition.types import Article
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """1: Porter stems, one Whoosh field each for title and body. 2: Snowball stems, `text`, segments of our own. 3: the
 column `seq`. 4: terms by language, names without stems, the columns `language` and `indexed_ms`. 5: the field
-`heading`."""
+`heading`. 6: the columns `story` and `joined`."""
 
 TEXT = "text"
 """Searched when a query names no field."""
@@ -62,12 +62,15 @@ COLUMNS = {
     "indexed_ms": "<i8",
     "hash": "<u8",
     "seq": "<i8",
+    "story": "<i8",
+    "joined": "<i8",
     "status": "<u1",
     "language": "<u1",
     **{f"{field}_length": "<u4" for field in TEXT_FIELDS},
 }
 """Numbers kept for each article, and their types: times, `types.hash64` of the id, the log sequence that brought this
-version of it, status, the number of the language it was analysed under, words by field."""
+version of it, its story and the sequence with which it came to that (`changes.Put`), status, the number of the
+language it was analysed under, words by field."""
 
 
 def languages_of(article: Article) -> tuple[str, ...]:

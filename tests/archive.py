@@ -16,8 +16,8 @@ from random import Random
 from indexer.article import validate
 from indexer.builder import InlineBuilder
 from indexer.events import Submission
-from indexer.log import EventLog
-from indexer.projection import Projector, advance_statistics, log_path
+from indexer.log import EventLog, log_path
+from indexer.projection import Projector, advance_statistics
 from indexer.publisher import IndexerLock, Retention
 from partition.types import Article
 

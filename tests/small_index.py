@@ -16,10 +16,11 @@ import pytest
 
 from indexer.builder import Builder, InlineBuilder
 from indexer.events import Outcome, Submission
-from indexer.log import EventLog
-from indexer.projection import Projector, log_path
+from indexer.log import EventLog, log_path
+from indexer.projection import Projector
 from indexer.publisher import Retention
 from indexer.routing import partition_of
+from indexer.stories import stories_path
 from partition.check import check_epoch
 from partition.manifest import Layout, RootManifest, encode_manifest, read_manifest
 from partition.reader import PartitionReader
@@ -193,7 +194,7 @@ def tree(root: Path) -> set[str]:
 def named(root: Path) -> set[str]:
     """Everything that the log and the epochs of an archive account for: its `tree`, if nothing is left over."""
     layout = Layout(root)
-    accounted = {root / "log.sqlite", layout.epochs, layout.statistics}
+    accounted = {log_path(root), stories_path(root), layout.epochs, layout.statistics}
     for epoch in layout.published_epochs():
         for path in files_of(root, read_manifest(layout, epoch)):
             accounted |= {path, *path.parents}

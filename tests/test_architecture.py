@@ -37,7 +37,7 @@ THIRD_PARTIES: dict[str, set[str]] = {
     "web": {"jinja2", "markupsafe", "msgspec", "orjson", "prometheus_client", "starlette", "structlog"},
     "indexer": {
         *("defusedxml", "fastwarc", "msgspec", "numpy", "orjson", "prometheus_client", "starlette", "structlog"),
-        *("py3langid", "trafilatura", "zstandard"),
+        *("py3langid", "rensa", "trafilatura", "zstandard"),
     },
     "loadtests": {"gevent", "locust"},
 }
@@ -57,6 +57,7 @@ FENCES: dict[str, tuple[str, ...]] = {
     "defusedxml": ("indexer/feeds/xml_tree.py",),
     "fastwarc": ("indexer/readers/warc.py",),
     "py3langid": ("indexer/language.py",),
+    "rensa": ("indexer/likeness.py",),
     "trafilatura": ("indexer/readers/extraction.py",),
     "typer": (
         "broadsheet/cli.py",

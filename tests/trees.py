@@ -22,7 +22,7 @@ from partition.analysis import (
 from search.parsing import edits_for, parse_query
 from search.query import Node
 from search.terms import analysed
-from tests.reference import completions
+from tests.reference import completions, stories
 from tests.reference.naive import Analysis, NaiveIndex
 
 
@@ -46,6 +46,11 @@ def naive_completions(articles: Iterable[dict[str, Any]]) -> completions.NaiveCo
         edits_for=edits_for,
     )
     return completions.NaiveCompletions(articles, analysis)
+
+
+def naive_stories() -> stories.NaiveStories:
+    """Of an empty log."""
+    return stories.NaiveStories(words)
 
 
 def _forms(text: str, language: str) -> list[str]:

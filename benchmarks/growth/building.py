@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from indexer.projection import log_path
+from indexer.log import log_path
 from partition.manifest import Layout, read_manifest
 
 LOOK_S = 0.05

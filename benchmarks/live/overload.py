@@ -25,8 +25,7 @@ from benchmarks.live.figures import latencies, patience, ratio
 from benchmarks.live.schedule import evenly, on_schedule
 from benchmarks.live.wire import Client
 from benchmarks.live.writing import BULK, NDJSON, taken
-from indexer.log import EventLog
-from indexer.projection import log_path
+from indexer.log import EventLog, log_path
 
 LINES = 200
 TIMES = 10

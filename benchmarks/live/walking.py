@@ -21,8 +21,7 @@ import orjson
 
 from benchmarks.live.figures import compared
 from benchmarks.live.wire import Client
-from indexer.log import EventLog
-from indexer.projection import log_path
+from indexer.log import EventLog, log_path
 from partition.analysis import term_of
 from partition.types import Article, hash64
 

@@ -37,13 +37,14 @@ def _mixed(hash_: np.uint64, packed: np.uint64) -> np.uint64:
 
 
 @inlined
-def _size(text: "NDArray[np.uint8]", at: int) -> int:
+def size_at(text: "NDArray[np.uint8]", at: int) -> int:
     """Bytes of a character that is not ASCII."""
     return 2 if text[at] < 0xE0 else 3 if text[at] < 0xF0 else 4
 
 
 @inlined
-def _code(text: "NDArray[np.uint8]", at: int, size: int) -> int:
+def code_at(text: "NDArray[np.uint8]", at: int, size: int) -> int:
+    """The code point of a character that is not ASCII."""
     code = np.int64(text[at] & (0xFF >> (size + 1)))
     for extra in range(1, size):
         code = (code << 6) | np.int64(text[at + extra] & 0x3F)
@@ -51,12 +52,12 @@ def _code(text: "NDArray[np.uint8]", at: int, size: int) -> int:
 
 
 @inlined
-def _ideograph(text: "NDArray[np.uint8]", at: int, stop: int, ideographs: "NDArray[np.uint8]") -> int:
+def ideograph(text: "NDArray[np.uint8]", at: int, stop: int, ideographs: "NDArray[np.uint8]") -> int:
     """Bytes of the ideograph at a place, 0 if there is none."""
     if at >= stop or text[at] < FIRST_IDEOGRAPH:
         return 0
-    size = _size(text, at)
-    code = _code(text, at, size)
+    size = size_at(text, at)
+    code = code_at(text, at, size)
     return size if (ideographs[code >> 3] >> np.uint8(code & 7)) & 1 else 0
 
 
@@ -109,10 +110,10 @@ def tokenize(
             hash_ = np.uint64(0)
             packed = np.uint64(0)
             shift = np.uint64(0)
-            first_size = _ideograph(text, at, stop, ideographs)
+            first_size = ideograph(text, at, stop, ideographs)
             if first_size:
                 at += first_size
-                second_size = _ideograph(text, at, stop, ideographs)
+                second_size = ideograph(text, at, stop, ideographs)
                 if second_size == 0 and paired:  # it was the second of a pair
                     paired = False
                     continue
@@ -137,8 +138,8 @@ def tokenize(
                 elif byte < 128:
                     break
                 else:
-                    size = _size(text, at)
-                    code = _code(text, at, size)
+                    size = size_at(text, at)
+                    code = code_at(text, at, size)
                     if not (letters[code >> 3] >> np.uint8(code & 7)) & 1:
                         break
                     if byte >= FIRST_IDEOGRAPH and (ideographs[code >> 3] >> np.uint8(code & 7)) & 1:

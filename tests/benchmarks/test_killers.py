@@ -45,7 +45,7 @@ def test_killers_have_names_of_their_own() -> None:
     """By which they can be told apart."""
     names = [killer.name for killer in killers()]
     assert len(set(names)) == len(names)
-    assert sum(killer.heavy for killer in killers()) == 12
+    assert sum(killer.heavy for killer in killers()) == 13
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from indexer.log import EventLog
-from indexer.projection import MiscountError, Projector, log_path
+from indexer.log import EventLog, log_path
+from indexer.projection import MiscountError, Projector
 from indexer.publisher import IndexerLock
 from indexer.rolling_back import roll_back
 from partition.errors import IndexFileError

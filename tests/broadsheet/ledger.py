@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 from indexer.builder import InlineBuilder
 from indexer.jobs import message_id
-from indexer.log import EventLog
-from indexer.projection import Projector, log_path
+from indexer.log import EventLog, log_path
+from indexer.projection import Projector
 from indexer.publisher import IndexerLock, Retention
 from tests import commands
 from tests.small_index import contents

@@ -31,8 +31,7 @@ import httpx2
 import orjson
 import zstandard
 
-from indexer.log import EventLog
-from indexer.projection import log_path
+from indexer.log import EventLog, log_path
 from tests.api_server import ApiServer, eventually
 from tests.broadsheet.changed_service import command
 from tests.commands import BROADSHEET, environment

@@ -30,8 +30,7 @@ from typing import NamedTuple, Self
 import httpx2
 import orjson
 
-from indexer.log import EventLog
-from indexer.projection import log_path
+from indexer.log import EventLog, log_path
 from tests.api_server import ApiServer, eventually
 from tests.broadsheet.changed_service import command
 

@@ -56,10 +56,11 @@ VOLATILE = frozenset(
         "seq",
         "sha256",
         "size_bytes",
+        "story_id",
     )
 )
-"""Members that are counted or drawn anew. Log sequences count what waits, too, and larger ones take more room;
-so do moments that are no whole second."""
+"""Members that are counted or drawn anew. Log sequences, of which a story bears one, count what waits, too, and
+larger ones take more room; so do moments that are no whole second."""
 VOLATILE_HEADERS = frozenset(
     (
         *("age", "broadsheet-epoch", "broadsheet-indexed-through", "content-length", "date", "last-modified"),

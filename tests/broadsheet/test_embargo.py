@@ -18,8 +18,7 @@ from starlette.routing import Route
 from broadsheet.app import create_app
 from broadsheet.settings import resolve
 from indexer.feeds.sink import article_id_of
-from indexer.log import EventLog
-from indexer.projection import log_path
+from indexer.log import EventLog, log_path
 from partition.manifest import Layout
 from partition.reader import PartitionReader
 from partition.schema import TEXT_FIELDS

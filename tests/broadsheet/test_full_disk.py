@@ -18,8 +18,8 @@ from broadsheet import indexer_process
 from broadsheet.bells import LOG, Bell
 from broadsheet.settings import Settings
 from indexer.events import LogError
-from indexer.log import EventLog
-from indexer.projection import advance_statistics, log_path
+from indexer.log import EventLog, log_path
+from indexer.projection import advance_statistics
 from partition.manifest import Layout
 from partition.writer import write_generation
 from tests.api_server import ApiServer, eventually, problem_of

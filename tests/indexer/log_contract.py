@@ -348,6 +348,22 @@ def log_machine(open_log: Open) -> Any:  # noqa: C901 - a class made for one ada
                 if sent:
                     assert log.outcomes(prefix, sent[0][0], 2) == sent[1:3]
 
+        @invariant()
+        def says_what_events_brought(self) -> None:
+            """In order, with the event before; and the events of each article."""
+            log, model = self.log, self.model
+            earlier: dict[str, int] = {}
+            brought = []
+            for seq, kind, name, _version, content in model.events:
+                text = content if kind in {"put", "correct", "lift"} else None
+                brought.append((seq, kind, name, earlier.get(name, 0), text))
+                earlier[name] = seq
+                assert log.text_of(seq) == text
+            assert list(log.brought(0, model.seq)) == brought
+            assert list(log.brought(2, 5)) == [one for one in brought if 2 < one[0] <= 5]
+            for name in model.articles:
+                assert log.chain(name) == [event[0] for event in model.events[::-1] if event[2] == name]
+
         def teardown(self) -> None:
             """Remove the log."""
             if hasattr(self, "log"):

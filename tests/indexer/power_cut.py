@@ -29,8 +29,8 @@ from random import Random
 
 from indexer.builder import InlineBuilder
 from indexer.events import Submission
-from indexer.log import EventLog
-from indexer.projection import Projector, advance_statistics, log_path
+from indexer.log import EventLog, log_path
+from indexer.projection import Projector, advance_statistics
 from indexer.publisher import IndexerLock, Retention
 from indexer.routing import partition_of
 from partition.check import check_epoch

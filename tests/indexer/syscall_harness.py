@@ -33,8 +33,7 @@ from typing import NamedTuple
 
 from indexer import publisher
 from indexer.events import LogError, Submission
-from indexer.log import EventLog
-from indexer.projection import log_path
+from indexer.log import EventLog, log_path
 from indexer.publisher import OPENING_S, Retention
 from partition.errors import IndexFileError
 from tests.indexer.mutants import write_in_pieces

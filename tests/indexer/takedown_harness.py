@@ -25,7 +25,7 @@ import httpx2
 import orjson
 from redis import Redis
 
-from indexer.projection import log_path
+from indexer.log import log_path
 from indexer.sagas import SAGAS_FILE, SagaStore
 from indexer.writing import UNFINISHED
 from tests.api_server import ApiServer, eventually

@@ -13,8 +13,7 @@ import orjson
 import pytest
 
 from indexer.bulk import Summary, index_files
-from indexer.log import EventLog
-from indexer.projection import log_path
+from indexer.log import EventLog, log_path
 from indexer.publisher import IndexerLock, Retention
 from indexer.worker import Worker
 from tests.indexer.test_bulk import Told

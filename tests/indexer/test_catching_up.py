@@ -8,8 +8,7 @@ import pytest
 
 from indexer.catching_up import BUSY_S, catch_up
 from indexer.events import Submission
-from indexer.log import EventLog
-from indexer.projection import log_path
+from indexer.log import EventLog, log_path
 from indexer.publisher import IndexerLock
 from partition.manifest import Layout
 from tests.small_index import article, put, titles

@@ -17,8 +17,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from indexer.changes import MAX_VERSIONS, NeverShownError, TakenDownError, changes, versions, was_withdrawn
 from indexer.events import MAX_HISTORY, Submission
-from indexer.projection import log_path
+from indexer.log import log_path
 from partition.build import SegmentBuilder
+from partition.changes import Put
 from partition.manifest import RootManifest
 from partition.types import Article
 from tests.small_index import SmallIndex, article, contents, newest, put, titles
@@ -239,7 +240,7 @@ def test_the_feed_is_read_by_its_index(index: SmallIndex) -> None:
 
 def test_the_history_of_an_article_is_bounded(index: SmallIndex, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever was submitted under its id, only its last events are looked through."""
-    monkeypatch.setattr("indexer.log.MAX_HISTORY", 50)
+    monkeypatch.setattr("indexer.log_reading.MAX_HISTORY", 50)
     index.put(article("a", "Shown"))
     for number in range(48):
         hold(index, article("a", str(number)), 5)
@@ -260,10 +261,10 @@ class Poison:
         self.potent = True
         add = SegmentBuilder.add
 
-        def fails(builder: SegmentBuilder, one: Article, **fields: Any) -> None:
-            if one.body == "poison" and self.potent:
+        def fails(builder: SegmentBuilder, put: Put) -> None:
+            if put.article.body == "poison" and self.potent:
                 raise ZeroDivisionError("nobody thought of this")
-            add(builder, one, **fields)
+            add(builder, put)
 
         patched.setattr(SegmentBuilder, "add", fails)
 

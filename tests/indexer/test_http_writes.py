@@ -21,8 +21,7 @@ import zstandard
 
 from broadsheet.indexer_process import NICE
 from indexer.events import MAX_RETRY_AFTER_S
-from indexer.log import EventLog
-from indexer.projection import log_path
+from indexer.log import EventLog, log_path
 from indexer.routes import MAX_BULK
 from tests.api_server import ApiServer, eventually, problem_of
 from tests.indexer.malformed import BAD_LINES, bomb

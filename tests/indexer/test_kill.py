@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from indexer.stories import BATCH, stories_path
 from partition.manifest import Layout
 from tests import commands
 from tests.api_server import eventually
@@ -53,3 +54,33 @@ def test_an_interruption_ends_the_run_and_keeps_the_epoch(tmp_path: Path, moment
     index(source, root)
     bodies = {article_id: article["body"] for article_id, article in outcome(root)[1].items()}
     assert bodies == {article_id: versions[-1]["body"] for article_id, versions in source.versions.items()}
+
+
+def test_an_interruption_ends_a_rebuild(tmp_path: Path) -> None:
+    """Also one that has decided stories and begun to build; the index is as it was."""
+    source = make_source(tmp_path / "articles.jsonl")
+    root = tmp_path / "archive"
+    index(source, root)
+    stories_path(root).unlink()
+    before = {*root.glob("partitions/*/*")}
+    with commands.start("rebuild", "--data", root, builders=1) as process:
+        eventually(lambda: {*root.glob("partitions/*/*")} - before)
+        os.killpg(process.pid, signal.SIGINT)
+        output, errors = process.communicate(timeout=commands.TIMEOUT_S)
+    assert process.returncode == 130, (output, errors)
+    assert errors == b"broadsheet: interrupted; the index is as it was\n"
+    assert verify(source, root)
+    assert commands.run("rebuild", "--data", root).returncode == 0
+
+
+def test_what_is_wrong_with_the_stories_is_said(tmp_path: Path) -> None:
+    """Also where they are decided while more is read, and whatever else ends with that."""
+    root = tmp_path / "archive"
+    root.mkdir()
+    stories_path(root).write_bytes(b"no database" * 1000)
+    rows = b"".join(b'{"id": "%d", "title": "t", "body": "b"}\n' % number for number in range(3 * BATCH))
+    for some in (rows, b"".join(rows.splitlines(keepends=True)[:10])):
+        ended = commands.run("index", "-", "--data", root, stdin=some)
+        assert ended.returncode == 1
+        assert "stories.sqlite: the stories cannot be used (file is not a database); put that right" in ended.stderr
+        assert "Traceback" not in ended.stderr

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from indexer import parking
 from indexer.builder_processes import ProcessBuilder
 from indexer.events import Submission
-from indexer.projection import log_path
+from indexer.log import log_path
 from indexer.publisher import IndexerLock
 from partition.build import SegmentBuilder
+from partition.changes import Put
 from partition.types import Article
 from tests.small_index import SmallIndex, article, contents, expected, newest, titles
 
@@ -63,10 +64,10 @@ def test_a_damaged_body_is_parked_alone(tmp_path: Path, *, processes: bool) -> N
 def _poisonous(monkeypatch: pytest.MonkeyPatch) -> None:
     add = SegmentBuilder.add
 
-    def fails(builder: SegmentBuilder, one: object, **fields: object) -> None:
-        if getattr(one, "body", "") == "poison":
+    def fails(builder: SegmentBuilder, put: Put) -> None:
+        if put.article.body == "poison":
             raise ZeroDivisionError("nobody thought of this")
-        add(builder, one, **fields)  # type: ignore[arg-type]
+        add(builder, put)
 
     monkeypatch.setattr(SegmentBuilder, "add", fails)
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from indexer.builder import BuildJob, Built, InlineBuilder, Progress
 from indexer.builder_processes import ProcessBuilder
 from indexer.events import LogError, Submission
-from indexer.projection import MiscountError, advance_statistics, log_path, statistics_due
+from indexer.log import log_path
+from indexer.projection import MiscountError, advance_statistics, statistics_due
 from indexer.publisher import IndexerLock, Retention
 from partition.manifest import (
     EMPTY_GENERATION,

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.log import EventLog
-from indexer.projection import log_path
+from indexer.log import EventLog, log_path
 from indexer.publisher import OPENING_S
 from indexer.rolling_back import NoSoundEpochError, RolledBack, roll_back
 from partition import tombstones

@@ -12,8 +12,7 @@ from redis import Redis
 
 from indexer.exporting import MAX_KEPT
 from indexer.jobs import new_job_id
-from indexer.log import EventLog
-from indexer.projection import log_path
+from indexer.log import EventLog, log_path
 from indexer.writing import UNFINISHED
 from tests.api_server import ApiServer, eventually, problem_of
 from tests.commands import run

@@ -12,8 +12,8 @@ from indexer import takedown
 from indexer.events import LogError, Submission
 from indexer.exporting import Exporter, Page
 from indexer.jobs import JobStore, LineReject
-from indexer.log import EventLog
-from indexer.projection import advance_statistics, log_path
+from indexer.log import EventLog, log_path
+from indexer.projection import advance_statistics
 from indexer.rejects import Reject, RejectsFile
 from indexer.sagas import Saga, SagaStore, Step, Steps, advance
 from partition.types import Article

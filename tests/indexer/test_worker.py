@@ -10,8 +10,7 @@ import pytest
 from indexer import worker as worker_module
 from indexer.events import Submission
 from indexer.jobs import KEPT_MS, message_id, new_job_id
-from indexer.log import EventLog
-from indexer.projection import log_path
+from indexer.log import EventLog, log_path
 from indexer.publisher import IndexerLock, Retention
 from indexer.worker import Worker
 from partition.types import Article

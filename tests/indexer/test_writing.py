@@ -20,8 +20,7 @@ from indexer.events import Log, LogError, OtherSubmissionError, Submission
 from indexer.intake import Intake
 from indexer.job_file import JobsError
 from indexer.jobs import KEPT_MS, Job, JobStore, LineReject
-from indexer.log import EventLog
-from indexer.projection import log_path
+from indexer.log import EventLog, log_path
 from indexer.sagas import SAGAS_FILE, SagaStore
 from indexer.writing import Applied, BusyJobError, OtherBodyError, WriteService
 from partition.manifest import ParkedEvent

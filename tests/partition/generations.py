@@ -122,6 +122,8 @@ def expected(put: Put) -> dict[str, Any]:
             "indexed_ms": put.indexed_ms,
             "hash": hash64(one.id),
             "seq": put.seq,
+            "story": put.story,
+            "joined": put.joined,
             "status": 0,
             "language": LANGUAGES.index(language_of(one.language)),
             **{f"{name}_length": len(found) for name, found in words.items()},

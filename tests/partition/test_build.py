@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from partition.build import SegmentBuilder
+from partition.changes import Put
 from partition.documents import DocumentCodec
 from partition.format import SegmentFile
 from partition.inversion import chunks_of
@@ -25,7 +26,7 @@ def _built(path: Path, articles: Sequence[Article], codec: DocumentCodec | None)
     path.unlink(missing_ok=True)
     builder = SegmentBuilder(Vocabulary(), codec)
     for article in articles:
-        builder.add(article, version=1, indexed_ms=0, seq=1)
+        builder.add(Put(article, 1, 0, seq=1))
     builder.prepare()
     builder.write(path, None)
     return builder
@@ -64,7 +65,7 @@ def test_a_dictionary_is_trained_on_the_way(tmp_path: Path, monkeypatch: pytest.
         builder = SegmentBuilder(Vocabulary(), None)
         trained = None
         for at, article in enumerate(ARTICLES):
-            builder.add(article, version=1, indexed_ms=0, seq=1)
+            builder.add(Put(article, 1, 0, seq=1))
             if builder.codec and trained is None:
                 trained = at
         assert trained

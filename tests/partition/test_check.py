@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from indexer.routing import partition_of
 from partition.build import SegmentBuilder
+from partition.changes import Put
 from partition.check import check_epoch
 from partition.documents import DocumentCodec
 from partition.errors import CorruptFile, IndexFileError, MissingFile, TooNewFile
@@ -172,7 +173,7 @@ def test_articles_that_are_mixed_up_are_found(
     def write(folder: Path) -> list[FileRecord]:
         builders = [SegmentBuilder(Vocabulary(), None) for _ in range(segments)]
         for at, one in enumerate(articles):
-            builders[at * segments // len(articles)].add(one, version=1, indexed_ms=0, seq=1)
+            builders[at * segments // len(articles)].add(Put(one, 1, 0, seq=1))
         spoil(builders[0], builders[-1])
         for builder in builders:
             builder.prepare()
@@ -202,7 +203,7 @@ def test_segments_that_make_no_sense_are_found(root: Path) -> None:
     articles = [one for one in made_up(30) if partition_of(one.id, 3) == 0]
     builder = SegmentBuilder(Vocabulary(), None)
     for one in articles:
-        builder.add(one, version=1, indexed_ms=0, seq=1)
+        builder.add(Put(one, 1, 0, seq=1))
     builder.prepare()
     builder.write(root / "sound.segment", None)
     totals = SegmentFile(root / "sound.segment").section("totals").copy()
@@ -244,7 +245,7 @@ def test_stored_articles_that_are_none_are_found(
     def write(folder: Path) -> list[FileRecord]:
         builder = SegmentBuilder(Vocabulary(), None)
         for at, one in enumerate(articles):
-            builder.add(replace(one, published_ms=at), version=1, indexed_ms=0, seq=1)
+            builder.add(Put(replace(one, published_ms=at), 1, 0, seq=1))
         builder.prepare()
         builder._frames[3] = frame or builder._frames[3]
         return [builder.write(folder / "0.segment", dictionary)]

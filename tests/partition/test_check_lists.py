@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from partition import lists
 from partition.build import SegmentBuilder
+from partition.changes import Put
 from partition.check import check_lists
 from partition.documents import DocumentCodec
 from partition.errors import CorruptFile
@@ -30,7 +31,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Segment:
     """A segment with dense lists, others, and lists of several blocks."""
     builder = SegmentBuilder(Vocabulary(), DocumentCodec())
     for one in (*made_up(600), *(article(f"q{at}", body=body, published_ms=at) for at, body in enumerate(_BODIES))):
-        builder.add(one, version=1, indexed_ms=0, seq=1)
+        builder.add(Put(one, 1, 0, seq=1))
     builder.prepare()
     folder = tmp_path_factory.mktemp("sound")
     builder.write(folder / "sound.segment", None)

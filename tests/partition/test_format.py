@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from partition import format as segment_format
 from partition.build import SegmentBuilder
+from partition.changes import Put
 from partition.documents import LEVEL, DocumentCodec
 from partition.envelope import HEADER_BYTES, PAGE_BYTES
 from partition.errors import CorruptFile
@@ -27,7 +28,7 @@ from tests.small_index import article
 def _build(path: Path, *articles: Article) -> SegmentFile:
     builder = SegmentBuilder(Vocabulary(), DocumentCodec())
     for version, one in enumerate(articles, start=1):
-        builder.add(one, version=version, indexed_ms=7, seq=1)
+        builder.add(Put(one, version, 7, seq=1))
     builder.prepare()
     record = builder.write(path, None)
     return SegmentFile(path, seal=record.seal)
@@ -104,6 +105,8 @@ GOLDEN: dict[str, tuple[str, list[int] | bytes]] = {
     "column/indexed_ms": ("<i8", [7, 7]),
     "column/hash": ("<u8", [0x40F89E395B66422F, 0x8472C2E34D854F75]),
     "column/seq": ("<i8", [1, 1]),
+    "column/story": ("<i8", [0, 0]),
+    "column/joined": ("<i8", [0, 0]),
     "column/status": ("|u1", [0, 0]),
     "column/language": ("|u1", [1, 1]),
     "column/text_length": ("<u4", [4, 4]),

@@ -28,7 +28,7 @@ def _anew(path: Path, puts: Iterable[Put]) -> SegmentFile:
     """The segment of these articles, made at once."""
     builder = SegmentBuilder(Vocabulary(), DocumentCodec())
     for put in puts:
-        builder.add(put.article, version=put.version, indexed_ms=put.indexed_ms, seq=put.seq)
+        builder.add(put)
     builder.prepare()
     builder.write(path, None)
     return SegmentFile(path)

@@ -294,7 +294,7 @@ def test_a_builder_knows_what_it_takes(tmp_path: Path) -> None:
             tracemalloc.start()
         builder = SegmentBuilder(vocabulary, DocumentCodec())
         for one in articles:
-            builder.add(one, version=1, indexed_ms=0, seq=1)
+            builder.add(Put(one, 1, 0, seq=1))
         builder.prepare()
         builder.write(tmp_path / f"{traced}.segment", None)
     peak_bytes = tracemalloc.get_traced_memory()[1]
