@@ -129,6 +129,7 @@ def search(
     language: Annotated[list[str] | None, typer.Option(help="Only this language.")] = None,
     recency: Annotated[str | None, typer.Option(help="How much newer ones are preferred: off, low or high.")] = None,
     facets: Annotated[str | None, typer.Option(help="What is counted: section,month ...")] = None,
+    collapse: Annotated[str | None, typer.Option(help="story: copies once, and counted once.")] = None,
     limit: Annotated[str, typer.Option(help="How many articles.")] = "10",
     cursor: Annotated[str | None, typer.Option(help="Where to go on, from an earlier answer.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the API's answer.")] = False,
@@ -142,11 +143,14 @@ def search(
     broadsheet search --data archive energy --facets section,year
     broadsheet search --data archive energy --json | jq .total
     """
+    from search.parameters import DEFAULT_FIELDS
     from web.problems import Problem
 
     settings = resolved(config, data=data).settings
     single = {"q": query, "from": from_, "to": to, "sort": sort, "limit": limit, "cursor": cursor}
-    single |= {"recency": recency, "facets": facets}
+    single |= {"recency": recency, "facets": facets, "collapse": collapse}
+    if collapse == "story" and not as_json:
+        single["fields"] = ",".join((*DEFAULT_FIELDS, "copies"))
     given = [(name, text) for name, text in single.items() if text]
     several = {"section": section, "source": source, "author": author, "tag": tag, "language": language}
     for name, texts in several.items():

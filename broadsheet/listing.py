@@ -24,7 +24,9 @@ def print_answer(answer: dict[str, Any]) -> None:
     console = Console(highlight=False)
     for rank, hit in enumerate(answer["data"], start=1):
         day = (hit["published_at"] or "undated")[:10]
-        facts = (day, hit["section"], hit["source"], f"{hit['score']:.3f}", hit["id"])
+        copies = (hit.get("copies") or {}).get("count", 0)
+        said = f"and {copies:,} more" if copies else ""
+        facts = (day, hit["section"], hit["source"], f"{hit['score']:.3f}", hit["id"], said)
         console.print(Text(f"{rank:>3}  ").append(_safe(hit["title"]), style="bold"), soft_wrap=True)
         console.print(Text("     " + "  ".join(_safe(fact) for fact in facts if fact), style="dim"), soft_wrap=True)
         if hit["snippet"]:
@@ -42,7 +44,8 @@ def print_answer(answer: dict[str, Any]) -> None:
         )
     coverage = answer["coverage"]["partitions"]
     total = answer["total"]
-    counted = f"{total['value']:,} articles" if total else f"{len(answer['data'])} articles"
+    units = {"article": "articles", "story": "stories"}
+    counted = f"{total['value']:,} {units[total['unit']]}" if total else f"{len(answer['data'])} articles"
     console.print(f"{counted}; {coverage['ok']} of {coverage['total']} partitions answered")
 
 

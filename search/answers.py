@@ -26,6 +26,7 @@ from search.placing import ArticlePlace
 from search.plan import postings_of
 from search.query import Query, without_kernel
 from search.similar import Telling
+from search.single import Copies
 from search.snapshot import Snapshot
 from search.spellings import spelled
 from web.times import iso
@@ -80,6 +81,9 @@ class Item(msgspec.Struct, omit_defaults=True):
     indexed_at: str | None = None
     date_confidence: str | None = None
     version: int | None = None
+    story_id: str | None = None
+    copies: Copies | None = None
+    """`null` while a partition is damaged, in which some may lie."""
     score: float | None = None
     snippet: str | None = None
     """HTML: escaped text in which `<mark>` marks the words that matched."""
@@ -104,7 +108,8 @@ class Total(msgspec.Struct):
     value: int
     relation: Literal["eq", "gte"]
     """`gte` when partitions are missing."""
-    unit: Literal["article"]
+    unit: Literal["article", "story"]
+    """`story` with `collapse=story`."""
 
 
 class FailedPartition(msgspec.Struct):
@@ -167,7 +172,7 @@ class FacetValue(msgspec.Struct, omit_defaults=True):
     value: str
     """As the newest article that has it writes it; of a period, as ISO 8601 does."""
     count: int
-    """Matching articles that have it."""
+    """Matching articles that have it; with `collapse=story`, stories of which any matching article has it."""
     selected: bool = False
     """`true` if a filter names it as one that will do, else left out."""
 
@@ -203,7 +208,7 @@ class DidYouMean(msgspec.Struct):
 
     q: str
     total: int
-    """How many articles it finds under the same filters."""
+    """How many articles it finds under the same filters; stories with `collapse=story`."""
 
 
 class SearchAnswer(msgspec.Struct):
@@ -229,7 +234,7 @@ class SearchAnswer(msgspec.Struct):
 
 
 class ArticleAnswer(msgspec.Struct):
-    """One article, whole."""
+    """One article, whole, and the others that tell the same."""
 
     id: str
     title: str
@@ -247,6 +252,10 @@ class ArticleAnswer(msgspec.Struct):
     date_confidence: Literal["instant", "day", "clamped", "dropped", "missing"]
     version: int
     status: Literal["usable"]
+    story_id: str
+    """Of all articles that tell the same in the same words."""
+    copies: Copies | None
+    """`null` while a partition is damaged, in which some may lie."""
 
 
 class TellingTerm(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -384,7 +393,8 @@ def page_body(
     missed: tuple[int, ...],
 ) -> bytes:
     """The body of one page (`SearchAnswer`)."""
-    total = {"value": found.total, "relation": "gte" if found.failed else "eq", "unit": "article"}
+    unit = "story" if query.collapse else "article"
+    total = {"value": found.total, "relation": "gte" if found.failed else "eq", "unit": unit}
     body: dict[str, Any] = {
         "data": _items(parameters, matches, documents),
         "page": {"next": next_, "prev": prev, "limit": parameters.limit, "has_more": next_ is not None},
@@ -437,9 +447,9 @@ def similar_body(
     return orjson.dumps(body)
 
 
-def article_body(stored: dict[str, Any]) -> dict[str, Any]:
-    """The members of one article (`ArticleAnswer`)."""
-    return {**_public(stored), "status": "usable"}
+def article_body(stored: dict[str, Any], story: dict[str, Any]) -> dict[str, Any]:
+    """The members of one article (`ArticleAnswer`), by its stored fields and its story (`single.story_of`)."""
+    return {**_public(stored), "status": "usable", **story}
 
 
 def partitions_body(manifest: RootManifest, partition_of: Callable[[str, int], int]) -> dict[str, Any]:

@@ -25,20 +25,33 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import structlog
 from prometheus_client import Counter
 
 from partition.errors import CorruptFile, IndexFileError, MissingFile
-from search.executor import DeadlineError
+from partition.types import DocAddress
+from search.collapsing import collapsed, counted_once
+from search.executor import DeadlineError, GivenSets
 from search.expansions import check_beginnings
 from search.facets import Counts, added
-from search.leaf import Given, LeafAnswer, LeafQuery, Match, SegmentSearch, Slice, merged
+from search.leaf import (
+    Given,
+    LeafAnswer,
+    LeafQuery,
+    Match,
+    PartitionDamagedError,
+    Rivals,
+    SegmentSearch,
+    Slice,
+    merged,
+)
 from search.messages import Broken, Damaged, EpochGone, Matched, MatchRequest, Refused, Reply
 from search.parsing import QueryError
 from search.plan import postings_of
 from search.pool import WhooshPool
 from search.query import Node, Query, Wildcard, without_kernel
 from search.share import Share
-from search.snapshot import PartitionDamagedError, Snapshot, Snapshots, View
+from search.snapshot import Snapshot, Snapshots, View
 from search.spelling import expanded
 
 SHARE_POSTINGS = 250_000
@@ -52,6 +65,7 @@ NICE = 10
 LATE_S = 0.2
 """How long after its deadline a thread may still answer: kernels look at the clock after some thousand articles."""
 
+_log = structlog.get_logger()
 _BY_WHOOSH = Counter("broadsheet_whoosh_searches", "Searches for which there was no kernel: Whoosh's matchers helped")
 
 T = TypeVar("T")
@@ -194,13 +208,13 @@ class Broker:
             reply = await self._pool.ask(request, deadline_s)
         answered = _sound(reply)
         assert isinstance(answered, Matched)
-        given: dict[tuple[int, int], dict[Wildcard, Any]] = {}
+        found: dict[tuple[int, int], dict[Wildcard, Any]] = {}
         for wildcard, sets in zip(nodes, answered.sets, strict=True):
             for one in sets:
                 # Kernels want whole windows.
                 words = np.frombuffer(one.bits.ljust(-(-len(one.bits) // 512) * 512, b"\0"), np.uint64)
-                given.setdefault((one.partition, one.segment), {})[wildcard] = words
-        return given, answered.damaged
+                found.setdefault((one.partition, one.segment), {})[wildcard] = words
+        return {place: GivenSets(sets) for place, sets in found.items()}, answered.damaged
 
     def _search(
         self,
@@ -240,16 +254,23 @@ class Broker:
         node = expanded(query.node, snapshot, deadline_s)
         plan = snapshot.plan(node)
         asked = LeafQuery(plan, query.filters, query.sort, part, deadline_s, given, facets, query.decay)
-        # Facets look at everything that matches once more.
-        postings = postings_of(plan, snapshot.manifest.articles) * (2 if facets else 1)
-        postings += FACET_COST * len(facets) * snapshot.manifest.articles
-        if postings > COSTLY_POSTINGS and threads is not self._costly:
+        postings = postings_of(plan, snapshot.manifest.articles)
+        # Facets look at everything that matches once more, and so does whoever looks for stories.
+        cost = postings * (1 + bool(facets) + query.collapse) + FACET_COST * len(facets) * snapshot.manifest.articles
+        if cost > COSTLY_POSTINGS and threads is not self._costly:
             raise _CostlyError
+        if query.collapse:
+            asked = asked._replace(stories=snapshot.partitions.stories)
+        # By what kernels do alone: facets and stories are as much Python, at which threads only take turns.
         width = min(self._width, 1 + postings // SHARE_POSTINGS)
 
         def count(other: Node) -> int:
             plan = snapshot.plan(expanded(other, snapshot, deadline_s))
-            found = self._gather(threads, snapshot, asked._replace(plan=plan, part=Slice(1), facets=()), width, node)
+            alone = asked._replace(plan=plan, part=Slice(1), facets=())
+            try:
+                found = self._gather(threads, snapshot, alone, width, node)
+            except DeadlineError:
+                return 0
             return 0 if found.failed else found.total
 
         return replace(self._gather(threads, snapshot, asked, width, node), count=count)
@@ -259,11 +280,17 @@ class Broker:
     ) -> Gathered:
         partitions = snapshot.partitions
         shares = partitions.shares(width)
-        answers = self._scatter(threads, shares, asked)
+        if asked.stories:
+            asked = collapsed(asked, self._rivals(threads, shares, asked))
+        answers = _scatter(threads, shares, lambda share: share.search(asked))
         failed = dict.fromkeys(partitions.damaged, "damaged")
         for answer in answers:
             failed |= answer.failed
         matches = answers[0].matches if len(answers) == 1 else merged((one.matches for one in answers), asked.part)
+        counts = [answer.counts for answer in answers]
+        if asked.stories:
+            held = [one for answer in answers for one in answer.held]
+            counts.append(counted_once(asked, held, partitions.leaves, asked.filters.clock))
         return Gathered(
             matches=matches,
             total=sum(answer.total for answer in answers),
@@ -272,21 +299,24 @@ class Broker:
             answers=answers,
             asked=asked,
             threads=len(shares),
-            counts=added(answer.counts for answer in answers),
+            counts=added(counts),
             node=node,
         )
 
-    def _scatter(self, threads: ThreadPoolExecutor, shares: Sequence[Share], query: LeafQuery) -> list[LeafAnswer]:
-        offered = [threads.submit(share.search, query) for share in shares[1:]]
+    def _rivals(self, threads: ThreadPoolExecutor, shares: Sequence[Share], asked: LeafQuery) -> list[Rivals]:
+        """Of all partitions: what stands for a story cannot be said by some of them.
+
+        Raises:
+            DeadlineError, PartitionDamagedError, LeafError
+        """
         try:
-            answers = [shares[0].search(query)]
-            for share, future in zip(shares[1:], offered, strict=True):
-                # What nobody has begun with can be taken back; so no thread ever waits for one that waits itself.
-                answers.append(share.search(query) if future.cancel() else future.result())
-        finally:
-            for future in offered:
-                future.cancel()
-        return answers
+            found = _scatter(threads, shares, lambda share: share.rivals(asked))
+        except (DeadlineError, PartitionDamagedError):
+            raise
+        except Exception:  # noqa: BLE001 - as where a partition is searched
+            _log.exception("stories failed")
+            raise LeafError("failed") from None
+        return [one for some in found for one in some]
 
     async def find(
         self,
@@ -294,9 +324,9 @@ class Broker:
         partition: int,
         article_id: str,
         deadline_s: float,
-        made: Callable[[Snapshot, dict[str, Any]], T],
+        made: Callable[[Snapshot, DocAddress], T],
     ) -> T | None:
-        """What is `made` of the stored fields of one article, in the thread; `None` if it is not in this state.
+        """What is `made` of one article, in the thread; `None` if it is not in this state.
 
         Raises:
             EpochGoneError, LeafError
@@ -305,20 +335,23 @@ class Broker:
         return await self._run(self._threads, deadline_s, self._find, view, partition, article_id, made)
 
     def _find(
-        self, view: View, partition: int, article_id: str, made: Callable[[Snapshot, dict[str, Any]], T]
+        self, view: View, partition: int, article_id: str, made: Callable[[Snapshot, DocAddress], T]
     ) -> T | None:
         snapshot = self.snapshots.open(view)
-        try:
-            leaf = snapshot.partitions.leaf(partition)
-            place = leaf.reader.find(article_id) if leaf else None
-            if leaf and place is None and leaf.reader.was_taken_down(article_id):
-                raise TakenDownError
-            return made(snapshot, leaf.reader.stored(*place)) if leaf and place else None
-        except PartitionDamagedError:
-            raise LeafError("damaged") from None
-        except CorruptFile as error:
-            self.snapshots.condemn(snapshot, partition, error)
-            raise LeafError("damaged") from None
+        while True:
+            try:
+                leaf = snapshot.partitions.leaf(partition)
+            except PartitionDamagedError:
+                raise LeafError("damaged") from None
+            try:
+                place = leaf.reader.find(article_id) if leaf else None
+                if leaf and place is None and leaf.reader.was_taken_down(article_id):
+                    raise TakenDownError
+                return made(snapshot, DocAddress(partition, *place)) if place else None
+            except CorruptFile as error:
+                self.snapshots.condemn(snapshot, partition, error)
+            except PartitionDamagedError as found:  # each time one partition less is left
+                self.snapshots.condemn(snapshot, found.partition, found.error)
 
     async def consult(self, view: View, deadline_s: float, made: Callable[[Snapshot], T]) -> T:
         """What is `made` of a state, all partitions of which must be sound, in a thread.
@@ -341,6 +374,20 @@ class Broker:
         except PartitionDamagedError as found:
             self.snapshots.condemn(snapshot, found.partition, found.error)
             raise LeafError("damaged") from None
+
+
+def _scatter(threads: ThreadPoolExecutor, shares: Sequence[Share], work: Callable[[Share], T]) -> list[T]:
+    """What comes of each share, some of them in other threads."""
+    offered = [threads.submit(work, share) for share in shares[1:]]
+    try:
+        answers = [work(shares[0])]
+        for share, future in zip(shares[1:], offered, strict=True):
+            # What nobody has begun with can be taken back; so no thread ever waits for one that waits itself.
+            answers.append(work(share) if future.cancel() else future.result())
+    finally:
+        for future in offered:
+            future.cancel()
+    return answers
 
 
 def _give_way() -> None:

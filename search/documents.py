@@ -9,12 +9,13 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from partition.analysis import language_of
-from partition.errors import IndexFileError
+from partition.types import DocAddress
 from search.answers import STORED_NAMES
 from search.leaf import Match
 from search.parameters import SearchParameters
 from search.query import Query, words_of
-from search.snapshot import PartitionDamagedError, Snapshot
+from search.single import STORY_FIELDS, stored_at, story_of
+from search.snapshot import Snapshot
 from search.snippets import MAX_SCANNED_CHARS, MarkedTexts
 
 
@@ -50,7 +51,10 @@ def documents_of(
     texts: dict[str, list[_Texts]] = {}
     for match in matches:
         # One at a time: an article may have megabytes, of which a page seldom shows any.
-        stored = _stored(snapshot, match)
+        address = DocAddress(match.partition, match.segment, match.docnum)
+        stored = stored_at(snapshot, address)
+        if not fields.isdisjoint(STORY_FIELDS):
+            stored |= story_of(snapshot, address)
         documents.append({name: stored[name] for name in fields if name in stored})
         if highlight or "snippet" in fields:
             body = (stored["body"] or stored["summary"])[:MAX_SCANNED_CHARS]
@@ -78,12 +82,3 @@ def documents_shown(
     """
     fields = frozenset(STORED_NAMES.get(name, name) for name in parameters.fields)
     return documents_of(snapshot, matches, fields, words_of(query.node), highlight=parameters.highlight)
-
-
-def _stored(snapshot: Snapshot, match: Match) -> dict[str, Any]:
-    leaf = snapshot.partitions.leaf(match.partition)
-    assert leaf is not None, "its match was found in it"
-    try:
-        return leaf.reader.stored(match.segment, match.docnum)
-    except IndexFileError as error:
-        raise PartitionDamagedError(match.partition, error) from None

@@ -8,6 +8,7 @@ quicker way for words (`share.py`).
 
 import copy
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ from partition.schema import NO_DATE_MS, TEXT_FIELDS
 from partition.scoring import K1, ONE, decays, norms_of
 from partition.segment import Segment, TermList
 from partition.statistics import Statistics
+from search.bitmaps import packed
 from search.plan import Atom, Beginning, During, FoundByWhoosh, PhraseWords, Plan, Word
 from search.query import Bounds, Choice, Clock, Decay, Filters, Sort, Wildcard
 
@@ -43,8 +45,13 @@ class DeadlineError(Exception):
     """The time for this query is over."""
 
 
-GivenSets = Mapping[Wildcard, NDArray[np.uint64]]
-"""What Whoosh found in one segment: a bit for each docnum."""
+class GivenSets(NamedTuple):
+    """What is known of one segment before it is searched: sets with a bit for each docnum."""
+
+    wildcards: Mapping[Wildcard, NDArray[np.uint64]] = MappingProxyType({})
+    """What Whoosh found."""
+    hidden: NDArray[np.uint64] | None = None
+    """Articles that are left out of the result (`collapsing.py`)."""
 
 
 class Found(NamedTuple):
@@ -171,7 +178,7 @@ class SegmentExecutor:
         Raises:
             DeadlineError: it took too long.
         """
-        range_ = self._range(filters)
+        range_ = self._range(filters, given)
         if range_.low >= range_.high:
             return _NOTHING
         report = np.zeros(5, np.int64)
@@ -196,17 +203,32 @@ class SegmentExecutor:
         Raises:
             DeadlineError: it took too long.
         """
-        return self._collect(plan, self._range(filters), deadline_ns, given, scored=False)[0]
+        return self._collect(plan, self._range(filters, given), deadline_ns, given, scored=False)[0]
 
     def scored(
-        self, plan: Plan, filters: Filters, deadline_ns: int, given: GivenSets
+        self,
+        plan: Plan,
+        filters: Filters,
+        deadline_ns: int,
+        given: GivenSets,
+        among: NDArray[np.uint64] | None = None,
     ) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
         """The same, and the score of each before it decays, shape (n,), 0 where an article does not match.
+
+        Args:
+            plan: of the query.
+            filters: what articles must satisfy besides.
+            deadline_ns: on the monotonic clock.
+            given: the sets that the plan does not say how to find.
+            among: a bit for each docnum: the articles that are looked at; `None` for all.
 
         Raises:
             DeadlineError: it took too long.
         """
-        return self._collect(plan, self._range(filters), deadline_ns, given, scored=True)
+        range_ = self._range(filters, given)
+        if among is not None:
+            range_ = range_._replace(mask=range_.mask & among)
+        return self._collect(plan, range_, deadline_ns, given, scored=True)
 
     def _collect(
         self, plan: Plan, range_: Range, deadline_ns: int, given: GivenSets, *, scored: bool
@@ -227,7 +249,7 @@ class SegmentExecutor:
 
     def union(self, lists: Iterable[TermList], deadline_ns: int) -> NDArray[np.uint64]:
         """A bit for each docnum: which live articles are on any of the lists."""
-        bound = _Bound(self, Plan((), 1), deadline_ns, {})
+        bound = _Bound(self, Plan((), 1), deadline_ns, GivenSets())
         bound.add_union(lists)
         bitmap = np.zeros(len(self.segment.live_words), np.uint64)
         report = np.zeros(5, np.int64)
@@ -244,7 +266,7 @@ class SegmentExecutor:
         """What a bound of one step adds at most, for a weight of 1; values weigh nothing."""
         return self._units.get(field, 0.0)
 
-    def _range(self, filters: Filters) -> Range:
+    def _range(self, filters: Filters, given: GivenSets) -> Range:
         low, high = 0, self.segment.size
         unsorted, published_ms = filters.unsorted, self.segment.published_ms
         if filters.bounded and not unsorted:
@@ -253,7 +275,8 @@ class SegmentExecutor:
                 low = max(low, int(np.searchsorted(published_ms, filters.from_ms)))
             if filters.to_ms is not None:
                 high = int(np.searchsorted(published_ms, filters.to_ms))
-        return Range(self.mask(filters.choices, unsorted), low, high)
+        mask = self.mask(filters.choices, unsorted)
+        return Range(mask if given.hidden is None else mask & ~given.hidden, low, high)
 
     def mask(self, choices: tuple[Choice, ...], unsorted: Bounds | None = None) -> NDArray[np.uint64]:
         """A bit for each docnum: live articles that pass choices and bounds, and zeros up to a whole window."""
@@ -282,7 +305,7 @@ class SegmentExecutor:
             bits[: len(times)] &= times >= from_ms
         if to_ms is not None:
             bits[: len(times)] &= times < to_ms
-        return np.packbits(bits, bitorder="little").view(np.uint64)
+        return packed(bits)
 
     def _holders(self, field: str, values: tuple[str, ...]) -> NDArray[np.uint64]:
         bits = np.zeros(64 * len(self.segment.live_words), np.bool_)
@@ -290,7 +313,7 @@ class SegmentExecutor:
             found = self.segment.term_list(field, exact(value).encode())
             if found:
                 bits[self.segment.read(found)[0]] = True
-        return np.packbits(bits, bitorder="little").view(np.uint64)
+        return packed(bits)
 
 
 class _Bound:
@@ -358,7 +381,7 @@ class _Bound:
                     bitmap = self._executor.union(lists, self._deadline_ns)
                     self._add_set(bitmap, float(atom.score), -1)
                 case FoundByWhoosh():
-                    self._add_set(self._given[atom.node], float(atom.score), -1)
+                    self._add_set(self._given.wildcards[atom.node], float(atom.score), -1)
                 case During():
                     self._add_set(self._executor.mask((), (atom.clock, atom.from_ms, atom.to_ms)), 0.0, -1)
                 case Plan():

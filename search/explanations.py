@@ -24,7 +24,7 @@ from partition.scoring import ONE, constant, contributions, decays
 from partition.segment import Segment
 from partition.statistics import Statistics
 from search.broker import LeafError
-from search.leaf import Match
+from search.leaf import Match, PartitionDamagedError
 from search.query import (
     And,
     Between,
@@ -40,7 +40,7 @@ from search.query import (
     holds_phrase,
     pattern_of,
 )
-from search.snapshot import PartitionDamagedError, Snapshot
+from search.snapshot import Snapshot
 
 
 class ScorePart(msgspec.Struct, omit_defaults=True, kw_only=True):

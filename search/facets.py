@@ -24,9 +24,11 @@ from numpy.typing import NDArray
 from partition.kernels.facets import NONE, count_stretches, count_values
 from partition.schema import KEYWORD_FIELDS, NO_DATE_MS
 from partition.segment import Segment
+from search.bitmaps import among
 from search.executor import DeadlineError, GivenSets, SegmentExecutor
 from search.plan import Plan
 from search.query import Choice, Clock, Filters
+from search.stories import Members
 from search.timelines import PERIODS, periods_of, timeline
 
 FACETS = (*KEYWORD_FIELDS, *PERIODS)
@@ -47,6 +49,22 @@ class Shown(NamedTuple):
     """How many more there are."""
     other_count: int
     """The sum of their counts."""
+
+
+class Held(NamedTuple):
+    """The matching articles of one segment that share a story with others, for one facet."""
+
+    facet: str
+    rows: NDArray[np.int64]
+    """Of the index of stories."""
+
+
+class Found(NamedTuple):
+    """The facets of one segment."""
+
+    counts: Counts
+    """Of all matching articles; of those that share no story with others, where one of each is wanted."""
+    held: list[Held]
 
 
 class _Values(NamedTuple):
@@ -90,8 +108,14 @@ class FacetCounter:
         return other
 
     def count(
-        self, plan: Plan, filters: Filters, facets: Sequence[str], deadline_ns: int, given: GivenSets
-    ) -> Counts:
+        self,
+        plan: Plan,
+        filters: Filters,
+        facets: Sequence[str],
+        deadline_ns: int,
+        given: GivenSets,
+        members: Members | None = None,
+    ) -> Found:
         """The counts of these facets.
 
         Args:
@@ -100,6 +124,7 @@ class FacetCounter:
             facets: of `FACETS`.
             deadline_ns: on the monotonic clock.
             given: the sets that the plan does not say how to find.
+            members: articles that are not counted: it is said which of them match.
 
         Raises:
             DeadlineError: it took too long.
@@ -109,31 +134,73 @@ class FacetCounter:
         others = tuple([_excluding(choice, facets) for choice in filters.choices])
         matching = self.executor.matching(plan, msgspec.structs.replace(filters, choices=others), deadline_ns, given)
         counts: dict[str, Counter[str]] = {}
+        held: list[Held] = []
+        rows = members.rows[among(matching, members.docnums)] if members else None
         for facet in facets:
             bitmap = matching
             for choice in own:
                 if choice.field != facet:
                     bitmap = bitmap & self.executor.mask((choice,))
+            if members:
+                if own:
+                    rows = members.rows[among(bitmap, members.docnums)]
+                assert rows is not None
+                held.append(Held(facet, rows))
+                bitmap = bitmap & ~members.bitmap
             if facet in PERIODS:
                 counts[facet] = self._by_period(facet, filters.clock, bitmap, deadline_ns)
             else:
                 counts[facet] = self._by_value(facet, bitmap, deadline_ns)
-        return counts
+        return Found(counts, held)
+
+    def held(
+        self, facet: str, clock: Clock, docs: NDArray[np.int64], deadline_ns: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str]]:
+        """What some articles hold of a facet: which of them, once for each value; which of the names; the names.
+
+        Raises:
+            DeadlineError: it took too long.
+        """
+        if facet in PERIODS:
+            names, starts, periods = self._periods_by(facet, clock)
+            found = np.searchsorted(starts, docs, side="right") - 1 if len(starts) else periods[docs].astype(np.int64)
+            dated = np.flatnonzero((found >= 0) & (found < len(names)))
+            return dated, found[dated], names
+        ordinals, ends, _terms = self._values_by(facet)
+        if len(ends):
+            stops = ends[docs].astype(np.int64)
+            counts = stops - np.where(docs > 0, ends[docs - 1], 0)
+            nth = np.repeat(np.arange(len(docs)), counts)
+            # The places before each article's stop, one after the other.
+            held = ordinals[np.arange(len(nth)) + np.repeat(stops - np.cumsum(counts), counts)].astype(np.int64)
+        else:
+            nth = np.flatnonzero(ordinals[docs] != NONE)
+            held = ordinals[docs[nth]].astype(np.int64)
+        distinct, values = np.unique(held, return_inverse=True)
+        return nth, values, self._names_of(facet, distinct, deadline_ns)
 
     def _by_value(self, field: str, bitmap: NDArray[np.uint64], deadline_ns: int) -> Counter[str]:
-        if field not in self._values:
-            self._values[field] = self._values_of(field)
-        ordinals, ends, terms = self._values[field]
+        ordinals, ends, terms = self._values_by(field)
         counts = np.zeros(len(terms), np.int64)
         if count_values(bitmap, ordinals, ends, deadline_ns, counts):
             raise DeadlineError
-        by_name: Counter[str] = Counter()
         held = np.flatnonzero(counts)
-        for nth, (ordinal, count) in enumerate(zip(held.tolist(), counts[held].tolist(), strict=True)):
+        names = self._names_of(field, held, deadline_ns)
+        return Counter(dict(zip(names, counts[held].tolist(), strict=True)))
+
+    def _names_of(self, field: str, ordinals: NDArray[np.int64], deadline_ns: int) -> list[str]:
+        terms = self._values_by(field).terms
+        names = []
+        for nth, ordinal in enumerate(ordinals.tolist()):
             if nth % _NAMES == 0 and time.monotonic_ns() > deadline_ns:
                 raise DeadlineError
-            by_name[self._segment.key(terms[ordinal]).decode()] = count
-        return by_name
+            names.append(self._segment.key(terms[ordinal]).decode())
+        return names
+
+    def _values_by(self, field: str) -> _Values:
+        if field not in self._values:
+            self._values[field] = self._values_of(field)
+        return self._values[field]
 
     def _values_of(self, field: str) -> _Values:
         ordinals, ends = self._segment.value_ordinals(field)
@@ -145,10 +212,7 @@ class FacetCounter:
         )
 
     def _by_period(self, period: str, clock: Clock, bitmap: NDArray[np.uint64], deadline_ns: int) -> Counter[str]:
-        key = period, clock
-        if key not in self._periods:
-            self._periods[key] = self._stretches_of(period) if clock == "published" else self._periods_of(*key)
-        names, starts, ordinals = self._periods[key]
+        names, starts, ordinals = self._periods_by(period, clock)
         counts = np.zeros(len(names), np.int64)
         if len(starts):
             late = count_stretches(bitmap, starts, deadline_ns, counts)
@@ -157,6 +221,12 @@ class FacetCounter:
         if late:
             raise DeadlineError
         return Counter({name: count for name, count in zip(names, counts.tolist(), strict=True) if count})
+
+    def _periods_by(self, period: str, clock: Clock) -> _Periods:
+        key = period, clock
+        if key not in self._periods:
+            self._periods[key] = self._stretches_of(period) if clock == "published" else self._periods_of(*key)
+        return self._periods[key]
 
     def _periods_of(self, period: str, clock: Clock) -> _Periods:
         times = self._segment.times(clock)

@@ -14,22 +14,35 @@ from weakref import WeakValueDictionary
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
+from partition.errors import IndexFileError
 from partition.kernels.views import Page
 from partition.reader import PartitionReader
 from partition.scoring import decayed
 from partition.segment import Segment
 from partition.statistics import Statistics
+from search.bitmaps import among, docnums_of
 from search.executor import GivenSets, SegmentExecutor, clock_of
-from search.facets import Counts, FacetCounter, added
+from search.facets import Counts, FacetCounter, Held, added
 from search.order import Position, sort_keys
 from search.plan import Plan
-from search.query import Decay, Filters, Sort
+from search.query import Clock, Decay, Filters, Sort
+from search.stories import StoryIndex
 
-_NOTHING: GivenSets = MappingProxyType({})
+_NOTHING = GivenSets()
 
 Given = Mapping[tuple[int, int], GivenSets]
-"""What Whoosh found, by partition and segment."""
+"""What is known before, by partition and segment."""
+
+
+class PartitionDamagedError(Exception):
+    """A partition was found damaged while an answer was made of it."""
+
+    def __init__(self, partition: int, error: IndexFileError) -> None:
+        super().__init__(str(error))
+        self.partition = partition
+        self.error = error
 
 
 class Slice(msgspec.Struct, frozen=True):
@@ -110,7 +123,9 @@ class LeafAnswer(NamedTuple):
     searches: Sequence[SegmentSearch]
     """Of the partitions that answered."""
     counts: Counts = MappingProxyType({})
-    """Of the facets asked for, over the partitions that answered."""
+    """Of the facets asked for, over the partitions that answered, without `held`."""
+    held: Sequence[Held] = ()
+    """Which matching articles share a story, by facet: `collapsing.counted_once` counts what they hold."""
 
 
 class LeafQuery(NamedTuple):
@@ -127,6 +142,18 @@ class LeafQuery(NamedTuple):
     """Of `facets.FACETS`: what is counted besides."""
     decay: Decay | None = None
     """Of scores."""
+    stories: StoryIndex | None = None
+    """If only one article of each story is wanted."""
+    shown: NDArray[np.bool_] | None = None
+    """By row of `stories`: whether it stands for its story (`collapsing.py`)."""
+
+
+class Rivals(NamedTuple):
+    """Matching articles of one segment that share a story with others."""
+
+    rows: NDArray[np.int64]
+    """Of the index of stories."""
+    keys: NDArray[np.int64]
 
 
 class Searchable:
@@ -179,7 +206,7 @@ class Leaf:
             DeadlineError: it took too long.
             IndexFileError: a file is damaged.
         """
-        plan, filters, sort, part, _deadline_s, given, _facets, decay = query
+        plan, filters, sort, part, _deadline_s, given, _facets, decay, *_ = query
         size, backwards = part.size, part.backwards
         total = 0
         for ordinal, executor in enumerate(self.executors):
@@ -201,19 +228,40 @@ class Leaf:
             best = merged((best, matches), part) if best else matches
         return total, best
 
-    def count(self, query: LeafQuery) -> Counts:
-        """The facets of the partition.
+    def count(self, query: LeafQuery) -> tuple[Counts, list[Held]]:
+        """The facets of the partition; of articles that share a story only which they are.
 
         Raises:
             DeadlineError: it took too long.
             IndexFileError: a file is damaged.
         """
-        plan, filters, _sort, _part, deadline_s, given, facets, _decay = query
-        deadline_ns = int(deadline_s * 1e9)
-        return added(
-            counter.count(plan, filters, facets, deadline_ns, given.get((self.partition, ordinal), _NOTHING))
-            for ordinal, counter in enumerate(self._counters)
-        )
+        counts: list[Counts] = []
+        held: list[Held] = []
+        for ordinal, counter in enumerate(self._counters):
+            place = self.partition, ordinal
+            sets = query.given.get(place, _NOTHING)._replace(hidden=None)  # they count whatever matches
+            members = query.stories.members.get(place) if query.stories else None
+            found = counter.count(query.plan, query.filters, query.facets, int(query.deadline_s * 1e9), sets, members)
+            counts.append(found.counts)
+            held += found.held
+        return added(counts), held
+
+    def held(
+        self, stories: StoryIndex, facet: str, clock: Clock, deadline_ns: int
+    ) -> list[tuple[NDArray[np.int64], NDArray[np.int64], list[str]]]:
+        """What the articles of stories hold of a facet: rows, once for each value; which of the names; the names.
+
+        Raises:
+            DeadlineError: it took too long.
+            IndexFileError: a file is damaged.
+        """
+        found = []
+        for ordinal, counter in enumerate(self._counters):
+            members = stories.members.get((self.partition, ordinal))
+            if members:
+                nth, values, names = counter.held(facet, clock, members.docnums, deadline_ns)
+                found.append((members.rows[nth], values, names))
+        return found
 
     def before(self, query: LeafQuery, position: Position) -> int:
         """How many matches of the partition come before a position.
@@ -222,20 +270,49 @@ class Leaf:
             DeadlineError: it took too long.
             IndexFileError: a file is damaged.
         """
-        plan, filters, sort, _part, deadline_s, given, _facets, decay = query
         before = 0
         for ordinal, executor in enumerate(self.executors):
-            segment, sets = executor.segment, given.get((self.partition, ordinal), _NOTHING)
-            bitmap, sums = executor.scored(plan, filters, int(deadline_s * 1e9), sets)
-            docs = np.flatnonzero(np.unpackbits(bitmap.view(np.uint8), bitorder="little"))
-            scores = sums[docs].astype(np.int64)
-            if decay:
-                scores = decayed(scores, executor.view_by("published", decay).decay[docs])
-            keys = sort_keys(sort, scores, segment.times(clock_of(filters, sort))[docs])
+            segment = executor.segment
+            bitmap, sums = self._scored(query, ordinal)
+            docs = docnums_of(bitmap)
+            keys = self._keys(query, ordinal, docs, sums)
             tied = docs[keys == position.key]
             places = ((segment.hash_of[docnum], segment.article_id(docnum)) for docnum in tied.tolist())
             before += int(np.count_nonzero(keys < position.key)) + sum(place < position[1:] for place in places)
         return before
+
+    def rivals(self, query: LeafQuery) -> list[Rivals]:
+        """The matches of the partition that share a story with others; of a query for stories.
+
+        Raises:
+            DeadlineError: it took too long.
+            IndexFileError: a file is damaged.
+        """
+        assert query.stories
+        found = []
+        for ordinal in range(len(self.executors)):
+            members = query.stories.members.get((self.partition, ordinal))
+            if members:
+                bitmap, sums = self._scored(query, ordinal, members.bitmap)
+                here = among(bitmap, members.docnums)
+                found.append(Rivals(members.rows[here], self._keys(query, ordinal, members.docnums[here], sums)))
+        return found
+
+    def _scored(
+        self, query: LeafQuery, ordinal: int, wanted: NDArray[np.uint64] | None = None
+    ) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
+        executor, sets = self.executors[ordinal], query.given.get((self.partition, ordinal), _NOTHING)
+        return executor.scored(query.plan, query.filters, int(query.deadline_s * 1e9), sets, wanted)
+
+    def _keys(
+        self, query: LeafQuery, ordinal: int, docs: NDArray[np.int64], sums: NDArray[np.float64]
+    ) -> NDArray[np.int64]:
+        """The sort keys of some matches of a segment, by the scores of all its articles."""
+        executor, scores = self.executors[ordinal], sums[docs].astype(np.int64)
+        if query.decay:
+            scores = decayed(scores, executor.view_by("published", query.decay).decay[docs])
+        times = executor.segment.times(clock_of(query.filters, query.sort))[docs]
+        return sort_keys(query.sort, scores, times)
 
 
 def merged(lists: Iterable[list[Match]], part: Slice) -> list[Match]:

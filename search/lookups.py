@@ -9,13 +9,13 @@ Not here: pages of searches (`service.py`), HTTP (`routes.py`).
 import time
 from collections.abc import Awaitable, Callable
 from hashlib import blake2b
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 import orjson
 
 from partition.manifest import RootManifest
-from partition.types import MAX_ARTICLE_ID_BYTES
+from partition.types import MAX_ARTICLE_ID_BYTES, DocAddress
 from search.answers import article_body, similar_body
 from search.broker import Broker, EpochGoneError, Gathered, LeafError, TakenDownError
 from search.completions import completed
@@ -30,6 +30,7 @@ from search.query import Every
 from search.readiness import reached
 from search.refusals import changed, incomplete, late_or_broken
 from search.similar import Telling, node_of, telling_terms
+from search.single import stored_at, story_of
 from search.snapshot import Snapshot, View
 from search.suggestions import suggest_body
 from web.admission import Admission
@@ -73,9 +74,9 @@ class Lookups:
         async def load() -> Loaded:
             started_s = time.perf_counter()
             async with self._admission.admitted(deadline_s):
-                body = await self._found(view, manifest, article_id, deadline_s, _article_body)
+                found = await self._found(view, manifest, article_id, deadline_s, _article_body)
             timings.add("documents", started_s)
-            return _whole(body)
+            return found
 
         return await self._about(article_id, view, f"article:{state_key(manifest)}", load)
 
@@ -145,7 +146,7 @@ class Lookups:
         manifest: RootManifest,
         article_id: str,
         deadline_s: float,
-        made: Callable[[Snapshot, dict[str, Any]], T],
+        made: Callable[[Snapshot, DocAddress], T],
     ) -> T:
         """What is made of an article.
 
@@ -189,14 +190,17 @@ class Lookups:
         return Served(decoded(cached.body), view.state, cached)
 
 
-def _whole(body: bytes) -> Loaded:
-    """An answer of one page and of all partitions."""
-    return Loaded(msgspec.msgpack.encode(Answer(body, None, None, complete=True)), keep=True)
+def _whole(body: bytes, *, keep: bool = True) -> Loaded:
+    """An answer of one page and of all partitions that it needs."""
+    return Loaded(msgspec.msgpack.encode(Answer(body, None, None, complete=True)), keep=keep)
 
 
-def _article_body(_snapshot: Snapshot, stored: dict[str, Any]) -> bytes:
-    return orjson.dumps(article_body(stored))
+def _article_body(snapshot: Snapshot, address: DocAddress) -> Loaded:
+    story = story_of(snapshot, address)
+    body = orjson.dumps(article_body(stored_at(snapshot, address), story))
+    # Of partitions that are damaged there will be more to tell.
+    return _whole(body, keep=story["copies"] is not None)
 
 
-def _telling(snapshot: Snapshot, stored: dict[str, Any]) -> list[Telling]:
-    return telling_terms(stored, snapshot.statistics)
+def _telling(snapshot: Snapshot, address: DocAddress) -> list[Telling]:
+    return telling_terms(stored_at(snapshot, address), snapshot.statistics)

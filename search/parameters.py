@@ -47,6 +47,8 @@ FIELDS = (
     "indexed_at",
     "date_confidence",
     "version",
+    "story_id",
+    "copies",
     "score",
     "snippet",
 )
@@ -101,6 +103,8 @@ class SearchParameters(msgspec.Struct, frozen=True):
     """Values of a field that are shown, beside those that a filter names."""
     highlight: bool
     """Whether each item has `highlights`."""
+    collapse: bool
+    """Whether of each story only the first article is shown."""
     min_seq: int
     """The log sequence that the answer must know."""
     given: tuple[tuple[str, str], ...]
@@ -116,7 +120,8 @@ class SearchParameters(msgspec.Struct, frozen=True):
         from_ms = None if self.start is None else resolved(self.start, origin_ms, end=False)
         to_ms = None if self.end is None else resolved(self.end, origin_ms, end=True)
         filters = Filters(from_ms, to_ms, self.choices, self.clock)
-        return Query(node, filters, self.sort, origin_ms if self.relative else None, self.half_life_ms)
+        origin = origin_ms if self.relative else None
+        return Query(node, filters, self.sort, origin, self.half_life_ms, self.collapse)
 
 
 def _names(text: str, known: Collection[str]) -> tuple[str, ...]:
@@ -232,6 +237,16 @@ SEARCH = (
         convert=read_span,
         example="7d",
     ),
+    Parameter(
+        name="collapse",
+        description="`story`: of articles that tell the same in the same words, only the one that comes first. The "
+        "total, the facets and the pages then count stories; a facet counts one under each value that any of its "
+        "matching articles has.",
+        schema={"type": "string", "enum": ["story", "none"], "default": "none"},
+        convert=choice("story", "none"),
+        default="none",
+        example="story",
+    ),
     _filter("section", "Politics"),
     _filter("source", "US Senate press release"),
     _filter("author", "Sen. Akaka"),
@@ -332,7 +347,8 @@ SEARCH = (
 
 _IN_LINKS = (
     *("q", "strict", "date_field", "from", "to", "sort", "recency", "half_life", *FILTERS, "limit", "fields"),
-    *("total", "allow_partial", "timeout_ms", "explain", "explain_id", "facets", "facet_limit", "highlight"),
+    *("collapse", "total", "allow_partial", "timeout_ms", "explain", "explain_id", "facets", "facet_limit"),
+    "highlight",
 )
 
 _FINDING = {"q", "date_field", "from", "to", "sort", "recency", "half_life", *FILTERS}
@@ -379,6 +395,7 @@ def parameters_of(values: dict[str, Any], given: list[tuple[str, str]]) -> Searc
         facets=values["facets"],
         facet_limit=values["facet_limit"],
         highlight=values["highlight"],
+        collapse=values["collapse"] == "story",
         min_seq=values["min_seq"],
         given=tuple(ordered),
     )

@@ -21,8 +21,8 @@ from partition.schema import NO_DATE_MS
 from partition.segment import Segment
 from search.dates import DAY_MS
 from search.executor import DeadlineError
-from search.leaf import Leaf
-from search.snapshot import PartitionDamagedError, Partitions, Snapshot
+from search.leaf import Leaf, PartitionDamagedError
+from search.snapshot import Partitions, Snapshot
 
 FRESH_DAYS = (365, 90, 30)
 """An article that is no older than so many days, counted from the day of the newest, weighs twice as much."""

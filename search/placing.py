@@ -1,6 +1,7 @@
 """The place of one article in a result, or why it has none.
 
     ranked        it matches: its place in the whole result, from 1, and its score
+    collapsed     it matches, but with collapse=story another article of its story stands in its place
     excluded      it is there, but filters, dates or clauses of the query leave it out: all of them are named
     withdrawn     it can be found no more, as the feed of changes tells
     taken-down    nothing is shown under this id any more
@@ -24,15 +25,17 @@ from partition.errors import IndexFileError
 from partition.schema import NO_DATE_MS
 from partition.scoring import ONE, decayed
 from partition.segment import Segment
+from partition.types import DocAddress
 from search.broker import LeafError
 from search.executor import DeadlineError, clock_of
 from search.explanations import Explainer
-from search.leaf import LeafQuery
+from search.leaf import LeafQuery, PartitionDamagedError
 from search.order import Position, sort_keys
 from search.parameters import FILTERS
 from search.ports import WasWithdrawn
 from search.query import And, Filters, Node, Or, Phrase, Query
-from search.snapshot import PartitionDamagedError, Snapshot
+from search.single import id_at
+from search.snapshot import Snapshot
 from web.times import iso
 
 _PARAMETERS = {field: name for name, field in FILTERS.items()}
@@ -54,10 +57,12 @@ class ArticlePlace(msgspec.Struct, omit_defaults=True, kw_only=True):
     id: str
     found: bool
     """Whether it is in the result, on whichever page."""
-    reason: Literal["ranked", "excluded", "withdrawn", "taken-down", "unknown"]
+    reason: Literal["ranked", "collapsed", "excluded", "withdrawn", "taken-down", "unknown"]
     rank: int | None = None
     """Its place in the whole result, from 1."""
     score: float | None = None
+    collapsed_into: str | None = None
+    """The id of the article that is shown of its story."""
     excluded_by: list[Exclusion] | None = None
     """Of one that is excluded: everything that it does not pass."""
 
@@ -106,12 +111,26 @@ def placed(
         if excluded_by:
             return ArticlePlace(id=article_id, found=False, reason="excluded", excluded_by=excluded_by)
         score = _score(explainer, query, docnum)
+        story = int(segment.column("story")[docnum])
     except IndexFileError as error:
         raise PartitionDamagedError(partition, error) from None
+    address = DocAddress(partition, *place)
+    shown = _shown(asked, story)
+    if shown and shown != address:
+        into = id_at(snapshot, shown)
+        return ArticlePlace(id=article_id, found=False, reason="collapsed", score=score / ONE, collapsed_into=into)
     times = segment.times(clock_of(query.filters, query.sort))[docnum : docnum + 1]
     (key,) = sort_keys(query.sort, np.array([score]), times).tolist()
     before = _before(snapshot, asked, Position(key, segment.hash_of[docnum], article_id))
     return ArticlePlace(id=article_id, found=True, reason="ranked", rank=before + 1, score=score / ONE)
+
+
+def _shown(asked: LeafQuery, story: int) -> DocAddress | None:
+    """Which article stands for a story, of those that match, if it has several articles and one is wanted."""
+    stories, shown = asked.stories, asked.shown
+    if not stories or shown is None:
+        return None
+    return next((stories.address(row) for row in stories.rows(story) if shown[row]), None)
 
 
 def _score(explainer: Explainer, query: Query, docnum: int) -> int:

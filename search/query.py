@@ -202,6 +202,8 @@ class Query(msgspec.Struct, frozen=True):
     """The moment that it counts from (`dates.py`); `None` if nothing in it depends on that."""
     half_life_ms: int | None = None
     """In which scores lose half of what they can, counted from the origin; `None` if age does not matter."""
+    collapse: bool = False
+    """Whether of each story only the article is wanted that comes first."""
 
     @property
     def decay(self) -> Decay | None:

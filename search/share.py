@@ -1,7 +1,8 @@
 """A share: the partitions that one thread searches together.
 
     words and phrases in one level of clauses      one kernel call for all segments (`kernels/sharing.py`)
-    beginnings, nested queries, facets             leaf by leaf, segment by segment (`leaf.py`)
+    beginnings, nested queries                     leaf by leaf, segment by segment (`leaf.py`)
+    facets, stories                                the same, besides
 
 Contract: the total and the best `size` matches after a position, in the total order, at a cost that does not depend
 on how deep the position is. A partition that fails is named with its reason, and the others answer as if it were not
@@ -25,8 +26,19 @@ from partition.kernels.postings import NORMS
 from partition.kernels.views import LAST, LOOKED, SKIPPED, Page, SegmentView
 from partition.schema import KEYWORD_FIELDS, TEXT_FIELDS
 from search.executor import MAX_VIEWS, SORTS, DeadlineError, clock_of
-from search.facets import added
-from search.leaf import Leaf, LeafAnswer, LeafQuery, Match, SegmentSearch, Slice, Told
+from search.facets import Held, added
+from search.leaf import (
+    Given,
+    Leaf,
+    LeafAnswer,
+    LeafQuery,
+    Match,
+    PartitionDamagedError,
+    Rivals,
+    SegmentSearch,
+    Slice,
+    Told,
+)
 from search.plan import Flat
 from search.query import Bounds, Choice, Clock, Decay, Filters
 
@@ -125,15 +137,21 @@ class Share:
 
     def search(self, query: LeafQuery) -> LeafAnswer:
         """The total, the best matches and the facets of all partitions."""
-        if query.plan.flat and self._segments and not query.facets:
+        if query.plan.flat and self._segments:
             try:
-                return self._search_at_once(query, query.plan.flat)
+                answer = self._search_at_once(query, query.plan.flat)
+                if query.facets:
+                    counted = [leaf.count(query) for leaf in self.leaves if leaf.partition not in answer.failed]
+                    held = [one for _counts, some in counted for one in some]
+                    answer = answer._replace(counts=added(counts for counts, _held in counted), held=held)
             except Exception:  # noqa: BLE001, S110 - leaf by leaf it shows whose it is, and the others answer
                 pass
+            else:
+                return answer
         return self._search_leaves(query)
 
     def _search_at_once(self, query: LeafQuery, flat: Flat) -> LeafAnswer:
-        _plan, filters, sort, part, deadline_s, _given, _facets, decay = query
+        _plan, filters, sort, part, deadline_s, given, _facets, decay, *_ = query
         segments = len(self._segments)
         rows = np.frombuffer(b"".join([self._rows_of(field, key) for field, key in flat.lists]), np.int64)
         numbers, hashes, scores = _room.results(part.size)
@@ -141,10 +159,11 @@ class Share:
         table, masks = self._plain, self._masks_of(filters)
         if decay or filters.clock != "published":
             table = self._table_by(clock_of(filters, sort), decay)
+        ranges, kept = self._without_hidden(masks, self._ranges(masks, filters), given)
         report = np.zeros((segments + 1, 6), np.int64)
         sharing.rank_segments(
             table.rows,
-            self._ranges(masks, filters),
+            ranges,
             *flat.query,
             rows.reshape(-1, 8),
             self._units,
@@ -158,6 +177,7 @@ class Share:
             scores,
             report,
         )
+        del kept  # until here, for kernels have only its addresses
         held, total, late, *_ = report[-1].tolist()
         matches = []
         for key, docnum, at, score in zip(*numbers[:, :held].tolist(), scores[:held].tolist(), strict=True):
@@ -232,20 +252,53 @@ class Share:
         sharing.ranges_of(self._table, from_ms is not None, from_ms or 0, to_ms is not None, to_ms or 0, ranges)
         return ranges
 
+    def _without_hidden(
+        self, masks: _Masks, ranges: NDArray[np.int64], given: Given
+    ) -> tuple[NDArray[np.int64], list[NDArray[np.uint64]]]:
+        """The ranges without what is hidden, and the masks in them that are not remembered."""
+        kept: list[NDArray[np.uint64]] = []
+        if given:
+            ranges = ranges.copy()
+            for at, (partition, ordinal, _executor) in enumerate(self._segments):
+                hidden = given[partition, ordinal].hidden if (partition, ordinal) in given else None
+                if hidden is not None:
+                    kept.append(masks.masks[at] & ~hidden)
+                    ranges[at, sharing.MASK] = kept[-1].ctypes.data
+        return ranges, kept
+
+    def rivals(self, query: LeafQuery) -> list[Rivals]:
+        """The matches that share a story with others, of all partitions.
+
+        Raises:
+            DeadlineError: it took too long.
+            PartitionDamagedError
+        """
+        found: list[Rivals] = []
+        for leaf in self.leaves:
+            if time.monotonic() > query.deadline_s:
+                raise DeadlineError
+            try:
+                found += leaf.rivals(query)
+            except IndexFileError as error:
+                raise PartitionDamagedError(leaf.partition, error) from None
+        return found
+
     def _search_leaves(self, query: LeafQuery) -> LeafAnswer:
         page = page_of(query.part, query.deadline_s)
         searches: list[SegmentSearch] = []
         answer = LeafAnswer(0, [], {}, searches)
         total, best, counts = 0, answer.matches, [answer.counts]
+        held: list[Held] = []
         for leaf in self.leaves:
             before = len(searches)
             try:
                 if time.monotonic() > query.deadline_s:
                     raise DeadlineError  # noqa: TRY301 - as if the leaf had looked at the clock itself
-                counted = leaf.count(query) if query.facets else answer.counts
+                counted = leaf.count(query) if query.facets else (answer.counts, [])
                 found, best = leaf.search(query, best, page, searches)
                 total += found
-                counts.append(counted)
+                counts.append(counted[0])
+                held += counted[1]
             except DeadlineError:
                 answer.failed[leaf.partition] = "timeout"
             except IndexFileError as error:
@@ -256,7 +309,7 @@ class Share:
                 answer.failed[leaf.partition] = "failed"
             if leaf.partition in answer.failed:
                 del searches[before:]
-        return answer._replace(total=total, matches=best, counts=added(counts))
+        return answer._replace(total=total, matches=best, counts=added(counts), held=held)
 
 
 def page_of(part: Slice, deadline_s: float) -> Page:

@@ -23,11 +23,13 @@ from prometheus_client import Counter
 from partition.errors import IndexFileError, MissingFile
 from partition.manifest import Layout, RootManifest, State, read_manifest
 from partition.reader import OpenFiles, PartitionReader
+from partition.segment import Segment
 from partition.statistics import Statistics
-from search.leaf import Leaf, Searchable
+from search.leaf import Leaf, PartitionDamagedError, Searchable
 from search.plan import Plan, plan_of
 from search.query import Node
 from search.share import Share, shared_out
+from search.stories import USED, StoryIndex
 
 MAX_OPEN_STATES = 16
 """Besides the current one."""
@@ -49,15 +51,6 @@ class Planner:
         return self._plan(node)
 
 
-class PartitionDamagedError(Exception):
-    """A partition was found damaged while an answer was made of it."""
-
-    def __init__(self, partition: int, error: IndexFileError) -> None:
-        super().__init__(str(error))
-        self.partition = partition
-        self.error = error
-
-
 class Partitions:
     """The partitions of an epoch, as far as is known: replaced when one is found damaged."""
 
@@ -74,8 +67,29 @@ class Partitions:
         """Its segments, as completions look at them (`completions.py`)."""
         self.words: dict[tuple[str, bool, bool], Any] = {}
         """Typed words to what they may stand for in titles, as far as that is known (`phrases.py`)."""
+        self._stories: StoryIndex | None = None
         self._by_partition = {leaf.partition: leaf for leaf in leaves}
         self._shares: dict[int, list[Share]] = {}
+
+    @property
+    def stories(self) -> StoryIndex:
+        """The stories of the articles here, found when somebody first asks; two who ask at once both look.
+
+        Raises:
+            PartitionDamagedError
+        """
+        if self._stories is None:
+            segments: dict[tuple[int, int], Segment] = {}
+            for leaf in self.leaves:
+                for ordinal, executor in enumerate(leaf.executors):
+                    segments[leaf.partition, ordinal] = executor.segment
+                    try:
+                        for name in USED:
+                            executor.segment.column(name)
+                    except IndexFileError as error:
+                        raise PartitionDamagedError(leaf.partition, error) from None
+            self._stories = StoryIndex(segments)
+        return self._stories
 
     def shares(self, threads: int) -> list[Share]:
         """The leaves, shared out among so many threads at most."""
@@ -201,6 +215,8 @@ class Snapshots:
             files = {folder / file.name for file in snapshot.manifest.partitions[partition].files}
             files = files & {error.path} or files  # where it is not clear which, all of them
             if files <= self._damaged.keys():  # somebody else said so already
+                if partition not in snapshot.partitions.damaged:  # of a state that was out of sight then
+                    snapshot.partitions = snapshot.partitions.without(partition, error)
                 return
             self._damaged |= dict.fromkeys(files, error)
             for other in {snapshot, *self._open.values(), *filter(None, (self._current, self._replaced))}:

@@ -24,9 +24,10 @@ from partition.schema import FORM, NAME_FIELDS, TEXT
 from partition.statistics import Statistics
 from search.canonical import disjunction
 from search.executor import DeadlineError
+from search.leaf import PartitionDamagedError
 from search.parsing import MAX_QUERY_CHARS, Parsed, edits_for
 from search.query import And, Near, Node, Or, Quote, Term, Word, near_nodes
-from search.snapshot import PartitionDamagedError, Snapshot
+from search.snapshot import Snapshot
 
 MAX_ALIKE = 50
 MAX_ALIKE_IN_ALL = 128

@@ -16,9 +16,9 @@ from partition.analysis import exact
 from partition.errors import IndexFileError
 from partition.segment import Segment
 from search.broker import LeafError
-from search.leaf import Leaf
+from search.leaf import Leaf, PartitionDamagedError
 from search.order import Position
-from search.snapshot import PartitionDamagedError, Snapshot
+from search.snapshot import Snapshot
 
 MAX_REMEMBERED = 10_000
 """Spellings of one state; then they are looked for again."""

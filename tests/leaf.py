@@ -4,13 +4,16 @@ Not here: several partitions (`tests/search/test_layouts.py`), processes.
 """
 
 import time
+from collections.abc import Sequence
 
 from partition.reader import PartitionReader
 from partition.statistics import Statistics
+from search.collapsing import collapsed
 from search.leaf import Leaf, LeafAnswer, LeafQuery, Slice
 from search.plan import plan_of
 from search.query import Query
 from search.share import Share, page_of
+from search.stories import StoryIndex
 
 
 def answer_of(reader: PartitionReader, statistics: Statistics, query: Query, part: Slice) -> LeafAnswer:
@@ -25,6 +28,12 @@ def answer_of(reader: PartitionReader, statistics: Statistics, query: Query, par
     if answer.failed:  # alone, it says what is wrong
         leaf.search(asked, [], page_of(part, asked.deadline_s), [])
     return answer
+
+
+def without_copies(asked: LeafQuery, stories: StoryIndex, shares: Sequence[Share]) -> LeafQuery:
+    """The same query for one article of each story."""
+    asked = asked._replace(stories=stories)
+    return collapsed(asked, [one for share in shares for one in share.rivals(asked)])
 
 
 def leaf_query(query: Query, statistics: Statistics, part: Slice, deadline_s: float | None = None) -> LeafQuery:

@@ -161,6 +161,7 @@ def _heavy() -> Iterator[Killer]:
     text = texts["phrases, any"]
     yield Killer("phrases with facets", lambda: {"q": text, "facets": facets}, heavy=True)
     yield Killer("phrases explained", lambda: {"q": text, "limit": MAX_LIMIT, "explain": "true"}, heavy=True)
+    yield Killer("phrases as stories", lambda: {"q": text, "collapse": "story", "facets": facets}, heavy=True)
     yield Killer("phrases by recency", lambda: {"q": text, "half_life": "1h", "total": "none"}, heavy=True)
 
 
@@ -171,6 +172,7 @@ def _large() -> Iterator[Killer]:
     pairs = [f"({one} {other})" for one, other in permutations(COMMON, 2)][: MAX_CLAUSES // 2]
     beginnings = _joined(" OR ", [f"{BEGINNING}{letter}*" for letter in "abcdefghijklmnopqrstuvwxyz"])
     yield Killer("everything of everything", lambda: {**page, "facets": facets})
+    yield Killer("everything as stories", lambda: {**page, "collapse": "story", "facets": facets})
     yield Killer("everything, oldest first", lambda: {**page, "sort": "oldest"})
     ever = {"from": "0001-01-01", "to": "9999-12-31", "date_field": "indexed"}
     yield Killer("everything, as it came", lambda: {**page, **ever, "sort": "oldest", "facets": facets})

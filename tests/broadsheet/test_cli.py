@@ -265,6 +265,17 @@ def test_tables_tell_what_else_there_is(archive: Archive) -> None:
     assert re.search(r"^section  [\w& ]+ \d+( · [\w& ]+ \d+)+$", sections, re.MULTILINE)
 
 
+def test_tables_of_stories(archive: Archive) -> None:
+    """One of each, with how many more there are; the total counts stories."""
+    asked = ("search", "--data", archive.root, "budget", "--collapse", "story", "--limit", "100")
+    shown, answer = commands.run(*asked).stdout, json.loads(commands.run(*asked, "--json").stdout)
+    assert shown.endswith(f"{answer['total']['value']:,} stories; 8 of 8 partitions answered\n")
+    assert re.search(r"^     \d{4}-.* and [1-9]\d* more$", shown, re.MULTILINE)
+    misspelled = commands.run("search", "--data", archive.root, "--collapse", "stories")
+    assert misspelled.returncode == 2
+    assert "'stories' is not one of story, none" in misspelled.stderr
+
+
 def test_articles_cannot_command_the_terminal(tmp_path: Path) -> None:
     """Control characters in an article are shown as spaces; its HTML is text."""
     rows = [{"id": "a", "title": "Red \x1b[31malert", "body": "a <b>storm</b>\x07 & more"}]

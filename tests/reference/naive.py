@@ -202,8 +202,12 @@ class NaiveIndex:
         sort: str,
         origin_ms: int | None = None,
         half_life_ms: int | None = None,
+        collapse: bool = False,
     ) -> list[Hit]:
-        """The whole result, best first; with a half-life scores decay, counted from the origin."""
+        """The whole result, best first; with a half-life scores decay, counted from the origin.
+
+        If they are to `collapse`, only the first of each story.
+        """
         hits = []
         node = self.expanded(node, node)
         for article in self.articles.values():
@@ -212,7 +216,18 @@ class NaiveIndex:
                 if half_life_ms is not None and origin_ms is not None:
                     score = round(score * decay(article["published_ms"], half_life_ms, origin_ms))
                 hits.append(Hit(article["id"], score, self._key(sort, score, article[f"{filters['clock']}_ms"])))
-        return sorted(hits, key=lambda hit: hit.order)
+        ordered = sorted(hits, key=lambda hit: hit.order)
+        if collapse:
+            first: dict[int, Hit] = {}
+            for hit in ordered:
+                first.setdefault(self.articles[hit.id]["story"], hit)
+            ordered = list(first.values())
+        return ordered
+
+    def copies(self, article: dict[str, Any]) -> list[str]:
+        """The ids of all articles of an article's story, in the order in which they came to it."""
+        same = [one for one in self.articles.values() if one["story"] == article["story"]]
+        return [one["id"] for one in sorted(same, key=lambda one: int(one["joined"]))]
 
     def telling(self, article: dict[str, Any], most: int = 25) -> list[tuple[str, int, float]]:
         """The terms of an article, with tf and idf, of which the product is largest; terms of others only."""
@@ -221,19 +236,32 @@ class NaiveIndex:
         every = [(term, words.count(term), self.statistics.idf("text", term)) for term in known]
         return sorted(every, key=lambda one: (-one[1] * one[2], one[0]))[:most]
 
-    def facets(self, node: dict[str, Any], filters: dict[str, Any], facets: tuple[str, ...]) -> dict[str, Any]:
-        """Facet to value to how many articles match under all filters but the one on the facet's own field."""
+    def facets(
+        self,
+        node: dict[str, Any],
+        filters: dict[str, Any],
+        facets: tuple[str, ...],
+        collapse: bool = False,
+    ) -> dict[str, Any]:
+        """Facet to value to how many articles match under all filters but the one on the facet's own field.
+
+        If they are to `collapse`, how many stories have such an article.
+        """
         node = self.expanded(node, node)
         counts: dict[str, Any] = {}
         for facet in facets:
             counts[facet] = {}
+            seen: set[tuple[str, int]] = set()
             others = [
                 {**choice, "allowed": []} if choice["field"] == facet else choice for choice in filters["choices"]
             ]
             for article in self.articles.values():
                 if self._score(node, article) is not None and self._passes({**filters, "choices": others}, article):
                     for value in self._facet_values(facet, article, article[f"{filters['clock']}_ms"]):
-                        counts[facet][value] = counts[facet].get(value, 0) + 1
+                        if not collapse or (value, article["story"]) not in seen:
+                            counts[facet][value] = counts[facet].get(value, 0) + 1
+                        if collapse:
+                            seen.add((value, article["story"]))
         return counts
 
     def spellings(self, facet: str) -> dict[str, str]:

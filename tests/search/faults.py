@@ -8,8 +8,12 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from indexer.routing import partition_of
+from partition.envelope import HEADER_BYTES
 from partition.manifest import Layout, read_manifest
+from partition.segment import Segment
 from tests.api_server import ApiServer
 from tests.archive import PARTITIONS
 
@@ -61,3 +65,19 @@ def segment_file(root: Path, partition: int) -> Path:
     record = read_manifest(layout, layout.newest_epoch()).partitions[partition]
     largest = max(record.files, key=lambda file: file.size_bytes)
     return layout.partition(partition) / largest.name
+
+
+def list_of(path: Path, field: str, key: bytes) -> int:
+    """Where in a segment's file a byte of the list of a term stands."""
+    found = Segment(path, np.empty(0, np.int64)).term_list(field, key)
+    assert found
+    return HEADER_BYTES + 8 * int(found.row[0])
+
+
+def rot(path: Path, at: int) -> None:
+    """Flip a bit of the very file that is mapped, or flip it back."""
+    with path.open("r+b") as file:
+        file.seek(at)
+        byte = file.read(1)[0]
+        file.seek(at)
+        file.write(bytes([byte ^ 1]))

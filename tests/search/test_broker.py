@@ -26,11 +26,11 @@ from search import broker as broker_module
 from search.broker import Broker, Gathered, LeafError
 from search.documents import documents_of
 from search.executor import DeadlineError
-from search.leaf import Leaf, Slice
+from search.leaf import Leaf, PartitionDamagedError, Slice
 from search.pool import WhooshPool
 from search.query import Filters, Query
 from search.share import shared_out
-from search.snapshot import PartitionDamagedError, Snapshot, Snapshots, View
+from search.snapshot import Snapshot, Snapshots, View
 from tests.archive import PARTITIONS, Archive, copied, publish
 from tests.small_index import newest
 from tests.trees import tree

@@ -7,17 +7,14 @@ import shutil
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from indexer.routing import partition_of
-from partition.envelope import HEADER_BYTES
 from partition.manifest import Layout, read_manifest
-from partition.segment import Segment
 from partition.types import Article
 from tests.api_server import ApiServer, eventually, problem_of
 from tests.archive import PARTITIONS, Archive, copied, publish
-from tests.search.faults import QUERY, damage, failed_of, segment_file, whole_result, without
+from tests.search.faults import QUERY, damage, failed_of, list_of, rot, segment_file, whole_result, without
 
 
 @pytest.fixture
@@ -112,22 +109,7 @@ def rotting(own_archive: Path) -> tuple[Path, Path, int, int]:
     publish(own_archive, [Article(id="large", title=f"Budget {body[:6000]}", body=body)])
     partition = partition_of("large", PARTITIONS)
     path = segment_file(own_archive, partition)
-    return own_archive, path, partition, _list_of_budget(path, "text")
-
-
-def _list_of_budget(path: Path, field: str) -> int:
-    found = Segment(path, np.empty(0, np.int64)).term_list(field, b"budget")
-    assert found
-    return HEADER_BYTES + 8 * int(found.row[0])
-
-
-def rot(path: Path, at: int) -> None:
-    """Flip a bit of the very file that is mapped, or flip it back."""
-    with path.open("r+b") as file:
-        file.seek(at)
-        byte = file.read(1)[0]
-        file.seek(at)
-        file.write(bytes([byte ^ 1]))
+    return own_archive, path, partition, list_of(path, "text", b"budget")
 
 
 def test_damage_that_shows_when_it_is_touched(rotting: tuple[Path, Path, int, int]) -> None:
@@ -146,7 +128,7 @@ def test_suggestions_need_all_partitions(rotting: tuple[Path, Path, int, int]) -
     """Where one is damaged there are none."""
     root, path, _partition, _at = rotting
     with ApiServer(root) as server:
-        rot(path, _list_of_budget(path, "heading"))
+        rot(path, list_of(path, "heading", b"budget"))
         for typed in ("bud", "bud", "budget a"):  # the last of which is no name
             problem_of(server.client.get("/v1/suggest", params={"q": typed}), 503, "partial-results")
 

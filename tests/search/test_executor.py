@@ -24,7 +24,7 @@ from partition.kernels.views import LAST
 from partition.scoring import K1, ONE
 from search.executor import DeadlineError
 from search.exhaustive import Executor
-from search.leaf import Leaf, Match, Slice
+from search.leaf import Leaf, LeafAnswer, Match, Slice
 from search.order import Position, sort_keys
 from search.query import And, Between, Choice, Clock, Every, Filters, Node, Or, Phrase, Prefix, Query, Sort, Term
 from search.share import Share, page_of
@@ -231,7 +231,7 @@ def test_a_deadline_stops_every_kernel(many: ManyArticles, name: str) -> None:
         found = found_in(many.own, query, 0, part)
         assert (found.algorithm, found.hits) == (algorithm, expected[:10])
     late = leaf_query(query, many.own.statistics, part, deadline_s=time.monotonic())
-    assert Share([many.own.leaf]).search(late) == (0, [], {0: "timeout"}, [], {})
+    assert Share([many.own.leaf]).search(late)._replace(held=()) == LeafAnswer(0, [], {0: "timeout"}, [])
 
 
 @pytest.mark.parametrize("name", ["any of some words", "all of some words", "a phrase", "the newest"])

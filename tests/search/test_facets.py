@@ -21,7 +21,7 @@ from partition.kernels.facets import NONE, count_stretches, count_values
 from search.executor import DeadlineError
 from search.exhaustive import Executor
 from search.facets import FACETS, added, shown
-from search.leaf import Slice
+from search.leaf import LeafAnswer, Slice
 from search.query import Choice, Clock, Every, Filters, Query
 from search.share import Share
 from search.timelines import PERIODS
@@ -119,7 +119,9 @@ def test_a_deadline_stops_counting(whole: Whole, facet: str, clock: Clock) -> No
     asked = leaf_query(query, scored.statistics, Slice(10), time.monotonic())
     with pytest.raises(DeadlineError):
         scored.leaf.count(asked._replace(facets=(facet,)))
-    assert Share([scored.leaf]).search(asked._replace(facets=(facet,))) == (0, [], {0: "timeout"}, [], {})
+    assert Share([scored.leaf]).search(asked._replace(facets=(facet,))) == LeafAnswer(
+        0, [], {0: "timeout"}, [], held=[]
+    )
 
 
 def test_kernels_look_at_the_deadline() -> None:

@@ -2,7 +2,8 @@
 
 Contract: after the same events, 1, 2, 8 and 13 partitions give the ids, scores, order, totals and facets of the plain
 index in `tests/reference/`, for every query, sort, filter and page; the same parts of each score; the same
-place of each article, or reasons why it has none; what is like an article; what a beginning may become.
+place of each article, or reasons why it has none; what is like an article; what a beginning may become; the same
+stories and copies, and one of each where that is asked for.
 
 Not here: HTTP and processes (`test_http_search.py`).
 """
@@ -24,15 +25,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from indexer.builder import InlineBuilder
 from indexer.changes import was_withdrawn
-from indexer.events import Submission
-from indexer.log import EventLog
-from indexer.projection import Projector, log_path
+from indexer.events import Outcome, Submission
+from indexer.log import EventLog, log_path
+from indexer.projection import Projector
 from indexer.publisher import Retention
 from indexer.routing import partition_of
 from partition.manifest import RootManifest
 from partition.schema import KEYWORD_FIELDS
 from partition.scoring import ONE
-from partition.types import Article
+from partition.types import Article, DocAddress
+from search.collapsing import counted_once
 from search.completions import completed
 from search.explanations import ScoreExplanation, explained
 from search.facets import FACETS, Counts, added, shown
@@ -41,16 +43,17 @@ from search.order import Position
 from search.placing import ArticlePlace, placed
 from search.query import And, Choice, Filters, Node, Query, near_nodes
 from search.similar import Telling, node_of, telling_terms
+from search.single import story_of
 from search.snapshot import Snapshot, Snapshots, View
 from search.spelling import expanded
 from search.spellings import spelled
 from search.terms import analysed
 from search.timelines import PERIODS
-from tests.leaf import leaf_query
+from tests.leaf import leaf_query, without_copies
 from tests.reference.naive import Hit, NaiveIndex, decay, timeline
 from tests.search.generated import DAY_MS, IDS, LANGUAGES, Generator
 from tests.small_index import Clock
-from tests.trees import naive_completions, naive_index
+from tests.trees import naive_completions, naive_index, naive_stories
 
 LAYOUTS = (1, 2, 8, 13)
 
@@ -77,15 +80,20 @@ class Layout:
         """Scatter and gather in this thread; in an earlier state, if one is given."""
         snapshot = self._snapshot(manifest, seq)
         query = _executed(query, snapshot)
-        answers = self._answers(snapshot, leaf_query(query, snapshot.statistics, part))
+        answers = self._answers(snapshot, self._asked(snapshot, query, part))
         return sum(answer.total for answer in answers), merged((answer.matches for answer in answers), part)
 
     def counts(self, manifest: RootManifest, query: Query, seq: int | None = None) -> Counts:
         """All facets; in an earlier state, if one is given."""
         snapshot = self._snapshot(manifest, seq)
         query = _executed(query, snapshot)
-        asked = leaf_query(query, snapshot.statistics, Slice(1))._replace(facets=FACETS)
-        return added(answer.counts for answer in self._answers(snapshot, asked))
+        asked = self._asked(snapshot, query, Slice(1))._replace(facets=FACETS)
+        answers = self._answers(snapshot, asked)
+        counts = [answer.counts for answer in answers]
+        if query.collapse:
+            held = [one for answer in answers for one in answer.held]
+            counts.append(counted_once(asked, held, snapshot.partitions.leaves, query.filters.clock))
+        return added(counts)
 
     def spellings(self, manifest: RootManifest, facet: str, values: list[str], seq: int | None = None) -> list[str]:
         """How these values are written; in an earlier state, if one is given."""
@@ -109,9 +117,17 @@ class Layout:
         """Where an article stands; in an earlier state, if one is given."""
         snapshot = self._snapshot(manifest, seq)
         query = _executed(query, snapshot)
-        asked = leaf_query(query, snapshot.statistics, Slice(1))
+        asked = self._asked(snapshot, query, Slice(1))
         partition = partition_of(article_id, len(manifest.partitions))
         return placed(snapshot, query, asked, article_id, partition, partial(was_withdrawn, self.root))
+
+    def story(self, manifest: RootManifest, article_id: str) -> dict[str, Any]:
+        """The story of an article."""
+        snapshot, partition = self._snapshot(manifest, None), partition_of(article_id, len(manifest.partitions))
+        leaf = snapshot.partitions.leaf(partition)
+        place = leaf.reader.find(article_id) if leaf else None
+        assert place
+        return story_of(snapshot, DocAddress(partition, *place))
 
     def completed(self, manifest: RootManifest, text: str, limit: int) -> tuple[list[Any], list[Any], list[Any]]:
         """What a typed text may become: titles by their ids."""
@@ -121,6 +137,11 @@ class Layout:
     def _snapshot(self, manifest: RootManifest, seq: int | None) -> Snapshot:
         state = manifest.state if seq is None else replace(manifest.state, applied_seq=seq)
         return self.snapshots.open(View(manifest.epoch, state))
+
+    def _asked(self, snapshot: Snapshot, query: Query, part: Slice) -> LeafQuery:
+        asked = leaf_query(query, snapshot.statistics, part)
+        partitions = snapshot.partitions
+        return without_copies(asked, partitions.stories, partitions.shares(2)) if query.collapse else asked
 
     def _answers(self, snapshot: Snapshot, asked: LeafQuery) -> list[LeafAnswer]:
         """Of each share, as if there were another number of threads each time."""
@@ -155,7 +176,7 @@ class Layouts(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(prefix="layouts-"))
         self.clock = Clock()
         self.layouts = {count: Layout(self.folder / str(count), count, self.clock) for count in LAYOUTS}
-        self.naive = naive_index()
+        self.naive, self.stories = naive_index(), naive_stories()
         self.languages: set[str] = set()
         """Of all articles that were ever there."""
         self.seed, self.steps = seed, 0
@@ -166,9 +187,10 @@ class Layouts(RuleBasedStateMachine):
         self.put_some(seed, 60)
         self.freeze()
 
-    def _log(self, submissions: list[Submission]) -> None:
-        for layout in self.layouts.values():
-            layout.log.append(submissions)
+    def _log(self, submissions: list[Submission]) -> list[Outcome]:
+        outcomes = [layout.log.append(submissions) for layout in self.layouts.values()]
+        assert all(one == outcomes[0] for one in outcomes)
+        return outcomes[0]
 
     @rule(seed=_seeds, count=st.sampled_from((1, 5, 30)))
     def put_some(self, seed: int, count: int) -> None:
@@ -179,13 +201,15 @@ class Layouts(RuleBasedStateMachine):
 
     def put(self, articles: list[Article]) -> None:
         """Log them everywhere."""
-        self._log([Submission(article.id, article, repr(article).encode()) for article in articles])
-        for article in articles:
+        outcomes = self._log([Submission(article.id, article, repr(article).encode()) for article in articles])
+        for article, outcome in zip(articles, outcomes, strict=True):
             stored = {"indexed_ms": self.clock.now_ms, **msgspec.to_builtins(article)}
             live = self.naive.articles.get(article.id)
             # What is as it was is not logged.
-            if article.id not in self.down and (live is None or {**stored, "indexed_ms": live["indexed_ms"]} != live):
-                self.naive.put(stored)
+            same = live and {name: live[name] for name in stored} == {**stored, "indexed_ms": live["indexed_ms"]}
+            if article.id not in self.down and not same:
+                assert outcome.seq
+                self.naive.put({**stored, **self.stories.put(stored, outcome.seq)._asdict()})
                 self.withdrawn.discard(article.id)
                 self.languages.add(LANGUAGES[article.language])
 
@@ -204,12 +228,13 @@ class Layouts(RuleBasedStateMachine):
         article_id = random.Random(seed).choice(IDS)
         self._log([Submission(article_id, None, b"", "takedown")])
         self.naive.withdraw(article_id)
+        self.stories.take_down(article_id)
         self.down.add(article_id)
-        # Its words stand for no others any more, which may be scored differently then.
+        # Its words stand for no others any more, which may be scored differently then; another of its story is shown.
         self.earlier = [
             one._replace(found=[hit for hit in one.found if hit.id != article_id])
             for one in self.earlier
-            if not list(near_nodes(one.query.node))
+            if not list(near_nodes(one.query.node)) and not one.query.collapse
         ]
         for one in self.earlier:
             one.naive.withdraw(article_id)
@@ -269,7 +294,8 @@ class Layouts(RuleBasedStateMachine):
             query = msgspec.structs.replace(written, node=analysed(written.node, languages))
             plain = msgspec.to_builtins(query)
             expected = self.naive.search(
-                plain["node"], plain["filters"], query.sort, plain["origin_ms"], plain["half_life_ms"]
+                *(plain["node"], plain["filters"], query.sort, plain["origin_ms"], plain["half_life_ms"]),
+                collapse=query.collapse,
             )
             then = naive_index()
             then.articles = dict(self.naive.articles)
@@ -288,6 +314,7 @@ class Layouts(RuleBasedStateMachine):
                     self._facets(layout, manifests[count], query, self.naive)
                     self._places(layout, manifests[count], query, expected)
                     self._similar(layout, manifests[count], query, seed)
+                    self._stories(layout, manifests[count], seed)
                     self._walk(layout, manifests[count], query, size, expected)
         self._completions(manifests, generator)
         self.earlier = random.Random(seed).sample(self.earlier, min(20, len(self.earlier)))
@@ -319,7 +346,7 @@ class Layouts(RuleBasedStateMachine):
         self, layout: Layout, manifest: RootManifest, query: Query, naive: NaiveIndex, seq: int | None = None
     ) -> None:
         plain = msgspec.to_builtins(query)
-        counts = naive.facets(plain["node"], plain["filters"], FACETS)
+        counts = naive.facets(plain["node"], plain["filters"], FACETS, query.collapse)
         assert layout.counts(manifest, query, seq) == counts
         for period in PERIODS:
             assert shown(period, counts[period], query.filters, 10).counted == timeline(
@@ -340,6 +367,12 @@ class Layouts(RuleBasedStateMachine):
             place = layout.place(manifest, query, article_id)
             if article_id in found:
                 assert place == found[article_id]
+            elif place.reason == "collapsed":
+                assert query.collapse
+                story = self.naive.articles[article_id]["story"]
+                assert [hit.id for hit in expected if self.naive.articles[hit.id]["story"] == story] == [
+                    place.collapsed_into
+                ]
             elif article_id in self.naive.articles:
                 assert place.reason == "excluded"
                 excluded_by = self._excluded_by(query, self.naive.articles[article_id])
@@ -359,8 +392,20 @@ class Layouts(RuleBasedStateMachine):
             plain = msgspec.to_builtins(like)
             found = [_hit(match) for match in layout.page(manifest, like, Slice(1000))[1]]
             assert found == self.naive.search(
-                *(plain["node"], plain["filters"], like.sort, plain["origin_ms"], plain["half_life_ms"])
+                *(plain["node"], plain["filters"], like.sort, plain["origin_ms"], plain["half_life_ms"]),
+                collapse=query.collapse,
             )
+
+    def _stories(self, layout: Layout, manifest: RootManifest, seed: int) -> None:
+        """The other articles of an article's story."""
+        for article_id in random.Random(seed).sample(sorted(self.naive.articles), min(5, len(self.naive.articles))):
+            article = self.naive.articles[article_id]
+            every = self.naive.copies(article)
+            others = [one for one in every if one != article_id]
+            assert layout.story(manifest, article_id) == {
+                "story_id": f"{article['story']:016x}",
+                "copies": {"count": len(others), "canonical": every[0], "ids": others},
+            }
 
     def _excluded_by(self, query: Query, article: dict[str, Any]) -> list[str]:
         """What leaves it out: each clause that must match and does not, each that must not and does, each filter."""

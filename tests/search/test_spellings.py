@@ -17,7 +17,8 @@ from partition.types import Article
 from partition.writer import write_generation
 from search import spellings as spellings_module
 from search.broker import LeafError
-from search.snapshot import PartitionDamagedError, Snapshot, Snapshots
+from search.leaf import PartitionDamagedError
+from search.snapshot import Snapshot, Snapshots
 from search.spellings import spelled
 from tests.small_index import SmallIndex, article
 

@@ -14,8 +14,8 @@ import pytest
 
 from indexer.builder import InlineBuilder
 from indexer.events import Submission
-from indexer.log import EventLog
-from indexer.projection import Projector, log_path
+from indexer.log import EventLog, log_path
+from indexer.projection import Projector
 from indexer.publisher import IndexerLock, Retention
 from partition.errors import CorruptFile
 from partition.manifest import Layout
