@@ -280,7 +280,7 @@ class Broker:
     ) -> Gathered:
         partitions = snapshot.partitions
         shares = partitions.shares(width)
-        if asked.stories:
+        if asked.stories is not None:
             asked = collapsed(asked, self._rivals(threads, shares, asked))
         answers = _scatter(threads, shares, lambda share: share.search(asked))
         failed = dict.fromkeys(partitions.damaged, "damaged")
@@ -288,7 +288,7 @@ class Broker:
             failed |= answer.failed
         matches = answers[0].matches if len(answers) == 1 else merged((one.matches for one in answers), asked.part)
         counts = [answer.counts for answer in answers]
-        if asked.stories:
+        if asked.stories is not None:
             held = [one for answer in answers for one in answer.held]
             counts.append(counted_once(asked, held, partitions.leaves, asked.filters.clock))
         return Gathered(

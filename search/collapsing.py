@@ -38,7 +38,7 @@ def collapsed(asked: LeafQuery, rivals: Sequence[Rivals]) -> LeafQuery:
         rivals: of all partitions that answer.
     """
     stories = asked.stories
-    if not stories:
+    if stories is None or not len(stories):
         return asked
     matching, keys = np.zeros(len(stories), np.bool_), np.full(len(stories), _LAST_KEY)
     for one in rivals:
@@ -86,7 +86,7 @@ def counted_once(asked: LeafQuery, held: Sequence[Held], leaves: Sequence[Leaf],
         PartitionDamagedError
     """
     stories = asked.stories
-    assert stories, "it was asked for one article of each"
+    assert stories is not None, "it was asked for one article of each"
     counts: dict[str, Counter[str]] = {}
     for facet in asked.facets:
         matching = np.zeros(len(stories), np.bool_)

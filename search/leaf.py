@@ -240,7 +240,7 @@ class Leaf:
         for ordinal, counter in enumerate(self._counters):
             place = self.partition, ordinal
             sets = query.given.get(place, _NOTHING)._replace(hidden=None)  # they count whatever matches
-            members = query.stories.members.get(place) if query.stories else None
+            members = query.stories.members.get(place) if query.stories is not None else None
             found = counter.count(query.plan, query.filters, query.facets, int(query.deadline_s * 1e9), sets, members)
             counts.append(found.counts)
             held += found.held
@@ -288,7 +288,7 @@ class Leaf:
             DeadlineError: it took too long.
             IndexFileError: a file is damaged.
         """
-        assert query.stories
+        assert query.stories is not None, "it was asked for one article of each"
         found = []
         for ordinal in range(len(self.executors)):
             members = query.stories.members.get((self.partition, ordinal))

@@ -128,7 +128,7 @@ def placed(
 def _shown(asked: LeafQuery, story: int) -> DocAddress | None:
     """Which article stands for a story, of those that match, if it has several articles and one is wanted."""
     stories, shown = asked.stories, asked.shown
-    if not stories or shown is None:
+    if stories is None or shown is None:
         return None
     return next((stories.address(row) for row in stories.rows(story) if shown[row]), None)
 

@@ -190,3 +190,18 @@ def test_without_a_partition(archive: Archive, tmp_path: Path) -> None:
         assert page["total"]["relation"] == "gte"
         assert page["total"]["unit"] == "story"
         assert {item["copies"] for item in page["data"]} == {None}
+
+
+def test_an_archive_without_copies(tmp_path: Path) -> None:
+    """Its articles are its stories."""
+    root = tmp_path / "archive"
+    publish(root, [article("a", "One", section="News", published_ms=0), article("b", "Two", section="News")])
+    asked = {"collapse": "story", "facets": "section,month", "fields": "id,copies", "explain_id": "b"}
+    with ApiServer(root) as server:
+        page = server.page(asked)
+        assert page["total"] == {"value": 2, "relation": "eq", "unit": "story"}
+        assert page["facets"]["section"]["values"] == [{"value": "News", "count": 2}]
+        assert page["facets"]["month"]["values"] == [{"value": "1970-01", "count": 1}]
+        assert page["explain"]["article"]["rank"] == 2
+        assert [item["copies"]["count"] for item in page["data"]] == [0, 0]
+        assert server.page({**asked, "q": "nothing"})["total"]["value"] == 0
