@@ -72,6 +72,46 @@ def test_copies_and_others(body: str, days: int, *, expected: bool) -> None:
     assert _alike(_article(_SAID), _article(body, published_ms=days * _DAY_MS)) == expected
 
 
+_MANY = [f"{a}{b}{c}x" for a in "bcdfghjk" for b in "aeiou" for c in "lmnprstvwz"]
+"""Words that differ in what counts of them."""
+
+
+@pytest.mark.parametrize(
+    ("after_ms", "expected"), [(7 * _DAY_MS, True), (7 * _DAY_MS + 1, False), (-7 * _DAY_MS, True), (None, False)]
+)
+def test_copies_are_published_within_a_week(after_ms: int | None, *, expected: bool) -> None:
+    """To the millisecond."""
+    assert _alike(_article(_SAID), _article(_without(_SAID, 40, 55), published_ms=after_ms)) == expected
+
+
+@pytest.mark.parametrize(("words", "expected"), [(30, True), (29, False)])
+def test_how_long_a_text_must_be(words: int, *, expected: bool) -> None:
+    """Thirty words say enough, whatever stands above them."""
+    said = " ".join(_MANY[:words])
+    assert _alike(_article(said, title="One"), _article(said, title="Other")) == expected
+
+
+@pytest.mark.parametrize(("words", "expected"), [(95, True), (90, False)])
+def test_how_much_may_be_cut(words: int, *, expected: bool) -> None:
+    """So that 0.45 of the shingles are left."""
+    whole = _MANY[:200]
+    assert _alike(_article(" ".join(whole)), _article(" ".join(whole[:words]))) == expected
+
+
+@pytest.mark.parametrize("kind", ["words", "figures"])
+@pytest.mark.parametrize("count", [0, 1, 2, 3])
+def test_what_may_be_replaced_in_almost_equal_texts(kind: str, count: int) -> None:
+    """Two words, or one figure."""
+    places = (50, 150, 250)
+    one, other = list(_MANY), list(_MANY)
+    for nth, place in enumerate(places):
+        if kind == "figures":
+            one[place] = other[place] = f"{nth}00"
+        if nth < count:
+            other[place] = f"{nth}01" if kind == "figures" else f"zz{nth}q"
+    assert _alike(_article(" ".join(one)), _article(" ".join(other))) == (count <= (1 if kind == "figures" else 2))
+
+
 def test_the_same_form_filled_in_twice_is_not_the_same() -> None:
     """Though most of the words are."""
     one = _article(_GRANT.format(town="Bellbrook", sum=5700))
