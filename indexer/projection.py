@@ -222,10 +222,11 @@ class Projector:
         Older files go when nobody may still be opening them (`tidy`). What was written of the partitions concerned is
         written anew, so this takes a while for large ones.
         """
-        manifest = self.project(self._log.append_statistics(), purge=True)
+        through = self._log.append_statistics()
+        self._follow(self._layout.root, through)
         with Stories(self._layout.root) as stories:
-            stories.rewrite()
-        return manifest
+            stories.rewrite()  # first: once there is the epoch, nobody purges again
+        return self.project(through, purge=True)
 
     def tidy(self) -> None:
         """Remove what is no longer needed; `project` does it too."""

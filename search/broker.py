@@ -259,8 +259,6 @@ class Broker:
         cost = postings * (1 + bool(facets) + query.collapse) + FACET_COST * len(facets) * snapshot.manifest.articles
         if cost > COSTLY_POSTINGS and threads is not self._costly:
             raise _CostlyError
-        if query.collapse:
-            asked = asked._replace(stories=snapshot.partitions.stories)
         # By what kernels do alone: facets and stories are as much Python, at which threads only take turns.
         width = min(self._width, 1 + postings // SHARE_POSTINGS)
 
@@ -268,19 +266,28 @@ class Broker:
             plan = snapshot.plan(expanded(other, snapshot, deadline_s))
             alone = asked._replace(plan=plan, part=Slice(1), facets=())
             try:
-                found = self._gather(threads, snapshot, alone, width, node)
+                found = self._gather(threads, snapshot, alone, width, node, collapse=query.collapse)
             except DeadlineError:
                 return 0
             return 0 if found.failed else found.total
 
-        return replace(self._gather(threads, snapshot, asked, width, node), count=count)
+        gathered = self._gather(threads, snapshot, asked, width, node, collapse=query.collapse)
+        return replace(gathered, count=count)
 
     def _gather(
-        self, threads: ThreadPoolExecutor, snapshot: Snapshot, asked: LeafQuery, width: int, node: Node
+        self,
+        threads: ThreadPoolExecutor,
+        snapshot: Snapshot,
+        asked: LeafQuery,
+        width: int,
+        node: Node,
+        *,
+        collapse: bool,
     ) -> Gathered:
-        partitions = snapshot.partitions
+        partitions = snapshot.partitions  # all that is searched, counted and told of stories is of these
         shares = partitions.shares(width)
-        if asked.stories is not None:
+        if collapse:
+            asked = asked._replace(stories=partitions.stories)
             asked = collapsed(asked, self._rivals(threads, shares, asked))
         answers = _scatter(threads, shares, lambda share: share.search(asked))
         failed = dict.fromkeys(partitions.damaged, "damaged")
@@ -288,9 +295,8 @@ class Broker:
             failed |= answer.failed
         matches = answers[0].matches if len(answers) == 1 else merged((one.matches for one in answers), asked.part)
         counts = [answer.counts for answer in answers]
-        if asked.stories is not None:
-            held = [one for answer in answers for one in answer.held]
-            counts.append(counted_once(asked, held, partitions.leaves, asked.filters.clock))
+        if collapse:
+            counts.append(counted_once(asked, [one for answer in answers for one in answer.held], partitions.leaves))
         return Gathered(
             matches=matches,
             total=sum(answer.total for answer in answers),

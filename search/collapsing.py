@@ -78,14 +78,14 @@ class _Values(NamedTuple):
     names: list[str]
 
 
-def counted_once(asked: LeafQuery, held: Sequence[Held], leaves: Sequence[Leaf], clock: Clock) -> Counts:
+def counted_once(asked: LeafQuery, held: Sequence[Held], leaves: Sequence[Leaf]) -> Counts:
     """How many stories hold each value of the facets: whichever of their articles do, and however many.
 
     Raises:
         DeadlineError: it took too long.
         PartitionDamagedError
     """
-    stories = asked.stories
+    stories, clock = asked.stories, asked.filters.clock
     assert stories is not None, "it was asked for one article of each"
     counts: dict[str, Counter[str]] = {}
     for facet in asked.facets:

@@ -92,7 +92,7 @@ class Layout:
         counts = [answer.counts for answer in answers]
         if query.collapse:
             held = [one for answer in answers for one in answer.held]
-            counts.append(counted_once(asked, held, snapshot.partitions.leaves, query.filters.clock))
+            counts.append(counted_once(asked, held, snapshot.partitions.leaves))
         return added(counts)
 
     def spellings(self, manifest: RootManifest, facet: str, values: list[str], seq: int | None = None) -> list[str]:
