@@ -7,7 +7,7 @@ Not here: what travels in headers (`routes.py`), problems (`web/problems.py`).
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 from urllib.parse import urlencode
 
@@ -18,7 +18,7 @@ from partition.manifest import RootManifest
 from partition.scoring import ONE
 from search.broker import Gathered
 from search.explanations import ScoreExplanation
-from search.facets import chosen_of, shown
+from search.facets import NOTHING, chosen_of, shown
 from search.leaf import Match
 from search.parameters import SearchParameters
 from search.parsing import Note
@@ -351,8 +351,8 @@ def facets_of(
     facets = {}
     for name, facet in parameters.facets:
         chosen = chosen_of(facet, query.filters)
-        counts: Mapping[str, int] = found.counts.get(facet, {})
-        counted, other_values, other_count = shown(facet, counts, query.filters, parameters.facet_limit)
+        tally = found.counts.get(facet, NOTHING)
+        counted, other_values, other_count = shown(facet, tally, query.filters, parameters.facet_limit)
         spellings = spelled(snapshot, facet, [value for value, _ in counted], found.failed, deadline_s)
         facets[name] = {
             "values": [

@@ -31,7 +31,7 @@ from prometheus_client import Counter
 from partition.errors import CorruptFile, IndexFileError, MissingFile
 from partition.types import DocAddress
 from search.collapsing import collapsed, counted_once
-from search.executor import DeadlineError, GivenSets
+from search.deadline import DeadlineError
 from search.expansions import check_beginnings
 from search.facets import Counts, added
 from search.leaf import (
@@ -58,8 +58,8 @@ SHARE_POSTINGS = 250_000
 """Postings that are worth a thread: it reads them in a fraction of a millisecond."""
 COSTLY_POSTINGS = 2_000_000
 """Postings that take so long that nobody should wait for them: some ten milliseconds."""
-FACET_COST = 20
-"""Counting an article in a facet costs at most about as much as reading so many postings."""
+FACET_COST = 1
+"""Counting an article in a facet costs about as much as reading so many postings."""
 NICE = 10
 """Of threads for costly queries: beside one that is busy, such a thread gets a tenth of a core (sched(7))."""
 LATE_S = 0.2
@@ -180,7 +180,7 @@ class Broker:
             part: what is wanted of the result.
             deadline_s: when to give up, on the monotonic clock.
             page: makes the page of what was gathered, in the thread that has gathered it.
-            facets: of `facets.FACETS`, what is counted besides.
+            facets: of `values.FACETS`, what is counted besides.
 
         Raises:
             QueryError: it cannot be executed.
@@ -214,7 +214,7 @@ class Broker:
                 # Kernels want whole windows.
                 words = np.frombuffer(one.bits.ljust(-(-len(one.bits) // 512) * 512, b"\0"), np.uint64)
                 found.setdefault((one.partition, one.segment), {})[wildcard] = words
-        return {place: GivenSets(sets) for place, sets in found.items()}, answered.damaged
+        return found, answered.damaged
 
     def _search(
         self,
@@ -259,7 +259,6 @@ class Broker:
         cost = postings * (1 + bool(facets) + query.collapse) + FACET_COST * len(facets) * snapshot.manifest.articles
         if cost > COSTLY_POSTINGS and threads is not self._costly:
             raise _CostlyError
-        # By what kernels do alone: facets and stories are as much Python, at which threads only take turns.
         width = min(self._width, 1 + postings // SHARE_POSTINGS)
 
         def count(other: Node) -> int:
@@ -296,7 +295,7 @@ class Broker:
         matches = answers[0].matches if len(answers) == 1 else merged((one.matches for one in answers), asked.part)
         counts = [answer.counts for answer in answers]
         if collapse:
-            counts.append(counted_once(asked, [one for answer in answers for one in answer.held], partitions.leaves))
+            counts.append(counted_once(asked, [answer.held for answer in answers], partitions.leaves))
         return Gathered(
             matches=matches,
             total=sum(answer.total for answer in answers),
@@ -322,7 +321,7 @@ class Broker:
         except Exception:  # noqa: BLE001 - as where a partition is searched
             _log.exception("stories failed")
             raise LeafError("failed") from None
-        return [one for some in found for one in some]
+        return found
 
     async def find(
         self,

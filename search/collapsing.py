@@ -1,27 +1,24 @@
 """One of each story: of its articles that match, the one that comes first in the order asked for.
 
 A story's articles lie in any partitions. So before a search, the few articles that share a story with others are
-looked at over all partitions (`Leaf.rivals`), and all but the first of each story are hidden from it. The search is
+looked at over all partitions (`Share.rivals`), and all but the first of each story are hidden from it. The search is
 an ordinary one then: its total, its pages and its order are those of stories.
 
 Contract: exact, and the same however the archive is partitioned. Facets count a story once under each value that any
 of its matching articles has: as many as there are when that value is chosen.
 
 Not here: which articles are one story (`stories.py`), how segments are searched without what is hidden
-(`executor.py`), how facets are counted (`facets.py`).
+(`share.py`), how facets are counted (`facets.py`).
 """
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from partition.errors import IndexFileError
-from search.bitmaps import bitmap_of
-from search.executor import GivenSets
-from search.facets import Counts, Held
+from search.facets import Counts, Tally
 from search.leaf import Leaf, LeafQuery, PartitionDamagedError, Rivals
 from search.query import Clock
 from search.stories import StoryIndex
@@ -44,15 +41,7 @@ def collapsed(asked: LeafQuery, rivals: Sequence[Rivals]) -> LeafQuery:
     for one in rivals:
         matching[one.rows] = True
         keys[one.rows] = one.keys
-    shown = _first_of_each(stories, matching, keys)
-    behind = matching & ~shown
-    given = dict(asked.given)
-    for place, members in stories.members.items():
-        docnums = members.docnums[behind[members.rows]]
-        if len(docnums):
-            sets = given.get(place, GivenSets())
-            given[place] = sets._replace(hidden=bitmap_of(docnums, len(members.bitmap)))
-    return asked._replace(given=given, shown=shown)
+    return asked._replace(shown=_first_of_each(stories, matching, keys))
 
 
 def _first_of_each(stories: StoryIndex, matching: NDArray[np.bool_], keys: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -75,11 +64,15 @@ class _Values(NamedTuple):
     """Once for each value."""
     codes: NDArray[np.int64]
     """Ascending: the number of the value, and the story."""
-    names: list[str]
 
 
-def counted_once(asked: LeafQuery, held: Sequence[Held], leaves: Sequence[Leaf]) -> Counts:
+def counted_once(asked: LeafQuery, held: Sequence[Mapping[str, NDArray[np.int64]]], leaves: Sequence[Leaf]) -> Counts:
     """How many stories hold each value of the facets: whichever of their articles do, and however many.
+
+    Args:
+        asked: what leaves were asked.
+        held: of all shares that answered, `LeafAnswer.held`.
+        leaves: all of them.
 
     Raises:
         DeadlineError: it took too long.
@@ -87,36 +80,35 @@ def counted_once(asked: LeafQuery, held: Sequence[Held], leaves: Sequence[Leaf])
     """
     stories, clock = asked.stories, asked.filters.clock
     assert stories is not None, "it was asked for one article of each"
-    counts: dict[str, Counter[str]] = {}
+    if not len(stories):
+        return {}
+    counts: dict[str, Tally] = {}
     for facet in asked.facets:
         matching = np.zeros(len(stories), np.bool_)
         for one in held:
-            if one.facet == facet:
-                matching[one.rows] = True
+            if facet in one:
+                matching[one[facet]] = True
         if (facet, clock) not in stories.remembered:
             stories.remembered[facet, clock] = _values_of(stories, leaves, facet, clock, int(asked.deadline_s * 1e9))
         values: _Values = stories.remembered[facet, clock]
         codes = values.codes[matching[values.rows]]
         first = np.ones(len(codes), np.bool_)
         first[1:] = codes[1:] != codes[:-1]
-        times = np.bincount(codes[first] >> _ROW_BITS, minlength=len(values.names)).tolist()
-        counts[facet] = Counter({name: count for name, count in zip(values.names, times, strict=True) if count})
+        counts[facet] = Tally(np.bincount(codes[first] >> _ROW_BITS), leaves[0].names[facet])
     return counts
 
 
 def _values_of(stories: StoryIndex, leaves: Sequence[Leaf], facet: str, clock: Clock, deadline_ns: int) -> _Values:
-    numbers: dict[str, int] = {}
-    rows, values = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    rows, numbers = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for leaf in leaves:
         try:
             held = leaf.held(stories, facet, clock, deadline_ns)
         except IndexFileError as error:
             raise PartitionDamagedError(leaf.partition, error) from None
-        for own, nth, names in held:
-            of = np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int64)
+        for own, values in held:
             rows.append(own)
-            values.append(of[nth] if len(nth) else nth)
+            numbers.append(values)
     every = np.concatenate(rows)
-    codes = np.concatenate(values) << _ROW_BITS | stories.ordinals[every]
+    codes = np.concatenate(numbers) << _ROW_BITS | stories.ordinals[every]
     order = np.argsort(codes)
-    return _Values(every[order], codes[order], list(numbers))
+    return _Values(every[order], codes[order])

@@ -19,7 +19,7 @@ from partition.schema import FIELD_BOOSTS, NO_DATE_MS, PARTS, TEXT
 from partition.scoring import constant, contributions, decayed, decays
 from partition.segment import Segment
 from partition.statistics import Statistics
-from search.executor import DeadlineError
+from search.deadline import DeadlineError
 from search.query import (
     And,
     Between,

@@ -3,7 +3,7 @@
 Contract: it is counted in the statistics of the epoch, so that it is the same however the archive is partitioned and
 merged.
 
-Not here: limits that the text of a query shows (`parsing.py`), which articles match (`executor.py`, `pool.py`).
+Not here: limits that the text of a query shows (`parsing.py`), which articles match (`share.py`, `pool.py`).
 """
 
 import re

@@ -7,7 +7,7 @@ score that the article was found with, however the archive is partitioned. Only 
 those the ones that can add something; a phrase is its distinct terms. A list of the index is read once for all
 articles of a segment. The deadline is looked at between lists and phrases.
 
-Not here: which articles are found (`executor.py`), what is said of the query as a whole (`answers.py`).
+Not here: which articles are found (`share.py`), what is said of the query as a whole (`answers.py`).
 """
 
 import time

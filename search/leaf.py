@@ -1,39 +1,35 @@
-"""The leaf: one query on one partition, segment by segment; what leaves are asked, and what they answer.
+"""The leaf: one partition, opened; what some leaves are asked together, and what they answer.
 
-Contract: the best `size` matches after a position, in the total order, at a cost that does not depend on how deep the
-position is. A leaf may be searched by several threads at once.
+Contract: leaves that have segments and statistics in common share what was made of them. Several threads may read a
+leaf at once.
 
-Not here: how a segment is searched (`executor.py`), several partitions (`share.py`).
+Not here: how leaves are searched (`share.py`).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, NamedTuple
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from partition.errors import IndexFileError
-from partition.kernels.views import Page
 from partition.reader import PartitionReader
-from partition.scoring import decayed
 from partition.segment import Segment
 from partition.statistics import Statistics
-from search.bitmaps import among, docnums_of
-from search.executor import GivenSets, SegmentExecutor, clock_of
-from search.facets import Counts, FacetCounter, Held, added
-from search.order import Position, sort_keys
+from search.facets import Counts
+from search.order import Position
 from search.plan import Plan
-from search.query import Clock, Decay, Filters, Sort
+from search.prepared import PreparedSegment
+from search.query import Clock, Decay, Filters, Sort, Wildcard
 from search.stories import StoryIndex
+from search.values import FACETS, Names, SegmentValues
 
-_NOTHING = GivenSets()
-
-Given = Mapping[tuple[int, int], GivenSets]
-"""What is known before, by partition and segment."""
+Given = Mapping[tuple[int, int], Mapping[Wildcard, NDArray[np.uint64]]]
+"""What Whoosh found, by partition and segment: a bit for each docnum."""
 
 
 class PartitionDamagedError(Exception):
@@ -124,8 +120,9 @@ class LeafAnswer(NamedTuple):
     """Of the partitions that answered."""
     counts: Counts = MappingProxyType({})
     """Of the facets asked for, over the partitions that answered, without `held`."""
-    held: Sequence[Held] = ()
-    """Which matching articles share a story, by facet: `collapsing.counted_once` counts what they hold."""
+    held: Mapping[str, NDArray[np.int64]] = MappingProxyType({})
+    """By facet, the rows (of the index of stories) of the matching articles that share a story with others, where one
+    of each is wanted: `collapsing.counted_once` counts what they hold."""
 
 
 class LeafQuery(NamedTuple):
@@ -139,17 +136,17 @@ class LeafQuery(NamedTuple):
     """When to give up, on the monotonic clock."""
     given: Given = MappingProxyType({})
     facets: tuple[str, ...] = ()
-    """Of `facets.FACETS`: what is counted besides."""
+    """Of `values.FACETS`: what is counted besides."""
     decay: Decay | None = None
     """Of scores."""
     stories: StoryIndex | None = None
     """If only one article of each story is wanted."""
     shown: NDArray[np.bool_] | None = None
-    """By row of `stories`: whether it stands for its story (`collapsing.py`)."""
+    """By row of `stories`: whether it stands for its story (`collapsing.py`); the others are left out."""
 
 
 class Rivals(NamedTuple):
-    """Matching articles of one segment that share a story with others."""
+    """Matching articles that share a story with others."""
 
     rows: NDArray[np.int64]
     """Of the index of stories."""
@@ -157,20 +154,31 @@ class Rivals(NamedTuple):
 
 
 class Searchable:
-    """Segments under statistics, ready to be searched, shared by all leaves that have them in common."""
+    """Segments under statistics, ready to be searched, and what they hold of facets, shared by all leaves."""
 
     def __init__(self) -> None:
-        self._open: WeakValueDictionary[tuple[Segment, Statistics], FacetCounter] = WeakValueDictionary()
+        self.names: Mapping[str, Names] = {facet: Names() for facet in FACETS}
+        self._open: WeakValueDictionary[tuple[Segment, Statistics], PreparedSegment] = WeakValueDictionary()
+        self._values: WeakKeyDictionary[Segment, SegmentValues] = WeakKeyDictionary()
 
-    def segment(self, segment: Segment, statistics: Statistics) -> FacetCounter:
+    def segment(self, segment: Segment, statistics: Statistics) -> PreparedSegment:
         """One of them."""
         found = self._open.get((segment, statistics))
         if found is None:
             if segment.origin:
                 found = self.segment(segment.origin, statistics).seeing(segment)
             else:
-                found = FacetCounter(SegmentExecutor(segment, statistics))
+                found = PreparedSegment(segment, statistics, self.values(segment))
             self._open[segment, statistics] = found
+        return found
+
+    def values(self, segment: Segment) -> SegmentValues:
+        """What its articles hold."""
+        if segment.origin:
+            return self.values(segment.origin)
+        found = self._values.get(segment)
+        if found is None:
+            found = self._values[segment] = SegmentValues(segment, self.names)
         return found
 
 
@@ -183,136 +191,31 @@ class Leaf:
         self.partition = partition
         self.reader = reader
         searchable = searchable or Searchable()
-        self._counters = [searchable.segment(segment, statistics) for segment in reader.segments]
-        self.executors = [counter.executor for counter in self._counters]
+        self.segments = [searchable.segment(segment, statistics) for segment in reader.segments]
+        self.names = searchable.names
+        """Of values, by facet; leaves of one archive have the same."""
 
     @property
     def articles(self) -> int:
         """How many articles lie here, deleted ones included."""
-        return sum(executor.segment.size for executor in self.executors)
-
-    def search(
-        self, query: LeafQuery, best: list[Match], page: Page, searches: list[SegmentSearch]
-    ) -> tuple[int, list[Match]]:
-        """The total of the partition, and the best of its matches and those that are known already.
-
-        Args:
-            query: what is asked.
-            best: of other partitions, sorted, at most the slice's size.
-            page: the slice, as kernels want it.
-            searches: grows by one for each segment.
-
-        Raises:
-            DeadlineError: it took too long.
-            IndexFileError: a file is damaged.
-        """
-        plan, filters, sort, part, _deadline_s, given, _facets, decay, *_ = query
-        size, backwards = part.size, part.backwards
-        total = 0
-        for ordinal, executor in enumerate(self.executors):
-            if len(best) >= size > 0:
-                # An article that comes after the last of these need not be found.
-                key = best[size - 1].key
-                page = page._replace(worst=~key if backwards else key)
-            sets = given.get((self.partition, ordinal), _NOTHING)
-            found = executor.search(plan, filters, sort, size, page, sets, decay)
-            total += found.total
-            searches.append(SegmentSearch(self.partition, ordinal, found.algorithm, found.looked, found.skipped))
-            if not found.docnums:
-                continue
-            hash_of, id_of = executor.segment.hash_of, executor.segment.article_id
-            matches = [
-                Match(key, hash_of[docnum], id_of(docnum), score, self.partition, ordinal, docnum)
-                for key, docnum, score in zip(found.keys, found.docnums, found.scores, strict=True)
-            ]
-            best = merged((best, matches), part) if best else matches
-        return total, best
-
-    def count(self, query: LeafQuery) -> tuple[Counts, list[Held]]:
-        """The facets of the partition; of articles that share a story only which they are.
-
-        Raises:
-            DeadlineError: it took too long.
-            IndexFileError: a file is damaged.
-        """
-        counts: list[Counts] = []
-        held: list[Held] = []
-        for ordinal, counter in enumerate(self._counters):
-            place = self.partition, ordinal
-            sets = query.given.get(place, _NOTHING)._replace(hidden=None)  # they count whatever matches
-            members = query.stories.members.get(place) if query.stories is not None else None
-            found = counter.count(query.plan, query.filters, query.facets, int(query.deadline_s * 1e9), sets, members)
-            counts.append(found.counts)
-            held += found.held
-        return added(counts), held
+        return sum(prepared.segment.size for prepared in self.segments)
 
     def held(
         self, stories: StoryIndex, facet: str, clock: Clock, deadline_ns: int
-    ) -> list[tuple[NDArray[np.int64], NDArray[np.int64], list[str]]]:
-        """What the articles of stories hold of a facet: rows, once for each value; which of the names; the names.
+    ) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """What the articles of stories hold of a facet: rows, once for each value, and the numbers of the values.
 
         Raises:
             DeadlineError: it took too long.
             IndexFileError: a file is damaged.
         """
         found = []
-        for ordinal, counter in enumerate(self._counters):
+        for ordinal, prepared in enumerate(self.segments):
             members = stories.members.get((self.partition, ordinal))
             if members:
-                nth, values, names = counter.held(facet, clock, members.docnums, deadline_ns)
-                found.append((members.rows[nth], values, names))
+                nth, numbers = prepared.values.held(facet, clock, members.docnums, deadline_ns)
+                found.append((members.rows[nth], numbers))
         return found
-
-    def before(self, query: LeafQuery, position: Position) -> int:
-        """How many matches of the partition come before a position.
-
-        Raises:
-            DeadlineError: it took too long.
-            IndexFileError: a file is damaged.
-        """
-        before = 0
-        for ordinal, executor in enumerate(self.executors):
-            segment = executor.segment
-            bitmap, sums = self._scored(query, ordinal)
-            docs = docnums_of(bitmap)
-            keys = self._keys(query, ordinal, docs, sums)
-            tied = docs[keys == position.key]
-            places = ((segment.hash_of[docnum], segment.article_id(docnum)) for docnum in tied.tolist())
-            before += int(np.count_nonzero(keys < position.key)) + sum(place < position[1:] for place in places)
-        return before
-
-    def rivals(self, query: LeafQuery) -> list[Rivals]:
-        """The matches of the partition that share a story with others; of a query for stories.
-
-        Raises:
-            DeadlineError: it took too long.
-            IndexFileError: a file is damaged.
-        """
-        assert query.stories is not None, "it was asked for one article of each"
-        found = []
-        for ordinal in range(len(self.executors)):
-            members = query.stories.members.get((self.partition, ordinal))
-            if members:
-                bitmap, sums = self._scored(query, ordinal, members.bitmap)
-                here = among(bitmap, members.docnums)
-                found.append(Rivals(members.rows[here], self._keys(query, ordinal, members.docnums[here], sums)))
-        return found
-
-    def _scored(
-        self, query: LeafQuery, ordinal: int, wanted: NDArray[np.uint64] | None = None
-    ) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
-        executor, sets = self.executors[ordinal], query.given.get((self.partition, ordinal), _NOTHING)
-        return executor.scored(query.plan, query.filters, int(query.deadline_s * 1e9), sets, wanted)
-
-    def _keys(
-        self, query: LeafQuery, ordinal: int, docs: NDArray[np.int64], sums: NDArray[np.float64]
-    ) -> NDArray[np.int64]:
-        """The sort keys of some matches of a segment, by the scores of all its articles."""
-        executor, scores = self.executors[ordinal], sums[docs].astype(np.int64)
-        if query.decay:
-            scores = decayed(scores, executor.view_by("published", query.decay).decay[docs])
-        times = executor.segment.times(clock_of(query.filters, query.sort))[docs]
-        return sort_keys(query.sort, scores, times)
 
 
 def merged(lists: Iterable[list[Match]], part: Slice) -> list[Match]:

@@ -18,7 +18,7 @@ too deep, too many words. What is wrong otherwise is taken for text, or left out
 strict refuses a text with notes. Equal meanings get equal trees as far as spelling goes: case, white space and the
 order of clauses do not count.
 
-Not here: request parameters (`parameters.py`), terms and languages (`terms.py`), execution (`executor.py`).
+Not here: request parameters (`parameters.py`), terms and languages (`terms.py`), execution (`share.py`).
 """
 
 import re

@@ -20,7 +20,7 @@ from partition.occurring import occurring, use
 from partition.schema import NO_DATE_MS
 from partition.segment import Segment
 from search.dates import DAY_MS
-from search.executor import DeadlineError
+from search.deadline import DeadlineError
 from search.leaf import Leaf, PartitionDamagedError
 from search.snapshot import Partitions, Snapshot
 

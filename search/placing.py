@@ -27,12 +27,13 @@ from partition.scoring import ONE, decayed
 from partition.segment import Segment
 from partition.types import DocAddress
 from search.broker import LeafError
-from search.executor import DeadlineError, clock_of
+from search.deadline import DeadlineError
 from search.explanations import Explainer
 from search.leaf import LeafQuery, PartitionDamagedError
 from search.order import Position, sort_keys
 from search.parameters import FILTERS
 from search.ports import WasWithdrawn
+from search.prepared import clock_of
 from search.query import And, Filters, Node, Or, Phrase, Query
 from search.single import id_at
 from search.snapshot import Snapshot
@@ -141,15 +142,10 @@ def _score(explainer: Explainer, query: Query, docnum: int) -> int:
 
 
 def _before(snapshot: Snapshot, asked: LeafQuery, position: Position) -> int:
-    before = 0
-    for leaf in snapshot.partitions.leaves:
-        try:
-            before += leaf.before(asked, position)
-        except DeadlineError:
-            raise LeafError("timeout") from None
-        except IndexFileError as error:
-            raise PartitionDamagedError(leaf.partition, error) from None
-    return before
+    try:
+        return sum(share.before(asked, position) for share in snapshot.partitions.shares(1))
+    except DeadlineError:
+        raise LeafError("timeout") from None
 
 
 def _excluded_by(explainer: Explainer, segment: Segment, query: Query, docnum: int) -> Iterator[Exclusion]:

@@ -2,10 +2,10 @@
 
 Contract: a plan depends on the query and on the statistics, not on a segment; it is immutable and may be kept. What
 matches a plan, and with which score, is what `exhaustive.py` says of the tree.
-Clauses keep the order of the tree: which is cheapest differs from segment to segment. A plan of words and phrases is
-flat, too: numbers that a kernel binds to any segment.
+Clauses keep the order of the tree: which is cheapest differs from segment to segment. A plan is there in numbers,
+too, that a kernel binds to any segment; what has no lists of its own is a set of articles there.
 
-Not here: segments and kernels (`executor.py`), syntax (`parsing.py`).
+Not here: segments and kernels (`share.py`), syntax (`parsing.py`).
 """
 
 from functools import lru_cache
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partition.kernels.binding import Query
-from partition.kernels.clauses import COUNT, FIRST, KIND, PHRASE, WORD
+from partition.kernels.clauses import COUNT, FIRST, KIND, PHRASE, SET, WORD
 from partition.schema import FIELD_BOOSTS, PARTS, TEXT
 from partition.scoring import constant
 from partition.statistics import Statistics
@@ -24,7 +24,7 @@ from search.query import And, Between, Clock, Every, Node, Nothing, Or, Phrase, 
 POSITIONS_COST = 100
 """Looking for a phrase in one article costs about as much as reading so many postings."""
 NESTED_COST = 20
-"""So much does finding and scoring an article that matches a nested plan, when all of them do."""
+"""So much does finding and scoring an article that matches a nested plan."""
 
 
 class Word(msgspec.Struct, frozen=True):
@@ -77,7 +77,11 @@ class Flat(msgspec.Struct, frozen=True, eq=False):
     lists: tuple[tuple[str, bytes], ...]
     """Field and key of each."""
     query: Query
-    """What is asked of them."""
+    """What is asked of them, and of the sets."""
+    sets: tuple["SetAtom", ...] = ()
+    """Whose articles somebody must find before."""
+    scored: tuple[bool, ...] = ()
+    """Which of the sets have a score for each article: nested plans that are not excluded."""
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -85,11 +89,12 @@ class Plan(msgspec.Struct, frozen=True):
 
     clauses: tuple[tuple["Atom", ...], ...]
     minimum: int
-    excluded: tuple[tuple["Atom", ...], ...] = ()
-    flat: "Flat | None" = None
-    """The same in numbers, if it consists of words and phrases."""
+    excluded: tuple[tuple["Atom", ...], ...]
+    flat: Flat
+    """The same in numbers."""
 
 
+SetAtom = Beginning | FoundByWhoosh | During | Plan
 Atom = Word | PhraseWords | Beginning | FoundByWhoosh | During | Plan
 
 
@@ -116,22 +121,25 @@ def _plan(clauses: tuple[tuple[Atom, ...], ...], minimum: int, excluded: tuple[t
     return Plan(clauses, minimum, excluded, _flat(clauses, minimum, excluded))
 
 
-def _flat(clauses: tuple[tuple[Atom, ...], ...], minimum: int, excluded: tuple[tuple[Atom, ...], ...]) -> Flat | None:
+def _flat(clauses: tuple[tuple[Atom, ...], ...], minimum: int, excluded: tuple[tuple[Atom, ...], ...]) -> Flat:
     lists: list[tuple[str, bytes]] = []
     weights: list[float] = []
     atoms: list[tuple[int, ...]] = []
+    sets: list[SetAtom] = []
+    scored: list[bool] = []
     starts = [0]
     for nth, clause in enumerate(clauses + excluded):
         for atom in clause:
-            first = len(lists)
+            first, words = len(lists), _words_of(atom)
             match atom:
                 case Word():
-                    words: tuple[Word, ...] = (atom,)
                     atoms.append((WORD, first, 1, 0, 0, 0, 0))
-                case PhraseWords(words=words, parts=parts, keys=keys, slop=slop):
+                case PhraseWords(parts=parts, keys=keys, slop=slop):
                     atoms.append((PHRASE, first, len(words), slop, len(parts), first + len(words), len(keys)))
                 case _:
-                    return None
+                    scored.append(isinstance(atom, Plan) and nth < len(clauses))
+                    atoms.append((SET, len(sets), sum(scored) - 1 if scored[-1] else -1, 0, 0, 0, 0))
+                    sets.append(atom)
             lists += [(word.field, word.key) for word in words]
             weights += [word.weight if nth < len(clauses) else 0.0 for word in words]
             if isinstance(atom, PhraseWords):
@@ -139,7 +147,18 @@ def _flat(clauses: tuple[tuple[Atom, ...], ...], minimum: int, excluded: tuple[t
                 weights += [0.0] * (len(lists) - len(weights))
         starts.append(len(atoms))
     shape = np.array(atoms, np.int64).reshape(-1, 7), np.array(starts, np.int64)
-    return Flat(tuple(lists), Query(np.array(weights), *shape, len(clauses), minimum))
+    query = Query(np.array(weights), *shape, len(clauses), minimum)
+    return Flat(tuple(lists), query, tuple(sets), tuple(scored))
+
+
+def _words_of(atom: Atom) -> tuple[Word, ...]:
+    match atom:
+        case Word():
+            return (atom,)
+        case PhraseWords(words=words):
+            return words
+        case _:
+            return ()
 
 
 def _flat_words(words: list[Word], minimum: int) -> Flat:
@@ -212,6 +231,26 @@ def _postings_of(atom: Atom, articles: int) -> int:
             # Where each word stands is looked up for the articles that hold the rarest.
             return sum(word.df for word in words) + POSITIONS_COST * min(word.df for word in words)
         case Plan():
-            return NESTED_COST * articles + postings_of(atom, articles)
+            return NESTED_COST * _matches_of(atom, articles) + postings_of(atom, articles)
         case _:
+            return articles
+
+
+def _matches_of(plan: Plan, articles: int) -> int:
+    """About how many articles match a plan, at most."""
+    clauses = [sum(_most_of(atom, articles) for atom in clause) for clause in plan.clauses]
+    if plan.minimum == len(clauses):
+        return min([articles, *clauses])
+    return min(articles, sum(clauses))
+
+
+def _most_of(atom: Atom, articles: int) -> int:
+    match atom:
+        case Word(df=df) if atom.weight > 0.0:
+            return df
+        case PhraseWords(words=words):
+            return min(word.df for word in words)
+        case Plan():
+            return _matches_of(atom, articles)
+        case _:  # of values, too, it is not known
             return articles

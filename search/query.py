@@ -8,7 +8,7 @@ Contract: immutable, plain, encodable as MessagePack; the meaning of each execut
 `tests/reference/`, and every node yields, for every live article, whether it matches and a fixed-point score.
 A score is the sum of the scores of the matching clauses; an article that does not match has none.
 
-Not here: the syntax users write (`parsing.py`), execution (`executor.py`).
+Not here: the syntax users write (`parsing.py`), execution (`share.py`).
 """
 
 import re

@@ -1,34 +1,32 @@
 """A share: the partitions that one thread searches together.
 
-    words and phrases in one level of clauses      one kernel call for all segments (`kernels/sharing.py`)
-    beginnings, nested queries                     leaf by leaf, segment by segment (`leaf.py`)
-    facets, stories                                the same, besides
+    the best matches                       one call of a kernel for all segments (`kernels/sharing.py`)
+    all matches, for facets and stories    one more (`kernels/collecting.py`)
+    nested queries, beginnings             sets of articles, found before; of nested queries by one more, each
 
 Contract: the total and the best `size` matches after a position, in the total order, at a cost that does not depend
-on how deep the position is. A partition that fails is named with its reason, and the others answer as if it were not
-there. A share may be searched by several threads at once.
+on how deep the position is. A partition that is late, damaged or fails is named with its reason, and the others
+answer as if it were not there. A share may be searched by several threads at once.
 
-Not here: who is given which share (`broker.py`), how a segment is searched (`executor.py`).
+Not here: who is given which share (`broker.py`), tables of segments (`tables.py`), how sets are counted
+(`facets.py`).
 """
 
 import threading
-import time
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from partition.errors import IndexFileError
 from partition.kernels import sharing
-from partition.kernels.postings import NORMS
-from partition.kernels.views import LAST, LOOKED, SKIPPED, Page, SegmentView
-from partition.schema import KEYWORD_FIELDS, TEXT_FIELDS
-from search.executor import MAX_VIEWS, SORTS, DeadlineError, clock_of
-from search.facets import Held, added
+from partition.kernels.binding import Sets
+from partition.kernels.collecting import collect_segments, order_keys
+from partition.kernels.views import LAST, LATE, LOOKED, SKIPPED, Page
+from search.bitmaps import among, bitmap_of, docnums_of
+from search.deadline import DeadlineError
+from search.facets import FacetTable, added, of_others, own_of
 from search.leaf import (
-    Given,
     Leaf,
     LeafAnswer,
     LeafQuery,
@@ -38,14 +36,14 @@ from search.leaf import (
     SegmentSearch,
     Slice,
     Told,
+    merged,
 )
-from search.plan import Flat
-from search.query import Bounds, Choice, Clock, Decay, Filters
+from search.order import Position
+from search.plan import Beginning, During, Flat, FoundByWhoosh, Plan
+from search.prepared import SORTS, PreparedSegment
+from search.query import Clock, Filters
+from search.tables import Ranges, SegmentTable
 
-MAX_REMEMBERED_BYTES = 16 << 20
-"""Of the places of lists, if one share is all; of several, each remembers this by the square of their number, since
-there may be as many for each number of threads."""
-MAX_MASKS = 64
 MAX_SIZES = 16
 """Of pages that a thread keeps room for."""
 ALGORITHMS = {
@@ -57,7 +55,19 @@ ALGORITHMS = {
 }
 _SIGN = 1 << 63
 _FROM_THE_START, _NO_ID = np.zeros(4, np.int64), np.frombuffer(b"", np.uint8)
+_NO_BITMAPS, _NO_SUMS, _NO_SCORES = np.zeros((0, 0), np.uint64), np.zeros(0), np.zeros((0, 0))
+_ALL = Filters()
 _log = structlog.get_logger()
+
+
+class _Results:
+    """As `kernels/sharing.rank_segments` fills them, for so many articles."""
+
+    def __init__(self, size: int) -> None:
+        self.numbers = np.empty((3, size), np.int64)
+        """Keys, docnums and segments."""
+        self.hashes = np.empty(size, np.uint64)
+        self.scores = np.empty(size)
 
 
 class _Room(threading.local):
@@ -73,42 +83,16 @@ class _Room(threading.local):
             self._scores, self._seen = np.zeros(articles), np.zeros((articles + 63) // 64, np.uint64)
         return self._scores, self._seen
 
-    def results(self, size: int) -> "_Results":
+    def results(self, size: int) -> _Results:
         """For so many articles."""
         if size not in self._results:
             if len(self._results) >= MAX_SIZES:
                 self._results.clear()
-            self._results[size] = _Results(np.empty((3, size), np.int64), np.empty(size, np.uint64), np.empty(size))
+            self._results[size] = _Results(size)
         return self._results[size]
 
 
-class _Results(NamedTuple):
-    """As `kernels/sharing.rank_segments` fills them: keys, docnums and segments; hashes; scores."""
-
-    numbers: NDArray[np.int64]
-    hashes: NDArray[np.uint64]
-    scores: NDArray[np.float64]
-
-
 _room = _Room()
-
-
-class _Masks(NamedTuple):
-    """Which articles pass filters other than the dates that segments are sorted by, by segment."""
-
-    masks: list[NDArray[np.uint64]]
-    """Kept alive for their addresses."""
-    ranges: NDArray[np.int64]
-    """As `kernels/sharing.py` wants them, for all dates of publication."""
-
-
-class _Table(NamedTuple):
-    """The segments, for one order."""
-
-    rows: NDArray[np.int64]
-    """As `kernels/sharing.py` wants them."""
-    views: list[SegmentView]
-    """Kept alive for the addresses of what is not the segment's own."""
 
 
 class Share:
@@ -117,199 +101,239 @@ class Share:
     def __init__(self, leaves: Sequence[Leaf], *, shares: int = 1) -> None:
         """Args: the leaves, and how many shares there are."""
         self.leaves = leaves
-        self._max_bytes = MAX_REMEMBERED_BYTES // shares**2
-        self._segments = [
-            (leaf.partition, ordinal, executor) for leaf in leaves for ordinal, executor in enumerate(leaf.executors)
-        ]
-        self._largest = max((executor.segment.size for _, _, executor in self._segments), default=0)
-        executors = [executor for _, _, executor in self._segments]
-        self._table = np.array([executor.row for executor in executors], np.int64).reshape(-1, sharing.COLUMNS)
-        self._table[:, sharing.PARTITION] = [partition for partition, _, _ in self._segments]
-        self._plain = _Table(self._table, [])
-        self._units = np.array([unit for executor in executors for unit in executor.units])
-        self._terms = {
-            field: np.array([executor.segment.fields[field]["terms"] for _, _, executor in self._segments], np.int64)
-            for field in (*TEXT_FIELDS, *KEYWORD_FIELDS)
-        }
-        self._rows: dict[tuple[str, bytes], bytes] = {}
-        self._masks: dict[tuple[tuple[Choice, ...], Bounds | None], _Masks] = {}
-        self._tables: dict[tuple[Clock, Decay | None], _Table] = {}
+        self.table = SegmentTable(leaves, shares=shares)
+        self._facets: dict[tuple[str, Clock], FacetTable] = {}
 
     def search(self, query: LeafQuery) -> LeafAnswer:
         """The total, the best matches and the facets of all partitions."""
-        if query.plan.flat and self._segments:
-            try:
-                answer = self._search_at_once(query, query.plan.flat)
-                if query.facets:
-                    counted = [leaf.count(query) for leaf in self.leaves if leaf.partition not in answer.failed]
-                    held = [one for _counts, some in counted for one in some]
-                    answer = answer._replace(counts=added(counts for counts, _held in counted), held=held)
-            except Exception:  # noqa: BLE001, S110 - leaf by leaf it shows whose it is, and the others answer
-                pass
-            else:
-                return answer
-        return self._search_leaves(query)
+        if not self.table.places:
+            return LeafAnswer(0, [], {}, [])
+        try:
+            answer = self._ranked(query)
+            return self._counted(query, answer) if query.facets else answer
+        except PartitionDamagedError as found:
+            # Only for who touches what is damaged: other words lie elsewhere.
+            _log.error("partition is damaged", partition=found.partition, reason=str(found.error))
+            others = Share([leaf for leaf in self.leaves if leaf.partition != found.partition]).search(query)
+            return others._replace(failed={**others.failed, found.partition: "damaged"})
+        except DeadlineError:
+            return LeafAnswer(0, [], {leaf.partition: "timeout" for leaf in self.leaves}, [])
+        except Exception:  # noqa: BLE001 - one by one it shows whose it is, and the others answer
+            if len(self.leaves) > 1:
+                return _together([Share([leaf]).search(query) for leaf in self.leaves], query.part)
+            (leaf,) = self.leaves
+            _log.exception("partition failed", partition=leaf.partition)
+            return LeafAnswer(0, [], {leaf.partition: "failed"}, [])
 
-    def _search_at_once(self, query: LeafQuery, flat: Flat) -> LeafAnswer:
-        _plan, filters, sort, part, deadline_s, given, _facets, decay, *_ = query
-        segments = len(self._segments)
-        rows = np.frombuffer(b"".join([self._rows_of(field, key) for field, key in flat.lists]), np.int64)
-        numbers, hashes, scores = _room.results(part.size)
-        # Both are held here, for kernels have only their addresses.
-        table, masks = self._plain, self._masks_of(filters)
-        if decay or filters.clock != "published":
-            table = self._table_by(clock_of(filters, sort), decay)
-        ranges, kept = self._without_hidden(masks, self._ranges(masks, filters), given)
-        report = np.zeros((segments + 1, 6), np.int64)
-        sharing.rank_segments(
-            table.rows,
-            ranges,
-            *flat.query,
-            rows.reshape(-1, 8),
-            self._units,
-            SORTS[sort],
-            page_of(part, deadline_s),
-            *_room.zeros(self._largest),
-            numbers[0],
-            hashes,
-            numbers[1],
-            numbers[2],
-            scores,
-            report,
-        )
-        del kept  # until here, for kernels have only its addresses
-        held, total, late, *_ = report[-1].tolist()
-        matches = []
-        for key, docnum, at, score in zip(*numbers[:, :held].tolist(), scores[:held].tolist(), strict=True):
-            partition, ordinal, executor = self._segments[at]
-            segment = executor.segment
-            if part.backwards:
-                key = ~key  # noqa: PLW2901 - kernels complement it
-            id_ = segment.article_id(docnum)
-            matches.append(Match(key, segment.hash_of[docnum], id_, int(score), partition, ordinal, docnum))
-        failed: dict[int, str] = {}
-        if late:
-            failed = {partition: "timeout" for partition, _ordinal, _executor in self._segments[late - 1 :]}
-
-        def searches() -> list[SegmentSearch]:
-            return [
-                SegmentSearch(partition, ordinal, ALGORITHMS[found[sharing.ALGORITHM]], found[LOOKED], found[SKIPPED])
-                for found, (partition, ordinal, _executor) in zip(report[:-1].tolist(), self._segments, strict=True)
-                if partition not in failed
-            ]
-
-        return LeafAnswer(total, matches, failed, Told(searches))
-
-    def _rows_of(self, field: str, key: bytes) -> bytes:
-        """The rows of a term's lists, segment by segment, verified."""
-        known = self._rows.get((field, key))
-        if known is None:
-            rows, unverified = np.zeros((len(self._segments), 8), np.int64), np.empty(len(self._segments), np.int64)
-            sharing.find_lists(self._table, self._terms[field], np.frombuffer(key, np.uint8), rows, unverified)
-            rows[:, NORMS] = TEXT_FIELDS.index(field) if field in TEXT_FIELDS else 0
-            for at in np.flatnonzero(unverified >= 0).tolist():
-                self._segments[at][2].segment.verify_list(int(unverified[at]))
-            known = rows.tobytes()
-            if len(self._rows) * len(known) >= self._max_bytes:
-                self._rows.clear()
-            self._rows[field, key] = known
-        return known
-
-    def _table_by(self, clock: Clock, decay: Decay | None) -> _Table:
-        """The table, for an order by this clock or by scores that decay."""
-        table = self._tables.get((clock, decay))
-        if table is None:
-            views = [executor.view_by(clock, decay) for _, _, executor in self._segments]
-            rows = self._table.copy()
-            rows[:, sharing.TIMES] = [view.times.ctypes.data for view in views]
-            rows[:, sharing.DATED] = [view.dated for view in views]
-            rows[:, sharing.DECAY] = [view.decay.ctypes.data if len(view.decay) else 0 for view in views]
-            table = _Table(rows, views)
-            if len(self._tables) >= MAX_VIEWS:
-                self._tables.clear()
-            self._tables[clock, decay] = table
-        return table
-
-    def _masks_of(self, filters: Filters) -> _Masks:
-        key = choices, unsorted = filters.choices, filters.unsorted
-        known = self._masks.get(key)
-        if known is None:
-            masks = [executor.mask(choices, unsorted) for _, _, executor in self._segments]
-            ranges = np.zeros((len(masks), 3), np.int64)
-            ranges[:, sharing.MASK] = [mask.ctypes.data for mask in masks]
-            ranges[:, sharing.HIGH] = self._table[:, sharing.SIZE]
-            known = _Masks(masks, ranges)
-            if len(self._masks) >= MAX_MASKS:
-                self._masks.clear()
-            self._masks[key] = known
-        return known
-
-    def _ranges(self, masks: _Masks, filters: Filters) -> NDArray[np.int64]:
-        from_ms, to_ms = filters.from_ms, filters.to_ms
-        if filters.clock != "published" or (from_ms is None and to_ms is None):
-            return masks.ranges
-        ranges = masks.ranges.copy()
-        sharing.ranges_of(self._table, from_ms is not None, from_ms or 0, to_ms is not None, to_ms or 0, ranges)
-        return ranges
-
-    def _without_hidden(
-        self, masks: _Masks, ranges: NDArray[np.int64], given: Given
-    ) -> tuple[NDArray[np.int64], list[NDArray[np.uint64]]]:
-        """The ranges without what is hidden, and the masks in them that are not remembered."""
-        kept: list[NDArray[np.uint64]] = []
-        if given:
-            ranges = ranges.copy()
-            for at, (partition, ordinal, _executor) in enumerate(self._segments):
-                hidden = given[partition, ordinal].hidden if (partition, ordinal) in given else None
-                if hidden is not None:
-                    kept.append(masks.masks[at] & ~hidden)
-                    ranges[at, sharing.MASK] = kept[-1].ctypes.data
-        return ranges, kept
-
-    def rivals(self, query: LeafQuery) -> list[Rivals]:
-        """The matches that share a story with others, of all partitions.
+    def rivals(self, query: LeafQuery) -> Rivals:
+        """The matches that share a story with others; of a query for stories.
 
         Raises:
             DeadlineError: it took too long.
             PartitionDamagedError
         """
-        found: list[Rivals] = []
-        for leaf in self.leaves:
-            if time.monotonic() > query.deadline_s:
-                raise DeadlineError
-            try:
-                found += leaf.rivals(query)
-            except IndexFileError as error:
-                raise PartitionDamagedError(leaf.partition, error) from None
-        return found
+        assert query.stories is not None, "it was asked for one article of each"
+        members = self.table.members(query.stories)
+        if not len(members.rows):
+            return Rivals(members.rows, members.rows)
+        ranges = self.table.within(query.filters, members.bitmap)
+        matching, sums = self._collected(query, query.plan, ranges, summed=query.sort == "relevance")
+        here = among(matching, members.docnums)
+        return Rivals(members.rows[here], self._keys(query, sums, members.docnums[here]))
 
-    def _search_leaves(self, query: LeafQuery) -> LeafAnswer:
-        page = page_of(query.part, query.deadline_s)
-        searches: list[SegmentSearch] = []
-        answer = LeafAnswer(0, [], {}, searches)
-        total, best, counts = 0, answer.matches, [answer.counts]
-        held: list[Held] = []
-        for leaf in self.leaves:
-            before = len(searches)
-            try:
-                if time.monotonic() > query.deadline_s:
-                    raise DeadlineError  # noqa: TRY301 - as if the leaf had looked at the clock itself
-                counted = leaf.count(query) if query.facets else (answer.counts, [])
-                found, best = leaf.search(query, best, page, searches)
-                total += found
-                counts.append(counted[0])
-                held += counted[1]
-            except DeadlineError:
-                answer.failed[leaf.partition] = "timeout"
-            except IndexFileError as error:
-                _log.error("partition is damaged", partition=leaf.partition, reason=str(error))
-                answer.failed[leaf.partition] = "damaged"
-            except Exception:  # noqa: BLE001 - the other partitions must answer
-                _log.exception("partition failed", partition=leaf.partition)
-                answer.failed[leaf.partition] = "failed"
-            if leaf.partition in answer.failed:
-                del searches[before:]
-        return answer._replace(total=total, matches=best, counts=added(counts), held=held)
+    def before(self, query: LeafQuery, position: Position) -> int:
+        """How many matches come before a position.
+
+        Raises:
+            DeadlineError: it took too long.
+            PartitionDamagedError
+        """
+        ranges = self._ranges(query)
+        matching, sums = self._collected(query, query.plan, ranges, summed=query.sort == "relevance")
+        places = docnums_of(matching)
+        keys = self._keys(query, sums, places)
+        tied = places[keys == position.key]
+        at = np.searchsorted(self.table.words, tied >> 6, side="right") - 1
+        before = int(np.count_nonzero(keys < position.key))
+        for place, nth in zip(tied.tolist(), at.tolist(), strict=True):
+            segment, docnum = self.table.places[nth].prepared.segment, place - 64 * int(self.table.words[nth])
+            before += (segment.hash_of[docnum], segment.article_id(docnum)) < position[1:]
+        return before
+
+    def _ranked(self, query: LeafQuery) -> LeafAnswer:
+        part, flat, table = query.part, query.plan.flat, self.table
+        results = _room.results(part.size)
+        numbers = results.numbers
+        # All of these are held here, for kernels have only their addresses.
+        rows, ranges, sets = (
+            table.rows(query.filters, query.sort, query.decay),
+            self._ranges(query),
+            self._sets(query, flat),
+        )
+        report = np.zeros((len(table.places) + 1, 6), np.int64)
+        sharing.rank_segments(
+            rows.rows,
+            ranges.rows,
+            *flat.query,
+            sets,
+            table.lists(flat),
+            table.units,
+            SORTS[query.sort],
+            page_of(part, query.deadline_s),
+            *_room.zeros(table.largest),
+            numbers[0],
+            results.hashes,
+            numbers[1],
+            numbers[2],
+            results.scores,
+            report,
+        )
+        held, total, late, *_ = report[-1].tolist()
+        matches = []
+        for key, docnum, at, score in zip(*numbers[:, :held].tolist(), results.scores[:held].tolist(), strict=True):
+            partition, ordinal, prepared = table.places[at]
+            segment = prepared.segment
+            if part.backwards:
+                key = ~key  # noqa: PLW2901 - kernels complement it
+            id_ = segment.article_id(docnum)
+            matches.append(Match(key, segment.hash_of[docnum], id_, int(score), partition, ordinal, docnum))
+        failed = {place.partition: "timeout" for place in table.places[late - 1 :]} if late else {}
+
+        def searches() -> list[SegmentSearch]:
+            return [
+                SegmentSearch(
+                    place.partition,
+                    place.ordinal,
+                    ALGORITHMS[found[sharing.ALGORITHM]],
+                    found[LOOKED],
+                    found[SKIPPED],
+                )
+                for found, place in zip(report[:-1].tolist(), table.places, strict=True)
+                if place.partition not in failed
+            ]
+
+        return LeafAnswer(total, matches, failed, Told(searches))
+
+    def _ranges(self, query: LeafQuery) -> Ranges:
+        """Which articles may match; not those that others of their stories stand for."""
+        if query.stories is None or query.shown is None:
+            return self.table.ranges(query.filters)
+        members = self.table.members(query.stories)
+        hidden = bitmap_of(members.docnums[~query.shown[members.rows]], len(members.bitmap))
+        return self.table.within(query.filters, ~hidden)
+
+    def _collected(
+        self, query: LeafQuery, plan: Plan, ranges: Ranges, *, summed: bool
+    ) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
+        """The set of what matches a plan, and by place what the postings of each match add up to, if that is wanted.
+
+        Raises:
+            DeadlineError: it took too long.
+            PartitionDamagedError
+        """
+        table, flat = self.table, plan.flat
+        bitmap = np.zeros(table.words[-1], np.uint64)
+        sums = np.empty(64 * len(bitmap)) if summed else _NO_SUMS
+        report = np.zeros(5, np.int64)
+        collect_segments(
+            table.plain.rows,
+            ranges.rows,
+            *flat.query,
+            self._sets(query, flat),
+            table.lists(flat),
+            table.units,
+            int(query.deadline_s * 1e9),
+            bitmap,
+            sums,
+            report,
+        )
+        if report[LATE]:
+            raise DeadlineError
+        return bitmap, sums
+
+    def _sets(self, query: LeafQuery, flat: Flat) -> Sets:
+        """What a plan has no lists for."""
+        table = self.table
+        if not flat.sets:
+            return Sets(table.words, _NO_BITMAPS, _NO_SUMS, _NO_SCORES)
+        deadline_ns = int(query.deadline_s * 1e9)
+        bitmaps, constants, scores = [], [], []
+        for atom, scored in zip(flat.sets, flat.scored, strict=True):
+            constants.append(0.0)
+            match atom:
+                case Beginning(field=field, text=text, score=score):
+                    constants[-1] = float(score)
+                    bitmaps.append(table.set_of(table.each(PreparedSegment.beginning, field, text, deadline_ns)))
+                case FoundByWhoosh(node=node, score=score):
+                    constants[-1] = float(score)
+                    bitmaps.append(
+                        table.set_of([query.given[place.partition, place.ordinal][node] for place in table.places])
+                    )
+                case During(clock=clock, from_ms=from_ms, to_ms=to_ms):
+                    during = (), (clock, from_ms, to_ms)
+                    bitmaps.append(table.set_of(table.each(PreparedSegment.mask, *during)))
+                case Plan():
+                    bitmap, sums = self._collected(query, atom, table.ranges(_ALL), summed=scored)
+                    bitmaps.append(bitmap)
+                    scores += [sums] if scored else []
+        return Sets(table.words, np.stack(bitmaps), np.array(constants), np.stack(scores) if scores else _NO_SCORES)
+
+    def _keys(self, query: LeafQuery, sums: NDArray[np.float64], places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The sort keys of some matches."""
+        rows, keys = self.table.rows(query.filters, query.sort, query.decay), np.empty(len(places), np.int64)
+        order_keys(rows.rows, self.table.words, SORTS[query.sort], sums, places, keys)
+        return keys
+
+    def _counted(self, query: LeafQuery, answer: LeafAnswer) -> LeafAnswer:
+        """The answer with facets, which are late or not for all partitions.
+
+        Raises:
+            DeadlineError: it took too long.
+            PartitionDamagedError
+        """
+        if answer.failed:
+            raise DeadlineError
+        filters, table, deadline_ns = query.filters, self.table, int(query.deadline_s * 1e9)
+        ranges = table.ranges(of_others(filters, query.facets))
+        matching, _sums = self._collected(query, query.plan, ranges, summed=False)
+        own = own_of(filters, query.facets)
+        members = table.members(query.stories) if query.stories is not None else None
+        counts, held = {}, {}
+        for facet in query.facets:
+            bitmap = matching
+            for choice in own:
+                if choice.field != facet:
+                    bitmap = bitmap & table.passing(Filters(choices=(choice,)))
+            if members:
+                held[facet] = members.rows[among(bitmap, members.docnums)]
+                bitmap = bitmap & ~members.bitmap
+            counts[facet] = self._facet(facet, filters.clock, deadline_ns).count(bitmap, deadline_ns)
+        return answer._replace(counts=counts, held=held)
+
+    def _facet(self, facet: str, clock: Clock, deadline_ns: int) -> FacetTable:
+        known = self._facets.get((facet, clock))
+        if known is None:
+            held = self.table.each(PreparedSegment.held, facet, clock, deadline_ns)
+            known = self._facets[facet, clock] = FacetTable(held, self.table.words, self.leaves[0].names[facet])
+        return known
+
+
+def _together(answers: Sequence[LeafAnswer], part: Slice) -> LeafAnswer:
+    """What several partitions say, each of which was asked alone."""
+    failed: dict[int, str] = {}
+    held: dict[str, list[NDArray[np.int64]]] = {}
+    for one in answers:
+        failed |= one.failed
+        for facet, rows in one.held.items():
+            held.setdefault(facet, []).append(rows)
+    return LeafAnswer(
+        total=sum(one.total for one in answers),
+        matches=merged((one.matches for one in answers), part),
+        failed=failed,
+        searches=[search for one in answers for search in one.searches],
+        counts=added(one.counts for one in answers),
+        held={facet: np.concatenate(rows) for facet, rows in held.items()},
+    )
 
 
 def page_of(part: Slice, deadline_s: float) -> Page:

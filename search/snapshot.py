@@ -81,11 +81,11 @@ class Partitions:
         if self._stories is None:
             segments: dict[tuple[int, int], Segment] = {}
             for leaf in self.leaves:
-                for ordinal, executor in enumerate(leaf.executors):
-                    segments[leaf.partition, ordinal] = executor.segment
+                for ordinal, prepared in enumerate(leaf.segments):
+                    segments[leaf.partition, ordinal] = prepared.segment
                     try:
                         for name in USED:
-                            executor.segment.column(name)
+                            prepared.segment.column(name)
                     except IndexFileError as error:
                         raise PartitionDamagedError(leaf.partition, error) from None
             self._stories = StoryIndex(segments)

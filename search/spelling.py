@@ -23,7 +23,7 @@ from partition.errors import IndexFileError
 from partition.schema import FORM, NAME_FIELDS, TEXT
 from partition.statistics import Statistics
 from search.canonical import disjunction
-from search.executor import DeadlineError
+from search.deadline import DeadlineError
 from search.leaf import PartitionDamagedError
 from search.parsing import MAX_QUERY_CHARS, Parsed, edits_for
 from search.query import And, Near, Node, Or, Quote, Term, Word, near_nodes

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from partition.reader import PartitionReader
 from partition.statistics import Statistics
 from search.collapsing import collapsed
-from search.leaf import Leaf, LeafAnswer, LeafQuery, Slice
+from search.leaf import Leaf, LeafAnswer, LeafQuery, PartitionDamagedError, Slice
 from search.plan import plan_of
 from search.query import Query
-from search.share import Share, page_of
+from search.share import Share
 from search.stories import StoryIndex
 
 
@@ -22,18 +22,18 @@ def answer_of(reader: PartitionReader, statistics: Statistics, query: Query, par
     Raises:
         IndexFileError: a file is damaged.
     """
-    leaf = Leaf(0, reader, statistics)
-    asked = leaf_query(query, statistics, part)
-    answer = Share([leaf]).search(asked)
-    if answer.failed:  # alone, it says what is wrong
-        leaf.search(asked, [], page_of(part, asked.deadline_s), [])
+    try:
+        answer = Share([Leaf(0, reader, statistics)]).search(leaf_query(query, statistics, part))
+    except PartitionDamagedError as found:
+        raise found.error from None
+    assert not answer.failed
     return answer
 
 
 def without_copies(asked: LeafQuery, stories: StoryIndex, shares: Sequence[Share]) -> LeafQuery:
     """The same query for one article of each story."""
     asked = asked._replace(stories=stories)
-    return collapsed(asked, [one for share in shares for one in share.rivals(asked)])
+    return collapsed(asked, [share.rivals(asked) for share in shares])
 
 
 def leaf_query(query: Query, statistics: Statistics, part: Slice, deadline_s: float | None = None) -> LeafQuery:

@@ -86,7 +86,7 @@ class _Opened:
 
     def dated(self, questions: Sequence[Question]) -> list[Question]:
         """The questions, each about some days of which the archive has news."""
-        segments = [executor.segment for leaf in self.snapshot.partitions.leaves for executor in leaf.executors]
+        segments = [prepared.segment for leaf in self.snapshot.partitions.leaves for prepared in leaf.segments]
         random = Random(0)
         found = []
         for question in questions:

@@ -131,7 +131,7 @@ class Broadsheet:
 
     def footprint(self, folder: Path) -> dict[str, int]:
         """As `Engine` says; `segments` of all partitions."""
-        segments = sum(len(leaf.executors) for leaf in _newest(folder).partitions.leaves)
+        segments = sum(len(leaf.segments) for leaf in _newest(folder).partitions.leaves)
         return {"size_bytes": folder_bytes(folder), "segments": segments}
 
 

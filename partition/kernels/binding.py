@@ -1,18 +1,22 @@
-"""A query of words and phrases bound to one segment: the lists that it has there, clauses ordered by cost.
+"""A query bound to one segment: the lists and the sets that it has there, clauses ordered by cost.
 
 Contract: an atom of which a segment lacks a list matches nothing there and is left out, as are clauses without atoms;
 a phrase is looked for in those fields only that have all its words. What is left means the same in this segment.
+A set is one of articles of all segments: a bitmap, in which each segment has whole windows of words.
 
-Not here: where lists are (`sharing.py`), what clauses mean (`clauses.py`).
+Not here: where lists are (`segments.py`), what clauses mean (`clauses.py`).
 """
 
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numba import types
 
-from partition.kernels.clauses import COUNT, FIRST, KIND, PARTS, PHRASE, PLACES, SPAN, WORD
-from partition.kernels.jit import allocating, inlined
+from partition.kernels.clauses import COUNT, FIRST, KIND, PARTS, PHRASE, PLACES, SET, SPAN, WORD, Clauses
+from partition.kernels.jit import allocating, f64w, f64w2, i64w, inlined, u64w2
 from partition.kernels.postings import DF, NORMS
+from partition.kernels.segments import SIZE, frozen
+from partition.kernels.views import Lists
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,7 +25,7 @@ if TYPE_CHECKING:
 class Query(NamedTuple):
     """What is asked of every segment; those clauses that exclude articles come last, the others in any order.
 
-    Atoms and clauses are those of `clauses.Clauses`, without sets.
+    Atoms and clauses are those of `clauses.Clauses`.
     """
 
     weights: "NDArray[np.float64]"
@@ -32,6 +36,22 @@ class Query(NamedTuple):
     """Shape (clauses + 1,)."""
     optional: int
     minimum: int
+
+
+class Sets(NamedTuple):
+    """The sets of a query, in all segments."""
+
+    words: "NDArray[np.int64]"
+    """Shape (segments + 1,): the first word of each segment in a bitmap, and the end."""
+    bitmaps: "NDArray[np.uint64]"
+    """Shape (sets, words)."""
+    constants: "NDArray[np.float64]"
+    """Shape (sets,), as `clauses.Clauses` has them."""
+    scores: "NDArray[np.float64]"
+    """Shape (rows, 64 * words): of each article where it stands in a bitmap."""
+
+
+sets_view = types.NamedTuple((i64w, u64w2, f64w, f64w2), Sets)
 
 
 class Bound(NamedTuple):
@@ -87,11 +107,19 @@ def _least(rows: "NDArray[np.int64]", first: int, lists: int, segments: int, s: 
 
 
 @inlined
-def _cost(query: Query, clause: int, rows: "NDArray[np.int64]", segments: int, s: int) -> int:
-    """Postings to be read of a clause; 0 if nothing matches it."""
+def _atom_cost(query: Query, atom: int, rows: "NDArray[np.int64]", table: "NDArray[np.int64]", s: int) -> int:
+    """Postings to be read of an atom, of a set as many as there are articles; 0 if nothing matches it."""
+    if query.atoms[atom, KIND] == SET:
+        return table[s, SIZE]
+    return _least(rows, query.atoms[atom, FIRST], query.atoms[atom, COUNT], len(table), s)
+
+
+@inlined
+def _cost(query: Query, clause: int, rows: "NDArray[np.int64]", table: "NDArray[np.int64]", s: int) -> int:
+    """The same of a clause."""
     cost = 0
     for atom in range(query.starts[clause], query.starts[clause + 1]):
-        cost += _least(rows, query.atoms[atom, FIRST], query.atoms[atom, COUNT], segments, s)
+        cost += _atom_cost(query, atom, rows, table, s)
     return cost
 
 
@@ -122,19 +150,22 @@ def _add_clause(
     query: Query,
     clause: int,
     rows: "NDArray[np.int64]",
-    segments: int,
+    table: "NDArray[np.int64]",
     s: int,
     units: "NDArray[np.float64]",
     bound: Bound,
 ) -> None:
+    segments = len(table)
     for atom in range(query.starts[clause], query.starts[clause + 1]):
         first, lists = query.atoms[atom, FIRST], query.atoms[atom, COUNT]
-        if _least(rows, first, lists, segments, s) == 0:
+        if _atom_cost(query, atom, rows, table, s) == 0:
             continue
         to = bound.counts[ATOMS]
         bound.counts[ATOMS] += 1
         for number in range(7):
             bound.atoms[to, number] = query.atoms[atom, number]
+        if query.atoms[atom, KIND] == SET:
+            continue
         bound.atoms[to, FIRST] = bound.counts[LISTS]
         _add_lists(query, rows, first, lists, segments, s, units, bound)
         if query.atoms[atom, KIND] == PHRASE:
@@ -151,14 +182,19 @@ def _add_clause(
 
 @inlined
 def bind(
-    query: Query, rows: "NDArray[np.int64]", segments: int, s: int, units: "NDArray[np.float64]", bound: Bound
+    query: Query,
+    rows: "NDArray[np.int64]",
+    table: "NDArray[np.int64]",
+    s: int,
+    units: "NDArray[np.float64]",
+    bound: Bound,
 ) -> bool:
     """Bind a query to segment `s`; false if nothing can match there.
 
     Args:
         query: the query.
         rows: shape (lists * segments, 8): each list in each segment; DF is 0 where it has none.
-        segments: how many there are.
+        table: of the segments.
         s: the segment.
         units: shape (TEXT_FIELDS,): what a bound of one step adds at most in it, for a weight of 1.
         bound: receives what is bound.
@@ -166,7 +202,7 @@ def bind(
     bound.counts[:] = 0
     possible = 0
     for clause in range(query.optional):
-        cost = _cost(query, clause, rows, segments, s)
+        cost = _cost(query, clause, rows, table, s)
         if cost == 0:
             continue
         at = possible
@@ -178,9 +214,37 @@ def bind(
     if possible < query.minimum:
         return False
     for at in range(possible):
-        _add_clause(query, bound.order[at], rows, segments, s, units, bound)
+        _add_clause(query, bound.order[at], rows, table, s, units, bound)
     bound.counts[OPTIONAL] = possible
     for clause in range(query.optional, len(query.starts) - 1):
-        if _cost(query, clause, rows, segments, s):
-            _add_clause(query, clause, rows, segments, s, units, bound)
+        if _cost(query, clause, rows, table, s):
+            _add_clause(query, clause, rows, table, s, units, bound)
     return True
+
+
+@allocating
+def lists_of(bound: Bound) -> Lists:
+    """The lists of what is bound."""
+    lists = bound.counts[LISTS]
+    return Lists(frozen(bound.rows[:lists]), bound.weights[:lists], bound.units[:lists])
+
+
+@allocating
+def clauses_of(query: Query, bound: Bound, sets: Sets, s: int, articles: int) -> Clauses:
+    """The clauses of what is bound to segment `s`, with what sets hold of it."""
+    first, last = sets.words[s], sets.words[s + 1]
+    bitmaps = np.empty((len(sets.bitmaps), last - first if len(sets.bitmaps) else 0), np.uint64)
+    for n in range(len(bitmaps)):
+        bitmaps[n] = sets.bitmaps[n, first:last]
+    scores = np.empty((len(sets.scores), articles if len(sets.scores) else 0), np.float64)
+    for n in range(len(scores)):
+        scores[n] = sets.scores[n, 64 * first : 64 * first + articles]
+    return Clauses(
+        bound.atoms[: bound.counts[ATOMS]],
+        bound.starts[: bound.counts[CLAUSES] + 1],
+        bound.counts[OPTIONAL],
+        query.minimum,
+        bitmaps,
+        sets.constants,
+        scores,
+    )

@@ -82,7 +82,8 @@ class Room(NamedTuple):
     rests: "NDArray[np.float64]"
     """Shape (lists + 1,): what each list and those after it add to an article of a window at most."""
     bits: "NDArray[np.uint64]"
-    """Shape (5, words of a window): what matches, and what a clause, an atom, a list and a union match."""
+    """Shape (7, words of a window): what matches, and what a clause, an atom, a list and a union match; what a clause
+    and what the query match whatever stands in order, as far as that is known without looking at articles."""
     counts: "NDArray[np.uint8]"
     """Shape (articles of a window,): clauses that match."""
     clock: "NDArray[np.int64]"
@@ -91,7 +92,7 @@ class Room(NamedTuple):
     """Shape (2,), as `clock.passed` wants it."""
 
 
-MATCHES, CLAUSE, ATOM, LIST, UNION = range(5)
+MATCHES, CLAUSE, ATOM, LIST, UNION, SURE, CERTAIN = range(7)
 DEADLINE, PLACES_READ, TOO_LATE = range(3)
 
 
@@ -112,7 +113,7 @@ def room_for(lists: "Lists", clauses: "Clauses", deadline_ns: int) -> Room:
         np.empty((3, size), np.int64),
         np.empty(len(clauses.atoms), np.float64),
         np.zeros(size + 1, np.float64),
-        np.empty((5, WORDS), np.uint64),
+        np.empty((7, WORDS), np.uint64),
         np.empty(WINDOW, np.uint8),
         clock,
         np.empty(2, np.int64),
@@ -159,11 +160,15 @@ def _list_bits(
 def _clause_bits(
     segment: "SegmentView", lists: "Lists", clauses: Clauses, clause: int, start: int, some: int, room: Room
 ) -> None:
-    """Row CLAUSE becomes the window's articles that match, those in MATCHES at least; phrases as sets of words."""
+    """Row CLAUSE becomes the window's articles that match, those in MATCHES at least; phrases as sets of words.
+
+    Row SURE becomes those that match without phrases.
+    """
     bits = room.bits
     bits[CLAUSE, :] = 0
+    phrases = False
     for atom in range(clauses.starts[clause], clauses.starts[clause + 1]):
-        first, count = clauses.atoms[atom, FIRST], clauses.atoms[atom, COUNT]
+        first = clauses.atoms[atom, FIRST]
         if clauses.atoms[atom, KIND] == SET:
             base = start >> 6
             for word in range(WORDS):
@@ -171,20 +176,27 @@ def _clause_bits(
         elif clauses.atoms[atom, KIND] == WORD:
             _list_bits(segment, lists, first, start, MATCHES, some, CLAUSE, room)
         else:
+            phrases = True
+    for word in range(WORDS):
+        bits[SURE, word] = bits[CLAUSE, word]
+    for atom in range(clauses.starts[clause], clauses.starts[clause + 1] if phrases else 0):
+        if clauses.atoms[atom, KIND] != PHRASE:
+            continue
+        first, count = clauses.atoms[atom, FIRST], clauses.atoms[atom, COUNT]
+        for word in range(WORDS):
+            bits[ATOM, word] = bits[MATCHES, word]
+        left = some
+        for n in range(first, first + count):
+            bits[LIST, :] = 0
+            _list_bits(segment, lists, n, start, ATOM, left, LIST, room)
+            left = 0
             for word in range(WORDS):
-                bits[ATOM, word] = bits[MATCHES, word]
-            left = some
-            for n in range(first, first + count):
-                bits[LIST, :] = 0
-                _list_bits(segment, lists, n, start, ATOM, left, LIST, room)
-                left = 0
-                for word in range(WORDS):
-                    bits[ATOM, word] &= bits[LIST, word]
-                    left += np.int64(popcount(bits[ATOM, word]))
-                if left == 0:
-                    break
-            for word in range(WORDS):
-                bits[CLAUSE, word] |= bits[ATOM, word]
+                bits[ATOM, word] &= bits[LIST, word]
+                left += np.int64(popcount(bits[ATOM, word]))
+            if left == 0:
+                break
+        for word in range(WORDS):
+            bits[CLAUSE, word] |= bits[ATOM, word]
 
 
 @inlined
@@ -350,30 +362,38 @@ def score_of(
 def window_matches(
     segment: "SegmentView", lists: "Lists", clauses: Clauses, range_: "Range", start: int, room: Room
 ) -> int:
-    """Row MATCHES becomes the window's articles that match; returns how many."""
+    """Row MATCHES becomes the window's articles that match; returns how many.
+
+    Those of them in row CERTAIN match whether or not any phrase stands in order.
+    """
     optional, minimum = clauses.optional, clauses.minimum
     bits = room.bits
     bits[MATCHES, :] = ~np.uint64(0)
     restrict(bits[MATCHES], start, range_)
     if minimum == 1:
         bits[UNION, :] = 0
+        bits[CERTAIN, :] = 0
         for clause in range(optional):
             _clause_bits(segment, lists, clauses, clause, start, WINDOW, room)
             for word in range(WORDS):
                 bits[UNION, word] |= bits[CLAUSE, word]
+                bits[CERTAIN, word] |= bits[SURE, word]
         for word in range(WORDS):
             bits[MATCHES, word] &= bits[UNION, word]
     elif minimum == optional:
         some = WINDOW
+        bits[CERTAIN, :] = ~np.uint64(0)
         for clause in range(optional):
             _clause_bits(segment, lists, clauses, clause, start, some, room)
             some = 0
             for word in range(WORDS):
                 bits[MATCHES, word] &= bits[CLAUSE, word]
+                bits[CERTAIN, word] &= bits[SURE, word]
                 some += np.int64(popcount(bits[MATCHES, word]))
             if some == 0:
                 return 0
     else:
+        bits[CERTAIN, :] = 0
         _match_some(segment, lists, clauses, start, room)
     for clause in range(optional, len(clauses.starts) - 1):
         found = count_bits(bits[MATCHES])

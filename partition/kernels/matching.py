@@ -20,6 +20,7 @@ import numpy as np
 
 from partition.kernels.bits import ONE, popcount
 from partition.kernels.clauses import (
+    CERTAIN,
     COUNT,
     FIRST,
     KIND,
@@ -68,7 +69,8 @@ MANY = 8
 
 
 @inlined
-def _key(sort: int, time_ms: int) -> int:
+def sort_key(sort: int, time_ms: int) -> int:
+    """By which articles are sorted that are sorted by time."""
     if time_ms == NO_DATE:
         return LAST
     return -time_ms if sort == NEWEST else time_ms
@@ -225,7 +227,7 @@ def rank_matches(
             beaten = False
             if ascending:
                 edge = min(start + WINDOW, high) - 1 if descending else max(start, low)
-                key = _key(sort, segment.times[edge])
+                key = sort_key(sort, segment.times[edge])
                 if backwards:
                     key = ~key
                 beaten = key > page.worst
@@ -284,7 +286,7 @@ def rank_matches(
                         score = score_from(segment, doc, score)
                     if pruning and score < threshold:
                         continue
-                    key = -np.int64(score) if relevance else _key(sort, segment.times[doc])
+                    key = -np.int64(score) if relevance else sort_key(sort, segment.times[doc])
                     held = offer(top, held, key, doc, segment, page)
                     if pruning and held and held == len(top.keys):
                         threshold = max(threshold, -np.float64(top.keys[held - 1]))
@@ -328,6 +330,8 @@ def collect(
             continue
         for word in range(WORDS):
             left = room.bits[MATCHES, word]
+            if len(scores) == 0:
+                left &= ~room.bits[CERTAIN, word]
             while (phrases or len(scores)) and left:
                 lowest = left & (~left + ONE)
                 left ^= lowest

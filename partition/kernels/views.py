@@ -1,6 +1,6 @@
 """What kernels see of a segment, of a query and of the page that is asked for, each as one argument.
 
-Contract: plain tuples of arrays and numbers; `search/executor.py` and `search/share.py` make them.
+Contract: plain tuples of arrays and numbers; `search/prepared.py` and `search/share.py` make them.
 
 Not here: what is done with them (`ranking.py`, `matching.py`).
 """

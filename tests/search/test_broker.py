@@ -24,19 +24,19 @@ from partition.manifest import Layout, read_manifest
 from partition.types import Article
 from search import broker as broker_module
 from search.broker import Broker, Gathered, LeafError
+from search.deadline import DeadlineError
 from search.documents import documents_of
-from search.executor import DeadlineError
-from search.leaf import Leaf, PartitionDamagedError, Slice
+from search.leaf import PartitionDamagedError, Slice
 from search.pool import WhooshPool
 from search.query import Filters, Query
-from search.share import shared_out
+from search.share import Share, shared_out
 from search.snapshot import Snapshot, Snapshots, View
 from tests.archive import PARTITIONS, Archive, copied, publish
 from tests.small_index import newest
 from tests.trees import tree
 
 QUERY = Query(tree('budget OR tarif* OR "health care"'), Filters(), "relevance")
-"""With a beginning, it is searched leaf by leaf."""
+"""With a beginning, which is a set that is found before."""
 SHORT = Slice(20)
 
 
@@ -45,7 +45,7 @@ class _Sized:
 
     def __init__(self, articles: int) -> None:
         self.articles, self.partition = articles, 0
-        self.executors: tuple[()] = ()
+        self.segments: tuple[()] = ()
 
 
 @given(st.lists(st.integers(0, 1000), max_size=20), st.integers(1, 8))
@@ -148,11 +148,6 @@ async def ask(
     return await broker.search(view_of(archive), QUERY, part, time.monotonic() + seconds, gathered, facets)
 
 
-def leaves_of(broker: Broker, archive: Archive) -> list[Leaf]:
-    """The leaves that it searches."""
-    return asyncio.run(broker.open_current(Layout(archive.root).newest_epoch())).partitions.leaves
-
-
 @pytest.mark.parametrize("threads", [2, 3, 8, 20])
 def test_sharing_out_changes_nothing(
     archive: Archive, opened: Callable[[int], Broker], monkeypatch: pytest.MonkeyPatch, threads: int
@@ -227,66 +222,57 @@ def test_costly_queries_have_threads_of_their_own(
     assert ran[1][1] - ran[0][1] == nice
 
 
-def test_a_late_partition_is_named(
-    archive: Archive, opened: Callable[[int], Broker], monkeypatch: pytest.MonkeyPatch
+def accident(monkeypatch: pytest.MonkeyPatch, what: str, partition: int, error: type[Exception]) -> None:
+    """Whoever does this with a share that has the partition, has done it and fails."""
+    done = getattr(Share, what)
+
+    def does(share: Share, *arguments: Any) -> Any:
+        answer = done(share, *arguments)
+        if any(leaf.partition == partition for leaf in share.leaves):
+            raise error
+        return answer
+
+    monkeypatch.setattr(Share, what, does)
+
+
+@pytest.mark.parametrize("what", ["_ranked", "_counted"])
+def test_late_partitions_are_named(
+    archive: Archive, opened: Callable[[int], Broker], monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    """It, and those after it in the same thread, are missing from the answer, which is right without them."""
-    broker = opened(1)
-    leaves = leaves_of(broker, archive)
+    """Those that one thread searches, of which one is late; the answer is right without them."""
+    monkeypatch.setattr(broker_module, "SHARE_POSTINGS", 1)
+    broker = opened(3)
     whole = asyncio.run(ask(broker, archive, Slice(1000)))
+    (share,) = (
+        {leaf.partition for leaf in share.leaves}
+        for share in broker.snapshots.open(view_of(archive)).partitions.shares(3)
+        if any(leaf.partition == 5 for leaf in share.leaves)
+    )
+    assert 1 < len(share) < PARTITIONS
+    accident(monkeypatch, what, 5, DeadlineError)
+    found = asyncio.run(ask(broker, archive, Slice(1000), facets=("source",)))
+    assert found.failed == dict.fromkeys(share, "timeout")
+    assert found.matches == [match for match in whole.matches if match.partition not in share]
+    assert found.total == len(found.matches) == sum(found.counts["source"].by_name().values())
+    assert {search.partition for search in found.searches} == set(range(PARTITIONS)) - share
 
-    def late(*_arguments: object) -> None:
-        time.sleep(0.3)  # past the deadline
-        raise DeadlineError
 
-    monkeypatch.setattr(leaves[5], "search", late)
-    found = asyncio.run(ask(broker, archive, Slice(1000), seconds=0.25))
-    assert found.failed == {5: "timeout", 6: "timeout", 7: "timeout"}
-    assert found.matches == [match for match in whole.matches if match.partition < 5]
-    assert found.total == len(found.matches)
-    assert {search.partition for search in found.searches} == set(range(5))
-
-
+@pytest.mark.parametrize("what", ["_ranked", "_counted"])
 def test_a_partition_that_fails_is_named(
-    archive: Archive, opened: Callable[[int], Broker], monkeypatch: pytest.MonkeyPatch
+    archive: Archive, opened: Callable[[int], Broker], monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     """An accident in one partition costs that partition, also what it had found before, and nothing else."""
     broker = opened(1)
-    leaves = leaves_of(broker, archive)
     whole = asyncio.run(ask(broker, archive, Slice(1000)))
-    search = leaves[2].search
-
-    def fails(*arguments: Any) -> None:
-        search(*arguments)
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(leaves[2], "search", fails)
-    found = asyncio.run(ask(broker, archive, Slice(1000)))
+    accident(monkeypatch, what, 2, ZeroDivisionError)
+    found = asyncio.run(ask(broker, archive, Slice(1000), facets=("source", "tag")))
     assert found.failed == {2: "failed"}
     assert found.matches == [match for match in whole.matches if match.partition != 2]
     assert {search.partition for search in found.searches} == {0, 1, 3, 4, 5, 6, 7}
-
-
-@pytest.mark.parametrize("what", ["search", "count"])
-def test_facets_count_what_answered(
-    archive: Archive, opened: Callable[[int], Broker], monkeypatch: pytest.MonkeyPatch, what: str
-) -> None:
-    """A partition that fails, while it counts or afterwards, counts for nothing, as its matches do not."""
-    broker = opened(1)
-    leaves = leaves_of(broker, archive)
-    called = getattr(leaves[2], what)
-
-    def fails(*arguments: Any) -> None:
-        called(*arguments)
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(leaves[2], what, fails)
-    found = asyncio.run(ask(broker, archive, Slice(1000), facets=("source", "tag")))
-    assert found.failed == {2: "failed"}
     stored = {article.id: article for article in archive.articles}
     answered = [stored[match.position.article_id] for match in found.matches]
-    assert found.total == len(answered) == found.counts["source"].total()
-    assert found.counts["tag"] == Counter(tag.lower() for article in answered for tag in article.tags)
+    assert found.total == len(answered) == sum(found.counts["source"].by_name().values())
+    assert found.counts["tag"].by_name() == Counter(tag.lower() for article in answered for tag in article.tags)
 
 
 def test_a_thread_that_hangs_is_not_waited_for(
@@ -294,8 +280,7 @@ def test_a_thread_that_hangs_is_not_waited_for(
 ) -> None:
     """Whoever asks is told at the deadline and a grace; the other threads go on."""
     broker, over = opened(2), threading.Event()
-    (leaf, *_) = leaves_of(broker, archive)
-    monkeypatch.setattr(leaf, "search", lambda *_arguments: over.wait(60))
+    monkeypatch.setattr(Share, "_ranked", lambda *_arguments: over.wait(60))
 
     async def run() -> None:
         began_s = time.monotonic()

@@ -11,7 +11,7 @@ import random
 import time
 from collections import Counter
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 from partition.analysis import terms
 from partition.kernels.views import LAST
 from partition.scoring import K1, ONE
-from search.executor import DeadlineError
+from search.deadline import DeadlineError
 from search.exhaustive import Executor
-from search.leaf import Leaf, LeafAnswer, Match, Slice
+from search.leaf import Leaf, LeafAnswer, Match, Searchable, Slice
 from search.order import Position, sort_keys
 from search.query import And, Between, Choice, Clock, Every, Filters, Node, Or, Phrase, Prefix, Query, Sort, Term
 from search.share import Share, page_of
@@ -74,7 +74,7 @@ class Whole:
     """The whole result of a query, by the plain executor."""
 
     def __init__(self, scored: Scored, query: Query) -> None:
-        self._segments = [executor.segment for executor in scored.leaf.executors]
+        self._segments = [prepared.segment for prepared in scored.leaf.segments]
         columns, hashes = [], []
         for ordinal, segment in enumerate(self._segments):
             found = Executor(segment, scored.statistics, in_a_minute()).execute(
@@ -143,7 +143,7 @@ def found_in(
     """
     asked = leaf_query(query, scored.statistics, part, deadline_s)
     leaf = copy.copy(scored.leaf)
-    leaf.executors = [scored.leaf.executors[ordinal]]
+    leaf.segments = [scored.leaf.segments[ordinal]]
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("search.share.page_of", lambda *given: page_of(*given)._replace(worst=worst))
         answer = Share([leaf]).search(asked)
@@ -157,7 +157,7 @@ def found_in(
 def check_segments(scored: Scored, query: Query, whole: Whole, random_: random.Random, seen: Counter[str]) -> None:
     """Each segment by itself; what comes after the worst that is wanted may be left out, and nothing else."""
     part = Slice(random_.choice((1, 10, 50)), counting=random_.random() < 0.3)
-    for ordinal in range(len(scored.leaf.executors)):
+    for ordinal in range(len(scored.leaf.segments)):
         expected = whole.of_segment(ordinal)
         worst = random_.choice(expected[: 2 * part.size]).key if expected and random_.random() < 0.7 else LAST
         found = found_in(scored, query, ordinal, part, worst=worst)
@@ -231,7 +231,7 @@ def test_a_deadline_stops_every_kernel(many: ManyArticles, name: str) -> None:
         found = found_in(many.own, query, 0, part)
         assert (found.algorithm, found.hits) == (algorithm, expected[:10])
     late = leaf_query(query, many.own.statistics, part, deadline_s=time.monotonic())
-    assert Share([many.own.leaf]).search(late)._replace(held=()) == LeafAnswer(0, [], {0: "timeout"}, [])
+    assert Share([many.own.leaf]).search(late) == LeafAnswer(0, [], {0: "timeout"}, [])
 
 
 @pytest.mark.parametrize("name", ["any of some words", "all of some words", "a phrase", "the newest"])
@@ -261,20 +261,26 @@ def test_a_deadline_between_partitions(many: ManyArticles, name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMED)
 def test_one_call_says_what_leaf_by_leaf_says(many: ManyArticles, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Plans of words and phrases need no leaf; without their numbers they are searched like all others."""
+    """Where all together fail, each is asked alone, and what they say is put together: matches and facets."""
     query, _algorithm = NAMED[name]
-    leaves = [Leaf(partition, many.reader, many.own.statistics) for partition in range(3)]
-    asked = leaf_query(query, many.own.statistics, Slice(30, counting=True))
-    by_leaf = Share(leaves).search(asked._replace(plan=msgspec.structs.replace(asked.plan, flat=None)))
-    assert len(by_leaf.matches) == 30
-    if asked.plan.flat:
-        monkeypatch.delattr(Leaf, "search")
-    else:
-        assert name in {"a beginning", "a tree"}
-    at_once = Share(leaves).search(asked)
+    searchable, facets = Searchable(), ("section", "month")
+    leaves = [Leaf(partition, many.reader, many.own.statistics, searchable) for partition in range(3)]
+    asked = leaf_query(query, many.own.statistics, Slice(30, counting=True))._replace(facets=facets)
+    at_once, ranked = Share(leaves).search(asked), Share._ranked
+    assert len(at_once.matches) == 30
+
+    def fails(share: Share, *arguments: Any) -> LeafAnswer:
+        if len(share.leaves) > 1:
+            raise ZeroDivisionError
+        return ranked(share, *arguments)
+
+    monkeypatch.setattr(Share, "_ranked", fails)
+    by_leaf = Share(leaves).search(asked)
     # Each article is in every partition here: among such equals any may come first.
     assert sorted(at_once.matches, key=repr) == sorted(by_leaf.matches, key=repr)
     assert (at_once.total, at_once.failed) == (by_leaf.total, {})
+    for facet in facets:
+        assert at_once.counts[facet].by_name() == by_leaf.counts[facet].by_name()
 
 
 def test_each_range_of_each_clock_is_its_own(many: ManyArticles) -> None:
@@ -288,18 +294,16 @@ def test_each_range_of_each_clock_is_its_own(many: ManyArticles) -> None:
 
 def test_a_filter_is_remembered_for_one_state(many: ManyArticles) -> None:
     """What is deleted in another is found in this one, and not in that one."""
-    executor, choices = many.own.leaf.executors[0], (Choice("section", ("Sport",)),)
-    assert executor.mask(choices).any()
-    empty = executor.segment.without(np.arange(executor.segment.size))
-    assert not executor.seeing(empty).mask(choices).any()
+    prepared, choices = many.own.leaf.segments[0], (Choice("section", ("Sport",)),)
+    assert prepared.mask(choices).any()
+    empty = prepared.segment.without(np.arange(prepared.segment.size))
+    assert not prepared.seeing(empty).mask(choices).any()
 
 
 def test_a_deadline_stops_the_union_of_many_lists(many: ManyArticles) -> None:
     """The words with a beginning are not collected either."""
-    executor = many.own.leaf.executors[0]
-    lists = [executor.segment.list_at(term) for term in executor.segment.terms_with_prefix("text", "b")]
     with pytest.raises(DeadlineError):
-        executor.union(lists, time.monotonic_ns())
+        many.own.leaf.segments[0].beginning("text", "b", time.monotonic_ns())
 
 
 @pytest.mark.parametrize("name", ["own", "longer"])
@@ -336,12 +340,12 @@ def test_windows_are_skipped_for_their_age(many: ManyArticles, node: Node) -> No
 
 def test_a_list_that_cannot_lift_an_article_over_the_floor_is_looked_up(many: ManyArticles) -> None:
     """Articles that are on that list alone are never scored, and those on both have the whole score."""
-    executor = many.own.leaf.executors[0]
+    segment = many.own.leaf.segments[0].segment
     rare, common = word(TOPICAL[3]), word("the")
     query = query_of(Or((rare, common)))
     expected = Whole(many.own, query).of_segment(0)
     worst = expected[9].key
-    found_list = executor.segment.term_list("text", common.text.encode())
+    found_list = segment.term_list("text", common.text.encode())
     assert found_list
     most = found_list.bound * many.own.statistics.idf("text", common.text) * (K1 + 1) * ONE + 1
     assert most < -worst

@@ -7,6 +7,7 @@ import itertools
 import random
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -17,14 +18,15 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from partition.analysis import exact
-from partition.kernels.facets import NONE, count_stretches, count_values
-from search.executor import DeadlineError
+from partition.kernels.facets import NONE
+from search.deadline import DeadlineError
 from search.exhaustive import Executor
-from search.facets import FACETS, added, shown
+from search.facets import FacetTable, Tally, added, shown
 from search.leaf import LeafAnswer, Slice
 from search.query import Choice, Clock, Every, Filters, Query
 from search.share import Share
 from search.timelines import PERIODS
+from search.values import FACETS, Names, SegmentValues, Stretches, Values
 from tests.leaf import leaf_query
 from tests.search.many_articles import ManyArticles, QueryMaker, write_many_articles
 
@@ -84,8 +86,9 @@ def test_a_loop_over_all_articles_counts_the_same(whole: Whole) -> None:
         assert answer.total == Share([scored.leaf]).search(asked._replace(facets=())).total
         assert tuple(answer.counts) == facets
         for facet in facets:
-            assert dict(answer.counts[facet]) == dict(_counted(whole, query, facet)), facet
-            seen[_name(facet, query)] += len(answer.counts[facet]) > 1
+            counts = answer.counts[facet].by_name()
+            assert counts == dict(_counted(whole, query, facet)), facet
+            seen[_name(facet, query)] += len(counts) > 1
 
     check()
     assert min(seen[name] for name in ("section", "tag", "author_name", "day published", "month modified")) > 0, seen
@@ -117,53 +120,70 @@ def test_a_deadline_stops_counting(whole: Whole, facet: str, clock: Clock) -> No
     scored = whole.many.own
     query = Query(Every(), Filters(clock=clock), "newest")
     asked = leaf_query(query, scored.statistics, Slice(10), time.monotonic())
-    with pytest.raises(DeadlineError):
-        scored.leaf.count(asked._replace(facets=(facet,)))
-    assert Share([scored.leaf]).search(asked._replace(facets=(facet,))) == LeafAnswer(
-        0, [], {0: "timeout"}, [], held=[]
-    )
+    assert Share([scored.leaf]).search(asked._replace(facets=(facet,))) == LeafAnswer(0, [], {0: "timeout"}, [])
 
 
-def test_kernels_look_at_the_deadline() -> None:
-    """Both stop where it has passed, and count nothing any more."""
-    bitmap, counts = np.full(64, 2**64 - 1, np.uint64), np.zeros(1, np.int64)
-    assert count_values(bitmap, np.zeros(4096, np.uint32), np.empty(0, np.uint32), 0, counts)
-    assert count_stretches(bitmap, np.array([0, 4096]), 0, counts)
-    assert counts.tolist() == [0]
+NO_ENDS = np.empty(0, np.uint32)
+
+
+def test_counting_looks_at_the_deadline() -> None:
+    """It stops where it has passed, and counts nothing any more."""
+    bitmap, words, names = np.full(64, 2**64 - 1, np.uint64), np.array([0, 64]), _names(1)
+    for held in (Values(np.zeros(4096, np.uint32), NO_ENDS), Stretches(np.array([0, 4096]), np.zeros(1, np.uint32))):
+        table = FacetTable([held], words, names)
+        with pytest.raises(DeadlineError):
+            table.count(bitmap, 0)
+        assert table.count(bitmap, NEVER_NS).by_name() == {"v0": 4096}
+
+
+def _names(count: int) -> Names:
+    names = Names()
+    assert names.numbered([f"v{number}" for number in range(count)]).tolist() == list(range(count))
+    return names
 
 
 @given(data=st.data())
-def test_kernels_count_what_loops_count(data: st.DataObject) -> None:
+def test_segments_are_counted_as_loops_count_them(data: st.DataObject) -> None:
     """Values, one or several an article, and stretches that begin and end inside words, some of them empty."""
-    size = data.draw(st.integers(1, 300))
-    docnums = data.draw(st.sets(st.integers(0, size - 1)))
-    bits = np.zeros(-(-size // 64) * 64, np.bool_)
-    bits[list(docnums)] = True
-    bitmap = np.packbits(bits, bitorder="little").view(np.uint64)
+    held: list[Values | Stretches] = []
+    words, bits, expected = [0], [], Counter[str]()
+    for _segment in range(data.draw(st.integers(1, 3))):
+        size = data.draw(st.integers(0, 300))
+        docnums = data.draw(st.sets(st.integers(0, size - 1))) if size else set()
+        words.append(words[-1] + 64)
+        here = np.zeros(4096, np.bool_)
+        here[list(docnums)] = True
+        bits.append(np.packbits(here, bitorder="little").view(np.uint64))
+        match data.draw(st.sampled_from(("one", "several", "stretches"))):
+            case "one":
+                one = data.draw(st.lists(st.sampled_from((0, 1, 2, NONE)), min_size=size, max_size=size))
+                held.append(Values(np.array(one, np.uint32), NO_ENDS))
+                expected.update(f"v{one[docnum]}" for docnum in docnums if one[docnum] != NONE)
+            case "several":
+                several = data.draw(st.lists(st.sets(st.integers(0, 2)), min_size=size, max_size=size))
+                flat = np.array([value for values in several for value in sorted(values)], np.uint32)
+                held.append(Values(flat, np.cumsum([len(values) for values in several]).astype(np.uint32)))
+                expected.update(f"v{value}" for docnum in docnums for value in several[docnum])
+            case _:
+                starts = sorted(data.draw(st.lists(st.integers(0, size), min_size=1, max_size=6)))
+                numbers = [nth % 3 for nth in range(len(starts) - 1)]
+                held.append(Stretches(np.array(starts), np.array(numbers, np.uint32)))
+                for (low, high), number in zip(itertools.pairwise(starts), numbers, strict=True):
+                    expected[f"v{number}"] += sum(low <= docnum < high for docnum in docnums)
+    table = FacetTable(held, np.array(words), _names(3))
+    assert table.count(np.concatenate(bits), NEVER_NS).by_name() == +expected
 
-    one = data.draw(st.lists(st.sampled_from((0, 1, 2, NONE)), min_size=size, max_size=size))
-    counts = np.zeros(3, np.int64)
-    assert not count_values(bitmap, np.array(one, np.uint32), np.empty(0, np.uint32), NEVER_NS, counts)
-    assert counts.tolist() == [sum(one[docnum] == value for docnum in docnums) for value in range(3)]
 
-    several = data.draw(st.lists(st.sets(st.integers(0, 2)), min_size=size, max_size=size))
-    flat = np.array([value for values in several for value in sorted(values)], np.uint32)
-    ends = np.cumsum([len(values) for values in several]).astype(np.uint32)
-    counts[:] = 0
-    assert not count_values(bitmap, flat, ends, NEVER_NS, counts)
-    assert counts.tolist() == [sum(value in several[docnum] for docnum in docnums) for value in range(3)]
-
-    starts = sorted(data.draw(st.lists(st.integers(0, size), min_size=2, max_size=6)))
-    counts = np.zeros(len(starts) - 1, np.int64)
-    assert not count_stretches(bitmap, np.array(starts), NEVER_NS, counts)
-    stretches = itertools.pairwise(starts)
-    assert counts.tolist() == [sum(low <= docnum < high for docnum in docnums) for low, high in stretches]
+def _tally(counts: dict[str, int]) -> Tally:
+    names = Names()
+    names.numbered(sorted(counts, reverse=True))
+    return Tally(np.array([counts[name] for name in names.names], np.int64), names)
 
 
 def test_the_most_frequent_values_are_shown() -> None:
     """Equally frequent ones by name, and how much is left."""
     counts = {f"v{n:02}": 1 + n // 4 for n in range(20)}
-    counted, other_values, other_count = shown("tag", counts, Filters(), 10)
+    counted, other_values, other_count = shown("tag", _tally(counts), Filters(), 10)
     assert [value for value, _ in counted] == [f"v{n:02}" for n in (16, 17, 18, 19, 12, 13, 14, 15, 8, 9)]
     assert (len(counted), other_values) == (10, 10)
     assert other_count == sum(counts.values()) - sum(count for _, count in counted)
@@ -177,7 +197,7 @@ def test_the_most_frequent_values_are_shown() -> None:
 def test_chosen_values_are_shown_in_any_case(counts: dict[str, int], limit: int, chosen: list[str]) -> None:
     """Those that fall behind the most frequent ones, and those that no article has; the others are counted."""
     filters = Filters(choices=(Choice("tag", tuple(chosen)), Choice("section", ("a",))))
-    counted, other_values, other_count = shown("tag", counts, filters, limit)
+    counted, other_values, other_count = shown("tag", _tally(counts), filters, limit)
     named = dict(counted)
     assert counted == sorted(counted, key=lambda item: (-item[1], item[0]))
     assert named == {value: counts.get(value, 0) for value in named}
@@ -190,10 +210,34 @@ def test_chosen_values_are_shown_in_any_case(counts: dict[str, int], limit: int,
 
 
 def test_counts_add_up() -> None:
-    """Facet by facet, value by value; what was added is left as it was."""
-    first = {"tag": Counter(a=1, b=2)}
-    assert added([first, {}, {"tag": Counter(b=1, c=1), "year": Counter({"2007": 3})}]) == {
-        "tag": Counter(a=1, b=3, c=1),
-        "year": Counter({"2007": 3}),
-    }
-    assert first == {"tag": Counter(a=1, b=2)}
+    """Facet by facet, value by value, also where some have got their numbers meanwhile; all are left as they were."""
+    tags, years = _names(3), _names(1)
+    first = {"tag": Tally(np.array([1, 2]), tags)}
+    second = {"tag": Tally(np.array([0, 1, 1]), tags), "year": Tally(np.array([3]), years)}
+    for several in ([first, {}, second], [second, first]):
+        sums = {facet: tally.by_name() for facet, tally in added(several).items()}
+        assert sums == {"tag": {"v0": 1, "v1": 3, "v2": 1}, "year": {"v0": 3}}
+    assert first["tag"].counts.tolist() == [1, 2]
+    assert second["tag"].counts.tolist() == [0, 1, 1]
+
+
+def test_values_have_one_number_in_all_segments() -> None:
+    """However many threads meet them at once."""
+    names = Names()
+    texts = [f"v{number}" for number in range(2000)]
+    with ThreadPoolExecutor(4) as threads:
+        parts = [random.Random(nth).sample(texts, 1500) for nth in range(8)]
+        numbers = list(threads.map(names.numbered, parts))
+    for part, numbered in zip(parts, numbers, strict=True):
+        assert [names.names[number] for number in numbered.tolist()] == part
+    assert sorted(names.names) == sorted(set().union(*parts))
+    assert [names.number(name) for name in names.names] == list(range(len(names)))
+    assert names.number("none") is None
+
+
+def test_reading_names_looks_at_the_deadline(whole: Whole) -> None:
+    """What was not read to its end is read again."""
+    values = SegmentValues(whole.many.reader.segments[0], {facet: Names() for facet in FACETS})
+    with pytest.raises(DeadlineError):
+        values.of("tag", "published", 0)
+    assert len(values.of("tag", "published", NEVER_NS)) == 2

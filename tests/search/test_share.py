@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from partition.envelope import HEADER_BYTES, PAGE_BYTES
-from partition.errors import CorruptFile
 from partition.kernels.postings import FIRST_WORD
 from partition.segment import Segment
+from search.leaf import PartitionDamagedError
 from search.share import Share
 from search.snapshot import Snapshots
 from tests.small_index import SmallIndex, article
@@ -50,14 +50,14 @@ def _terms(segment: Segment) -> list[tuple[bytes, range]]:
 
 def test_what_is_looked_up_was_verified(root: Path) -> None:
     """The pages of a list are, in every segment; those of other lists need not be."""
-    terms = _terms(_share(root)._segments[0][2].segment)
+    terms = _terms(_share(root).table.places[0].prepared.segment)
     assert len({pages for _key, pages in terms}) > 3
     for key, pages in terms[:: len(terms) // 40]:
         share = _share(root)
-        segments = [executor.segment for _, _, executor in share._segments]
+        segments = [place.prepared.segment for place in share.table.places]
         assert len(segments) == 2
         before = [segment.file.sound.copy() for segment in segments]
-        share._rows_of(FIELD, key)
+        share.table.rows_of(FIELD, key)
         for segment, sound in zip(segments, before, strict=True):
             now = segment.file.sound
             assert now[pages.start : pages.stop].all()
@@ -68,7 +68,7 @@ def test_what_is_looked_up_was_verified(root: Path) -> None:
 
 def test_a_list_on_a_damaged_page_is_refused_and_no_other(root: Path) -> None:
     """Each time that it is asked for; a term that is nowhere has no list."""
-    segment = _share(root)._segments[1][2].segment
+    segment = _share(root).table.places[1].prepared.segment
     terms = _terms(segment)
     damaged = sorted({pages.start for _key, pages in terms})[2]
     path = segment.file.path
@@ -81,9 +81,9 @@ def test_a_list_on_a_damaged_page_is_refused_and_no_other(root: Path) -> None:
         if damaged in pages:
             refused += 1
             for _attempt in range(2):
-                with pytest.raises(CorruptFile, match=path.name):
-                    share._rows_of(FIELD, key)
+                with pytest.raises(PartitionDamagedError, match=path.name):
+                    share.table.rows_of(FIELD, key)
         else:
-            share._rows_of(FIELD, key)
+            share.table.rows_of(FIELD, key)
     assert 0 < refused < len(terms)
-    assert not any(share._rows_of(FIELD, b"nowhere")[: 8 * 5])
+    assert not any(share.table.rows_of(FIELD, b"nowhere")[: 8 * 5])
