@@ -57,7 +57,7 @@ class Postings(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def _codes(word: str) -> NDArray[np.int64]:
+def codes_of(word: str) -> NDArray[np.int64]:
     """The code points, for each of many segments."""
     return np.array(list(map(ord, word)), np.int64)
 
@@ -261,34 +261,26 @@ class Segment:
             start, lower_bound(self.keys, self.key_ends, start, last, np.frombuffer(key + b"\xff", np.uint8))
         )
 
-    def near(
-        self, field: str, word: str, edits: int, *, prefix: bool = False
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def near(self, field: str, word: str, edits: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Ordinals of the terms of `field` that are within some edits of a word, and how many edits each is away.
 
         Args:
             field: whose terms.
             word: of at most `analysis.MAX_WORD_CHARS` letters.
             edits: how many at most.
-            prefix: whether it is enough that a term begins so.
         """
         asked = field, word, edits
-        if not prefix and (known := self._near.get(asked)):
-            return known
-        codes = _codes(word)
-        first, last = self.fields[field]["terms"]
-        room = 1024
-        while True:
-            found, distances = np.empty(room, np.int64), np.empty(room, np.int64)
-            count = near_keys(self.keys, self.key_ends, first, last, codes, edits, prefix, found, distances)
-            if count <= room:
-                near = found[:count].copy(), distances[:count].copy()
-                if not prefix:  # of which there are too many, and next time the word goes on
-                    if len(self._near) >= MAX_REMEMBERED_WORDS:
-                        self._near.clear()
-                    self._near[asked] = near
-                return near
-            room = count
+        known = self._near.get(asked)
+        if known is None:
+            codes = codes_of(word)
+            first, last = self.fields[field]["terms"]
+            found, distances = np.empty((2, last - first), np.int64)
+            count = near_keys(self.keys, self.key_ends, first, last, codes, edits, False, found, distances)
+            known = found[:count].copy(), distances[:count].copy()
+            if len(self._near) >= MAX_REMEMBERED_WORDS:
+                self._near.clear()
+            self._near[asked] = known
+        return known
 
     def live_articles(self, term: int) -> int:
         """How many live articles are on the list of the term with this ordinal in the whole dictionary."""

@@ -179,14 +179,17 @@ class Statistics:
         known = self._known.get((field, term))
         if known is None:
             at = self._find(field, term)
-            if at is None:
-                known = inverse_document_frequency(articles_of(field, term, self.languages), 1), 1
-            else:
-                known = float(self._idf[at]), int(self._df[at])
+            known = (self._unseen(field, term), 1) if at is None else (float(self._idf[at]), int(self._df[at]))
             if len(self._known) >= MAX_REMEMBERED_TERMS:
                 self._known.clear()
             self._known[field, term] = known
         return known
+
+    def _unseen(self, field: str, term: str) -> float:
+        """The idf of a term that is not in the file: what it would be if one article held it."""
+        idf = inverse_document_frequency(articles_of(field, term, self.languages), 1)
+        functional = field not in NAME_FIELDS and term in function_terms(parted(term)[1])
+        return idf * FUNCTION_WORD_WEIGHT if functional else idf
 
     def prefix_size(self, field: str, prefix: str) -> int:
         """How many terms of `field` begin with `prefix`."""

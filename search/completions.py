@@ -88,16 +88,17 @@ def _continued(phrases: Phrases, asked: Typed, limit: int) -> tuple[list[Phrase]
         """The last typed words, so many."""
         return [phrases.word(form, prefix=at == count - 1, alike=alike) for at, form in enumerate(forms[-count:])]
 
-    found: dict[int, dict[int, Found]] = {}
+    found: dict[int, Found] = {}
 
     def stand(count: int, *, alike: bool) -> bool:
         """Whether the last words, so many, stand in a row in some title."""
         chosen = words(count, alike=alike)
         if alike and all(one is other for one, other in zip(chosen, words(count, alike=False), strict=True)):
             return False
-        if count > 1:
-            found[count] = phrases.standing(chosen)
-        return bool(found[count]) if count > 1 else chosen[0].used > 0
+        if count == 1:
+            return chosen[0].used > 0
+        found[count] = phrases.standing(chosen)
+        return len(found[count]) > 0
 
     fewest = 1 if forms and forms[-1] else 2
     as_typed = _most(fewest, len(forms), partial(stand, alike=False))
@@ -111,8 +112,8 @@ def _continued(phrases: Phrases, asked: Typed, limit: int) -> tuple[list[Phrase]
         return [], [], misspelled
     head = asked.text[: asked.starts[-count]] if count < len(forms) else ""
     more = MAX_MORE if count > 1 or len(forms[-1]) >= MIN_CHARS else 0
-    choices, standing = words(count, alike=count > as_typed), found.get(count, {})
-    return *phrases.continued(choices, standing, head, limit, added=not forms[-1], more=more), misspelled
+    choices = words(count, alike=count > as_typed)
+    return *phrases.continued(choices, found.get(count), head, limit, added=not forms[-1], more=more), misspelled
 
 
 def _most(first: int, last: int, stand: Callable[[int], bool]) -> int:

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from partition.kernels import ngrams
-from partition.kernels.occurring import keys_with_word
 from partition.kernels.spelling import MAX_CHARS
 from partition.occurring import occurring
 from search.parsing import edits_for
-from search.parts import NONE, Parts, Table
+from search.parts import NONE, Parts, Table, Words
 
 NAMES = ("section", "source", "author_name", "tag")
 """Keyword fields, as they follow one another in `schema.KEYWORD_FIELDS`."""
@@ -44,38 +44,25 @@ def names_like(parts: Parts, text: str, limit: int) -> list[Name]:
     """
     if not text:
         return []
-    letters = np.frombuffer(text.encode(), np.uint8)
-    tables: dict[str, Table] = {}
-    for part in parts.each():
-        fields = part.segment.fields
-        first, last = fields[NAMES[0]]["terms"][0], fields[NAMES[-1]]["terms"][1]
-        words = np.empty(last - first, np.int64)
-        keys = part.segment.keys, part.segment.key_ends
-        words = words[: keys_with_word(*keys, first, last, letters, words)] + first
-        for field in NAMES if len(words) else ():
-            begin, end = np.searchsorted(words, fields[field]["terms"])
-            if end > begin:
-                of_field = words[begin:end] - fields[field]["terms"][0]
-                parts.gather(tables.setdefault(field, Table(FEW_ROWS)), part, field, of_field, NONE)
-    return _best(parts, tables, limit)
+    return _best(parts, {field: (parts.with_word(field, text), NONE) for field in NAMES}, limit)
 
 
 def names_spelled_like(parts: Parts, text: str, limit: int) -> list[Name]:
     """The names that begin with something that is spelled like a text; arguments as of `names_like`."""
     edits = edits_for(text) if len(text) <= MAX_CHARS else 0
-    tables: dict[str, Table] = {}
-    for part in parts.each() if edits else ():
-        for field in NAMES:
-            words, distances = part.segment.near(field, text, edits, prefix=True)
-            if len(words):
-                of_field = words - part.segment.fields[field]["terms"][0]
-                parts.gather(tables.setdefault(field, Table(FEW_ROWS)), part, field, of_field, distances)
-    return _best(parts, tables, limit)
+    if not edits:
+        return []
+    return _best(parts, {field: parts.near(field, text, edits, prefix=True) for field in NAMES}, limit)
 
 
-def _best(parts: Parts, tables: Mapping[str, Table], limit: int) -> list[Name]:
+def _best(parts: Parts, found: Mapping[str, tuple[Words, NDArray[np.int64]]], limit: int) -> list[Name]:
+    """The best of the names that were found, by field; and how far each is away, if they are."""
     ranked = []
-    for field, table in tables.items():
+    for field, (words, distances) in found.items():
+        if not len(words.words):
+            continue
+        table = Table(FEW_ROWS)
+        parts.gather(table, field, words, distances)
         for row in table.choose(limit).tolist():
             part, place = parts.of(row)
             of = occurring(part.segment, field)

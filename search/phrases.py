@@ -3,7 +3,7 @@
 Contract: exact over segments and partitions. An n-gram is never used more than its beginning is; so the best of
 all are found by going on from as many of those found so far. Equal in use, the newer comes first.
 
-Not here: which typed words are tried (`completions.py`), counting (`partition/kernels/ngrams.py`).
+Not here: which typed words are tried (`completions.py`), counting (`kernels/completing.py`).
 """
 
 from collections.abc import Sequence
@@ -13,14 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partition.analysis import OF, exact, function_words, places_of
-from partition.kernels import ngrams
-from partition.kernels.occurring import last_docs
-from partition.occurring import Occurring, occurring, use
+from partition.kernels import completing, ngrams
+from partition.occurring import occurring
 from partition.schema import HEADING, NO_DATE_MS
 from partition.segment import Segment
 from search.order import Position
 from search.parsing import edits_for
-from search.parts import NONE, Part, Parts, Table
+from search.parts import NONE, Parts, Table, Words
 
 POOL = 4
 """Times as many phrases are gone on from as are shown, since not all of them can be."""
@@ -55,60 +54,60 @@ class Title(NamedTuple):
     published_ms: int | None
 
 
-class Choice(NamedTuple):
-    """Which words of one segment may stand for a typed one."""
-
-    words: NDArray[np.int64]
-    """Ascending."""
-    any: bool = False
-    """Whether all may."""
-
-
 class Word(NamedTuple):
     """The words that may stand for a typed one."""
 
-    of: list[Choice]
-    """By segment."""
+    of: Words
     used: int
     """How often they stand in titles, of each title once; of many not all are counted. 0 if they are in none."""
+    any: bool = False
+    """Whether all words may."""
 
 
-_ANY = Choice(NONE, any=True)
+_ANY = Word(Words(NONE, NONE), 0, any=True)
+_LAST_BYTE = b"\xff"
+"""No byte of UTF-8 is as large."""
+_BEHIND_OF = bytes([ord(OF) + 1])
 _NO_ROWS = np.zeros((0, ngrams.COLUMNS), np.int64)
 
 
 class Found:
-    """Where the typed words stand in a row in one segment."""
+    """Where words stand in a row."""
 
-    def __init__(
-        self, part: Part, of: Occurring, places: NDArray[np.int64], keys: NDArray[np.int64], count: int
-    ) -> None:
-        self.part = part
-        self.of = of
-        self._places, self._keys = places, keys
-        self.count = count
+    def __init__(self, rows: NDArray[np.int64], words: Words, table: NDArray[np.int64]) -> None:
+        """Args: the segments, the first words, and a table that says which of them go on, if it has rows."""
+        self._rows = rows
+        self._bounds, self._counts = np.empty(len(rows) + 1, np.int64), np.empty(len(rows), np.int64)
+        completing.room_for_places(rows, words.offsets, words.words, self._bounds)
+        self._places, self._keys = np.empty((2, int(self._bounds[-1])), np.int64)
+        completing.spread_all(
+            *(rows, words.offsets, words.words, table, self._bounds, self._places, self._keys, self._counts)
+        )
 
-    def follow(self, choice: Choice, rows: NDArray[np.int64]) -> None:
-        """Keep those that go on with one of these words; with any, those that were chosen in a table."""
-        of, choice_ = self.of, (choice.words, rows, choice.any)
-        self.count = ngrams.follow(*choice_, of.words, of.docs, of.hashes, self._places, self._keys, self.count)
+    def __len__(self) -> int:
+        return int(self._counts.sum())
+
+    def follow(self, word: Word, table: NDArray[np.int64]) -> None:
+        """Keep those that go on with this word; with any, those that were chosen in the table."""
+        completing.follow_all(
+            *(self._rows, word.of.offsets, word.of.words, word.any, table),
+            *(self._bounds, self._places, self._keys, self._counts),
+        )
 
     def count_into(self, table: Table, length: int) -> None:
         """Count the n-grams that they have become."""
-        segment, done = self.part.segment, 0
-        while True:
-            done = ngrams.count_ngrams(
-                *(self._places, self._keys, done, self.count, self.of.docs, self.of.begins),
-                *(segment.published_ms, segment.hashes, self.part.fresh, length, self.part.number),
-                *(table.rows, table.used, table.state),
-            )
-            if done == self.count:
-                return
+        done = np.zeros(2, np.int64)
+        while not completing.count_all(
+            *(self._rows, self._bounds, self._places, self._keys, self._counts, length),
+            *(table.rows, table.used, table.state, done),
+        ):
             table.reserve(len(table.used))
 
-    def docs(self) -> NDArray[np.int64]:
-        """The articles."""
-        return np.unique(self.of.docs[self._places[: self.count]]).astype(np.int64)
+    def last(self, most: int) -> list[NDArray[np.int64]]:
+        """Of each segment the last articles, so many at most."""
+        docs, held = np.empty((len(self._rows), most), np.int64), np.empty(len(self._rows), np.int64)
+        completing.last_at_places(self._rows, self._bounds, self._places, self._counts, docs, held)
+        return [own[:count] for own, count in zip(docs, held.tolist(), strict=True)]
 
 
 class Phrases:
@@ -138,44 +137,31 @@ class Phrases:
 
     def _as_typed(self, form: str, *, prefix: bool) -> Word:
         if not form:
-            return Word([_ANY] * len(self._parts.all), FEW)
-        choices, used = [], 0
-        for part in self._parts.each():
-            segment = part.segment
-            words = segment.terms_with_prefix(HEADING, form)
-            found = np.arange(words.start, words.stop)
-            if not prefix:
-                of_languages = segment.terms_with_prefix(HEADING, form + OF)
-                itself = found[: bool(words) and segment.key(words.start).decode() == form]
-                found = np.concatenate([itself, np.arange(of_languages.start, of_languages.stop)])
-            found -= segment.fields[HEADING]["terms"][0]
-            choices.append(Choice(found))
-            if used < FEW and len(found):
-                used += int(use(segment, HEADING, part.fresh).counts[found].sum())
-        return Word(choices, used)
+            return Word(Words(NONE, np.zeros(len(self._parts.all) + 1, np.int64)), FEW, any=True)
+        ranges, key = np.empty((len(self._parts.all), 2), np.int64), form.encode()
+        # Behind a word itself stand those of its languages, and then all that is longer.
+        low, high = (np.frombuffer(text, np.uint8) for text in (key, key + (_LAST_BYTE if prefix else _BEHIND_OF)))
+        used = completing.find_words(self._parts.rows(HEADING), low, high, FEW, ranges)
+        counts = ranges[:, 1] - ranges[:, 0]
+        offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(counts)))
+        words = np.arange(offsets[-1]) + np.repeat(ranges[:, 0] - offsets[:-1], counts)
+        return Word(Words(words, offsets), used)
 
     def _alike(self, form: str, *, prefix: bool) -> Word:
-        table, near = Table(), []
-        for part in self._parts.each():
-            words, distances = part.segment.near(HEADING, form, _edits(form, prefix=prefix), prefix=prefix)
-            words = words - part.segment.fields[HEADING]["terms"][0]
-            near.append(words)
-            if len(words):
-                self._parts.gather(table, part, HEADING, words, distances)
+        table = Table()
+        found, distances = self._parts.near(HEADING, form, _edits(form, prefix=prefix), prefix=prefix)
+        self._parts.gather(table, HEADING, found, distances)
         table.choose(MAX_ALIKE)
-        choices = []
-        for part in self._parts.each():
-            words, hashes = near[part.number], occurring(part.segment, HEADING).hashes
-            choices.append(Choice(words[: ngrams.chosen_words(table.rows, hashes, words, len(words))]))
-        return Word(choices, int(table.state[0]))
+        offsets = np.empty_like(found.offsets)
+        completing.keep_chosen(self._parts.rows(HEADING), table.rows, found.offsets, found.words, offsets)
+        return Word(Words(found.words[: offsets[-1]].copy(), offsets), int(table.state[0]))
 
-    def standing(self, choices: Sequence[Word]) -> dict[int, Found]:
-        """Where such words, two at least, stand in a row: the segments by their numbers, of those where they do."""
-        found = ((part, self._standing(part, choices, None)) for part in self._parts.each())
-        return {part.number: one for part, one in found if one and one.count}
+    def standing(self, choices: Sequence[Word]) -> Found:
+        """Where such words, two at least, stand in a row."""
+        return self._standing(choices, _NO_ROWS)
 
     def continued(
-        self, choices: Sequence[Word], found: dict[int, Found], head: str, limit: int, *, added: bool, more: int
+        self, choices: Sequence[Word], found: Found | None, head: str, limit: int, *, added: bool, more: int
     ) -> tuple[list[Phrase], list[Title]]:
         """Phrases that begin with the typed words, and titles that hold them.
 
@@ -188,45 +174,37 @@ class Phrases:
             more: how many words may follow.
         """
         length, table = len(choices), Table()
-        titles: list[tuple[Part, NDArray[np.int64]]] = []
-        for part in self._parts.each():
-            first = choices[0].of[part.number].words
-            if one := found.get(part.number):
-                one.count_into(table, length)
-                titles.append((part, one.docs()[-TITLES * limit :]))
-            elif length == 1 and len(first):
-                self._parts.gather(table, part, HEADING, first, NONE)
-                of, docs = occurring(part.segment, HEADING), np.empty(TITLES * limit, np.int64)
-                live = part.segment.live_words
-                titles.append((part, docs[: last_docs(first, of.docs, of.starts, of.places, live, docs)]))
+        if found:
+            found.count_into(table, length)
+            newest = found.last(TITLES * limit)
+        else:
+            self._parts.gather(table, HEADING, choices[0].of, NONE)
+            newest = self._last(choices[0].of, TITLES * limit)
         pool = table.choose(POOL * limit)
         for words in range(length + 1, length + more + 1):
-            for part in self._parts.each():
-                standing = found.get(part.number) if words > 2 else self._standing(part, choices, table)
-                if standing:
-                    found[part.number] = standing
-                    standing.follow(_ANY, table.rows)
-                    standing.count_into(table, words)
+            self._parts.check()
+            if words == 2:
+                found = self._standing(choices, table.rows)
+            assert found is not None, "several words stand in a row"
+            found.follow(_ANY, table.rows)
+            found.count_into(table, words)
             pool = table.choose(POOL * limit)
-        return self._phrases(pool, length - added, head, limit), self._titles(titles, limit)
+        return self._phrases(pool, length - added, head, limit), self._titles(newest, limit)
 
-    def _standing(self, part: Part, choices: Sequence[Word], table: Table | None) -> Found | None:
-        """Where words of the choices stand in a row; those first that the table chose, if there is one."""
-        chosen = [choice.of[part.number] for choice in choices]
-        if not all(choice.any or len(choice.words) for choice in chosen):
-            return None
-        of, words = occurring(part.segment, HEADING), chosen[0].words
-        room = int((of.starts[words + 1] - of.starts[words]).sum())
-        places, keys = np.empty((2, room), np.int64)
-        rows = _NO_ROWS if table is None else table.rows
-        count = ngrams.spread(
-            *(words, of.docs, of.starts, of.places, part.segment.live_words, of.hashes),
-            *(rows, places, keys),
-        )
-        found = Found(part, of, places, keys, count)
-        for choice in chosen[1:]:
+    def _standing(self, choices: Sequence[Word], table: NDArray[np.int64]) -> Found:
+        """Where words of the choices stand in a row; those first that the table chose, if it has rows."""
+        self._parts.check()
+        found = Found(self._parts.rows(HEADING), _among(choices), table)
+        for choice in choices[1:]:
             found.follow(choice, _NO_ROWS)
         return found
+
+    def _last(self, words: Words, most: int) -> list[NDArray[np.int64]]:
+        """Of each segment the last articles that hold one of the words, so many at most."""
+        rows = self._parts.rows(HEADING)
+        docs, held = np.empty((len(rows), most), np.int64), np.empty(len(rows), np.int64)
+        completing.last_with_words(rows, words.offsets, words.words, docs, held)
+        return [own[:count] for own, count in zip(docs, held.tolist(), strict=True)]
 
     def _phrases(self, pool: NDArray[np.int64], typed_words: int, head: str, limit: int) -> list[Phrase]:
         """The best phrases of the pool: not those that end in the middle, nor what a longer one says as well."""
@@ -261,14 +239,15 @@ class Phrases:
         first, last = row[ngrams.POSITION], row[ngrams.POSITION] + row[ngrams.LENGTH] - 1
         return " ".join(title[places[first][0] : places[last][1]].split())
 
-    def _titles(self, found: Sequence[tuple[Part, NDArray[np.int64]]], limit: int) -> list[Title]:
+    def _titles(self, found: Sequence[NDArray[np.int64]], limit: int) -> list[Title]:
         """The newest titles, each once.
 
         Args:
             found: by segment, the newest articles that will do.
             limit: how many at most.
         """
-        times = np.concatenate([NONE, *(part.segment.published_ms[docs] for part, docs in found)])
+        some = [(part, docs) for part, docs in zip(self._parts.all, found, strict=True) if len(docs)]
+        times = np.concatenate([NONE, *(part.segment.published_ms[docs] for part, docs in some)])
         bound = (
             np.partition(times, -TITLES * limit)[-TITLES * limit]
             if len(times) > TITLES * limit
@@ -276,7 +255,7 @@ class Phrases:
         )
         newest = sorted(
             (_position(part.segment, docnum), part.number, docnum)
-            for part, docs in found
+            for part, docs in some
             for docnum in docs[part.segment.published_ms[docs] >= bound].tolist()
         )
         titles: dict[str, Title] = {}
@@ -294,6 +273,18 @@ class Phrases:
 def _position(segment: Segment, docnum: int) -> Position:
     """Where an article stands when the newest come first."""
     return Position(-int(segment.published_ms[docnum]), segment.hash_of[docnum], segment.article_id(docnum))
+
+
+def _among(choices: Sequence[Word]) -> Words:
+    """The first words, of those segments that hold a word for each typed one."""
+    words = choices[0].of
+    lacking = np.zeros(len(words.offsets) - 1, np.bool_)
+    for choice in choices[1:]:
+        if not choice.any:
+            lacking |= np.diff(choice.of.offsets) == 0
+    counts = np.diff(words.offsets)
+    kept = np.repeat(~lacking, counts)
+    return Words(words.words[kept], np.concatenate((np.zeros(1, np.int64), np.cumsum(np.where(lacking, 0, counts)))))
 
 
 def _edits(form: str, *, prefix: bool) -> int:

@@ -58,6 +58,12 @@ def _row(table: "NDArray[np.int64]", key: int) -> int:
 
 
 @inlined
+def chosen_row(table: "NDArray[np.int64]", hash_: int) -> int:
+    """The row of a single word, by its hash."""
+    return _row(table, _joined(0, hash_))
+
+
+@inlined
 def _see(row: "NDArray[np.int64]", time_ms: int, hash_: int, segment: int, place: int, position: int) -> None:
     """Note an article that holds the n-gram, if it is the newest so far: the first when the newest come first."""
     newer = time_ms > row[TIME] or (time_ms == row[TIME] and np.uint64(hash_) < np.uint64(row[HASH]))
@@ -251,19 +257,6 @@ def count_ngrams(
             row[COUNT] += 1
             row[USE] += weight_of(doc, fresh)
     return count
-
-
-@kernel(i64(i64w2, u64s, i64w, i64))
-def chosen_words(
-    table: "NDArray[np.int64]", hashes: "NDArray[np.uint64]", words: "NDArray[np.int64]", count: int
-) -> int:
-    """Keep those of the first `count` words that go on; returns how many."""
-    kept = 0
-    for at in range(count):
-        if table[_row(table, _joined(0, hashes[words[at]])), CHOSEN] != 0:
-            words[kept] = words[at]
-            kept += 1
-    return kept
 
 
 @inlined

@@ -110,6 +110,22 @@ def count_words(
             newest[word] = place
 
 
+@inlined
+def keep_last(found: "NDArray[np.int64]", count: int, doc: int) -> int:
+    """Put an article among the last ones, descending, each once; returns how many they are then."""
+    at = count
+    while at and found[at - 1] < doc:
+        at -= 1
+    if at == len(found) or (at and found[at - 1] == doc):
+        return count
+    if count < len(found):
+        count += 1
+    for moved in range(count - 1, at, -1):
+        found[moved] = found[moved - 1]
+    found[at] = doc
+    return count
+
+
 @kernel(i64(i64s, i32s, i64s, i32s, u64s, i64w))
 def last_docs(
     chosen: "NDArray[np.int64]",
@@ -136,18 +152,8 @@ def last_docs(
             doc = np.int64(docs[places[starts[word + 1] - 1 - back]])
             if count == len(found) and doc <= found[count - 1]:
                 break
-            if not is_alive(live, doc):
-                continue
-            at = count
-            while at and found[at - 1] < doc:
-                at -= 1
-            if at and found[at - 1] == doc:
-                continue
-            if count < len(found):
-                count += 1
-            for moved in range(count - 1, at, -1):
-                found[moved] = found[moved - 1]
-            found[at] = doc
+            if is_alive(live, doc):
+                count = keep_last(found, count, doc)
     return count
 
 

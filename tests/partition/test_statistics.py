@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from partition.analysis import FUNCTION_WORD_WEIGHT, function_terms
-from partition.counting import added_up, merge_counts
+from partition.counting import added_up, forget_terms, merge_counts
 from partition.envelope import read_payload
 from partition.errors import CorruptFile, IndexFileError
 from partition.schema import TEXT_FIELDS
@@ -38,9 +38,9 @@ def _idf(languages: dict[str, int], field: str, term: str, df: int | None) -> fl
     articles = languages.get(language or "en", 0)
     if field == "author" or (stem and "\u4e00" <= stem[0] <= "\u9fff"):
         articles = sum(languages.values())
-    functional = (
-        df and field != "author" and (language or "en") in languages and term in function_terms(language or "en")
-    )
+    # What an article holds is of a language that is there.
+    known = not df or (language or "en") in languages
+    functional = known and field != "author" and term in function_terms(language or "en")
     return inverse_document_frequency(articles, df or 1) * (FUNCTION_WORD_WEIGHT if functional else 1)
 
 
@@ -139,6 +139,34 @@ def test_terms_that_no_live_article_holds_do_not_count(parts: list[dict[str, int
         summed.update(part)
     expected = sorted((term, df) for term, df in summed.items() if df)
     assert _unpacked(added_up([_packed(part) for part in parts])) == expected
+
+
+@given(counts=_counts.filter(lambda counts: len(counts) > 0), kept=st.sets(st.integers(0, 29)))
+def test_forgetting_words_scores_nothing_otherwise(
+    tmp_path_factory: pytest.TempPathFactory, counts: dict[tuple[str, str], int], kept: set[int]
+) -> None:
+    """Those that stood in one article and stand in none now are gone, function words too; each idf is as before."""
+    folder = tmp_path_factory.mktemp("forget")
+    now = {key: df for nth, (key, df) in enumerate(counts.items()) if nth in kept}
+    languages = {"en": 1000, "de": 10, "fr": 3}
+    for name, held in (("older", counts), ("newest", now)):
+        fields = {
+            field: _packed({term: df for (of, term), df in held.items() if of == field}) for field in TEXT_FIELDS
+        }
+        write_statistics(
+            folder / name,
+            languages=languages,
+            through_seq=1,
+            total_lengths=dict.fromkeys(TEXT_FIELDS, 1),
+            counts=fields,
+        )
+    older = Statistics(folder / "older")
+    forget_terms(folder / "forgot", older, Statistics(folder / "newest"))
+    forgot = Statistics(folder / "forgot")
+    assert len(forgot) == sum(df > 1 or key in now for key, df in counts.items())
+    for field, term in counts:
+        if term.partition("\x1f")[2] != "xx":
+            assert forgot.idf_and_df(field, term) == older.idf_and_df(field, term)
 
 
 def test_idf_cannot_be_negative() -> None:

@@ -148,7 +148,7 @@ class Statistics:
         neutral = name == "author" or unicodedata.name(term[0], "").startswith(("CJK", "KATAKANA", "HIRAGANA"))
         articles = self.articles if neutral else self.languages.get(language, 0)
         idf = math.log(1.0 + (max(articles, df) - df + 0.5) / (df + 0.5))
-        functional = name != "author" and (name, term) in self.df and term in self.function_terms(language)
+        functional = name != "author" and term in self.function_terms(language)
         return idf * 0.1 if functional else idf
 
     def average(self, name: str) -> float:
