@@ -141,7 +141,7 @@ class Phrases:
         ranges, key = np.empty((len(self._parts.all), 2), np.int64), form.encode()
         # Behind a word itself stand those of its languages, and then all that is longer.
         low, high = (np.frombuffer(text, np.uint8) for text in (key, key + (_LAST_BYTE if prefix else _BEHIND_OF)))
-        used = completing.find_words(self._parts.rows(HEADING), low, high, FEW, ranges)
+        used = completing.words_between(self._parts.rows(HEADING), low, high, FEW, ranges)
         counts = ranges[:, 1] - ranges[:, 0]
         offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(counts)))
         words = np.arange(offsets[-1]) + np.repeat(ranges[:, 0] - offsets[:-1], counts)

@@ -13,18 +13,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from search.answers import (
-    ArticleAnswer,
-    PartitionsAnswer,
-    SearchAnswer,
-    SimilarAnswer,
-    links_of,
-    partitions_body,
-)
+from search.answers import links_of, partitions_body
 from search.lookup_parameters import SIMILAR, SUGGEST, parse_similar, parse_suggest
 from search.parameters import MIN_SEQ, SEARCH, parse_search
 from search.ports import Served
 from search.service import SearchService
+from search.shapes import ArticleAnswer, PartitionsAnswer, SearchAnswer, SimilarAnswer
 from search.suggestions import SuggestAnswer
 from web.openapi import Operation
 from web.parameters import parse, query_pairs

@@ -22,12 +22,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from partition.manifest import RootManifest
-from search.answers import (
-    DidYouMean,
-    facets_of,
-    links_of,
-    page_body,
-)
+from search.answers import facets_of, links_of, page_body
 from search.broker import Broker, EpochGoneError, Gathered, LeafError
 from search.cursor import Cursor, CursorCodec, CursorInvalidError, digest_of
 from search.dates import origin_of
@@ -43,6 +38,7 @@ from search.ports import Answer, Cache, Loaded, PastCache, Served, WasWithdrawn,
 from search.query import Query
 from search.readiness import current_of, reached
 from search.refusals import changed, incomplete, invalid, late_or_broken
+from search.shapes import DidYouMean
 from search.snapshot import Snapshot, View
 from search.spelling import corrected
 from search.terms import analysed

@@ -63,7 +63,7 @@ def _dictionary(parts: "NDArray[np.int64]", part: int) -> tuple["NDArray[np.uint
 
 
 @kernel(i64(i64w2, u8s, u8s, i64, i64w2))
-def find_words(
+def words_between(
     parts: "NDArray[np.int64]",
     low: "NDArray[np.uint8]",
     high: "NDArray[np.uint8]",

@@ -26,7 +26,7 @@ from indexer.change_operations import ChangesAnswer, ParkedAnswer, VersionsAnswe
 from indexer.events import LogError, Submission
 from indexer.log import EventLog, log_path
 from indexer.watching import MAX_WATCHING
-from search.answers import ArticleAnswer, PartitionsAnswer
+from search.shapes import ArticleAnswer, PartitionsAnswer
 from tests.api_server import ApiServer, eventually, problem_of
 from tests.small_index import article, put
 from web.keys import encode_keys, make_key

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from partition.scoring import ONE
-from search.answers import SearchAnswer
 from search.query import holds_phrase
+from search.shapes import SearchAnswer
 from tests.api_server import ApiServer, eventually
 from tests.archive import Archive, publish
 from tests.reference.naive import NaiveIndex

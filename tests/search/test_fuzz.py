@@ -23,7 +23,7 @@ from schemathesis.checks import positive_data_acceptance
 from schemathesis.generation import GenerationMode
 
 from indexer.change_operations import MAX_WAIT_S
-from search.answers import SearchAnswer
+from search.shapes import SearchAnswer
 from tests.api_server import AMPLE_MS, ApiServer
 from web.edge import MAX_TARGET_BYTES
 from web.openapi import ProblemBody

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from partition.analysis import exact
-from search.answers import SearchAnswer
 from search.query import Choice, Filters
+from search.shapes import SearchAnswer
 from search.timelines import MAX_PERIODS, PERIODS
 from tests.api_server import ApiServer, eventually
 from tests.archive import Archive, copied, publish

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from partition.types import Article
-from search.answers import ArticleAnswer, PartitionsAnswer
+from search.shapes import ArticleAnswer, PartitionsAnswer
 from tests.api_server import ApiServer, eventually, problem_of
 from tests.archive import ODD_IDS, PARTITIONS, Archive, made_up, publish
 from web.problems import TYPES

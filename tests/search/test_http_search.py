@@ -17,9 +17,9 @@ import pytest
 from partition.analysis import language_of, term_of
 from partition.scoring import ONE
 from partition.types import Article
-from search.answers import SearchAnswer
 from search.parameters import DEFAULT_FIELDS, FIELDS
 from search.query import Filters, words_of
+from search.shapes import SearchAnswer
 from tests.api_server import AMPLE_MS, ApiServer
 from tests.archive import PARTITIONS, Archive, publish
 from tests.reference.naive import Hit, NaiveIndex

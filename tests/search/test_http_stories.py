@@ -12,7 +12,7 @@ import pytest
 
 from indexer.log import EventLog, log_path
 from indexer.routing import partition_of
-from search.answers import ArticleAnswer, SearchAnswer
+from search.shapes import ArticleAnswer, SearchAnswer
 from tests.api_server import ApiServer, eventually, problem_of
 from tests.archive import PARTITIONS, Archive, copied, publish
 from tests.search.faults import list_of, rot, segment_file

@@ -12,9 +12,9 @@ import pytest
 
 from partition.scoring import ONE
 from partition.types import Article
-from search.answers import SimilarAnswer
 from search.parameters import DEFAULT_FIELDS
 from search.query import Choice, Filters
+from search.shapes import SimilarAnswer
 from search.similar import MAX_CHARS, MAX_TERMS
 from tests.api_server import AMPLE_MS, ApiServer, eventually, problem_of
 from tests.archive import Archive, publish
