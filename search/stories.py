@@ -49,10 +49,7 @@ class StoryIndex:
         self._read = list(segments.values())
         sorted_ = [_sorted_of(segment) for segment in self._read]
         # Whoever has joined a story says that it has more than one: only those are looked for.
-        joined = [
-            one.stories[one.joiners][among(segment.live_words, one.docnums[one.joiners])]
-            for segment, one in zip(self._read, sorted_, strict=True)
-        ]
+        joined = [one.stories[one.joiners] for one in sorted_]
         wanted = np.unique(np.concatenate([*joined, np.empty(0, np.int64)]))
         rows: list[NDArray[np.int64]] = []
         for at, (segment, one) in enumerate(zip(self._read, sorted_, strict=True)):

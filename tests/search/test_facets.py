@@ -17,18 +17,18 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from partition.analysis import exact
+from partition.analysis import exact, terms
 from partition.kernels.facets import NONE
 from search.deadline import DeadlineError
 from search.exhaustive import Executor
 from search.facets import FacetTable, Tally, added, shown
 from search.leaf import LeafAnswer, Slice
-from search.query import Choice, Clock, Every, Filters, Query
+from search.query import And, Choice, Clock, Every, Filters, Node, Or, Phrase, Query, Term
 from search.share import Share
 from search.timelines import PERIODS
 from search.values import FACETS, Names, SegmentValues, Stretches, Values
 from tests.leaf import leaf_query
-from tests.search.many_articles import ManyArticles, QueryMaker, write_many_articles
+from tests.search.many_articles import COMMON, TOPICAL, ManyArticles, QueryMaker, write_many_articles
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NEVER_NS = 2**62
@@ -92,6 +92,31 @@ def test_a_loop_over_all_articles_counts_the_same(whole: Whole) -> None:
 
     check()
     assert min(seen[name] for name in ("section", "tag", "author_name", "day published", "month modified")) > 0, seen
+
+
+_PHRASE = Phrase("body", ("the", *terms(COMMON[2])), 0)
+_THE, _OF, _RARE = Term("text", "the"), Term("text", "of"), Term("text", terms(TOPICAL[3])[0])
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        Or((_PHRASE, _RARE)),
+        Or((_PHRASE, _RARE, _THE), 2),
+        And((_OF, Or((_PHRASE, _RARE)))),
+        And((Or((_PHRASE, _RARE)), Or((_PHRASE, _OF)))),
+        And((_OF,), (_PHRASE,)),
+        And((_OF,), (Or((_PHRASE, _RARE)),)),
+    ],
+    ids=["any", "two of three", "all", "all of any", "none", "none of any"],
+)
+def test_words_in_any_order_are_no_phrase(whole: Whole, node: Node) -> None:
+    """Whether a phrase decides alone, among others, or excludes: articles that only hold its words do not count."""
+    scored, query = whole.many.own, Query(node, Filters(), "newest")
+    asked = leaf_query(query, scored.statistics, Slice(10))._replace(facets=("month",))
+    answer = Share([scored.leaf]).search(asked)
+    assert 0 < answer.counts["month"].counts.sum() <= answer.total
+    assert answer.counts["month"].by_name() == dict(_counted(whole, query, "month"))
 
 
 def _name(facet: str, query: Query) -> str:
