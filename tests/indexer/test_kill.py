@@ -1,11 +1,14 @@
 """Kills and interruptions of a running `broadsheet index`."""
 
 import os
+import re
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 
+from indexer.builder_processes import _start
 from indexer.stories import BATCH, stories_path
 from partition.manifest import Layout
 from tests import commands
@@ -71,6 +74,20 @@ def test_an_interruption_ends_a_rebuild(tmp_path: Path) -> None:
     assert errors == b"broadsheet: interrupted; the index is as it was\n"
     assert verify(source, root)
     assert commands.run("rebuild", "--data", root).returncode == 0
+
+
+def test_only_a_builder_is_deaf_to_an_interruption(tmp_path: Path) -> None:
+    """From its first moment; whoever has started it is not, whichever thread that was."""
+    lock = os.open(tmp_path / "lock", os.O_CREAT | os.O_RDWR)
+    with _start(lock) as child:
+        try:
+            assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+            if sys.platform == "linux":
+                status = Path(f"/proc/{child.pid}/status").read_text()
+                assert int(re.findall(r"^SigBlk:\t(\w+)$", status, re.MULTILINE)[0], 16) == 1 << (signal.SIGINT - 1)
+        finally:
+            child.kill()
+            os.close(lock)
 
 
 def test_what_is_wrong_with_the_stories_is_said(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from numpy.typing import NDArray
 
@@ -223,6 +224,13 @@ def test_segments_that_make_no_sense_are_found(root: Path) -> None:
         CorruptFile, match=r"0\.segment: the list of b'.*' in text makes no sense; build the index again"
     ):
         _check(root)
+    for column, number in (("story", -1), ("story", 2), ("joined", 2), ("joined", -1)):
+        spoiled = {name: np.zeros(len(articles), np.int64) for name in ("story", "joined")}
+        spoiled[column][-1] = number
+        (Layout(root).partition(0) / "0.segment").unlink()
+        claim_rewritten({f"column/{name}": values for name, values in spoiled.items()})
+        with pytest.raises(CorruptFile, match=r"0\.segment: it holds articles that came to a story before it began"):
+            _check(root)
 
 
 @pytest.mark.parametrize(

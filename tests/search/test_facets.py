@@ -234,6 +234,14 @@ def test_chosen_values_are_shown_in_any_case(counts: dict[str, int], limit: int,
     assert len(named) <= len(first) + len(chosen)
 
 
+def test_a_value_that_was_met_since_counts_none() -> None:
+    """Names are given to values of other states, too, while one is counted."""
+    tally = _tally({"a": 2})
+    tally.names.numbered(["b"])
+    filters = Filters(choices=(Choice("tag", ("b",)),))
+    assert shown("tag", tally, filters, 10) == ([("a", 2), ("b", 0)], 0, 0)
+
+
 def test_counts_add_up() -> None:
     """Facet by facet, value by value, also where some have got their numbers meanwhile; all are left as they were."""
     tags, years = _names(3), _names(1)

@@ -47,6 +47,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
         article("tokyo", "東京都の天気", language="ja"),
         *(article(f"{word}/{n}", word, published_ms=ms) for word, moments in AGED for n, ms in enumerate(moments)),
         article("gone", "Climate hoax", published_ms=4 * YEAR_MS),
+        article("ha/0", "ha " * 40, published_ms=2, authors=("Melanie Brown",)),
+        *(article(f"ha/{n}", f"ha and {n}", published_ms=1, authors=("Melanie Brovn",)) for n in range(1, 4)),
     ]
     with SmallIndex(root) as index:
         index.put(*titles)
@@ -144,6 +146,19 @@ def test_titles(server: ApiServer) -> None:
     assert suggest(server, "klima u")["titles"] == [
         {"id": "klima", "title": "Klima und Wandel", "published_at": None}
     ]
+
+
+def test_a_word_that_a_title_repeats(server: ApiServer) -> None:
+    """It takes the place of no other title."""
+    for typed in ("ha", "ha "):
+        assert {one["id"] for one in suggest(server, typed, limit=4)["titles"]} == {f"ha/{n}" for n in range(4)}
+    assert [one["id"] for one in suggest(server, "ha ha", limit=4)["titles"]] == ["ha/0"]
+
+
+def test_names_that_are_misspelled(server: ApiServer) -> None:
+    """The closest first, however few articles have it."""
+    names = [(one["text"], one["articles"]) for one in suggest(server, "melanie browm")["names"]]
+    assert names == [("Melanie Brown", 1), ("Melanie Brovn", 3)]
 
 
 def test_limit(server: ApiServer) -> None:
