@@ -56,8 +56,8 @@ from search.spelling import expanded
 
 SHARE_POSTINGS = 250_000
 """Postings that are worth a thread: it reads them in a fraction of a millisecond."""
-COSTLY_POSTINGS = 2_000_000
-"""Postings that take so long that nobody should wait for them: some ten milliseconds."""
+COSTLY_POSTINGS = 500_000
+"""Postings that take so long that nobody should wait for them: some three milliseconds."""
 FACET_COST = 1
 """Counting an article in a facet costs about as much as reading so many postings."""
 NICE = 10
