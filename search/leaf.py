@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from weakref import WeakValueDictionary
 
 import msgspec
 import numpy as np
@@ -159,7 +159,7 @@ class Searchable:
     def __init__(self) -> None:
         self.names: Mapping[str, Names] = {facet: Names() for facet in FACETS}
         self._open: WeakValueDictionary[tuple[Segment, Statistics], PreparedSegment] = WeakValueDictionary()
-        self._values: WeakKeyDictionary[Segment, SegmentValues] = WeakKeyDictionary()
+        self._values: WeakValueDictionary[Segment, SegmentValues] = WeakValueDictionary()
 
     def segment(self, segment: Segment, statistics: Statistics) -> PreparedSegment:
         """One of them."""

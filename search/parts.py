@@ -91,9 +91,10 @@ class Parts:
 
     def __init__(self, snapshot: Snapshot, deadline_s: float) -> None:
         """Args: the state, and when to give up, on the monotonic clock."""
-        self._state = _state_of(snapshot.partitions)
+        partitions = snapshot.partitions
+        self._state = _state_of(partitions)
         self.all = self._state.parts
-        self.words = snapshot.partitions.words
+        self.words = partitions.words
         self._deadline_s = deadline_s
         self._reading: Part | None = None
 
@@ -116,6 +117,10 @@ class Parts:
         """
         if time.monotonic() > self._deadline_s:
             raise DeadlineError
+
+    def reading(self, part: Part) -> None:
+        """What is wrong with this segment is what is read next."""
+        self._reading = part
 
     def of(self, row: list[int]) -> tuple[Part, int]:
         """The segment that holds the newest article of a counted n-gram, and where in it that begins."""
@@ -148,7 +153,8 @@ class Parts:
             for part in self.each():
                 rows[part.number], arrays = _row(part, field)
                 kept.append(arrays)
-            known = self._state.rows[field] = Rows(rows, kept)
+            # What is there first stays: others may be using its addresses.
+            known = self._state.rows.setdefault(field, Rows(rows, kept))
         return known.rows
 
     def near(self, field: str, text: str, edits: int, *, prefix: bool) -> tuple[Words, NDArray[np.int64]]:

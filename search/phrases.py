@@ -64,7 +64,6 @@ class Word(NamedTuple):
     """Whether all words may."""
 
 
-_ANY = Word(Words(NONE, NONE), 0, any=True)
 _LAST_BYTE = b"\xff"
 """No byte of UTF-8 is as large."""
 _BEHIND_OF = bytes([ord(OF) + 1])
@@ -173,7 +172,7 @@ class Phrases:
             added: whether the last of the words was not typed.
             more: how many words may follow.
         """
-        length, table = len(choices), Table()
+        length, table, any_ = len(choices), Table(), self._as_typed("", prefix=True)
         if found:
             found.count_into(table, length)
             newest = found.last(TITLES * limit)
@@ -186,7 +185,7 @@ class Phrases:
             if words == 2:
                 found = self._standing(choices, table.rows)
             assert found is not None, "several words stand in a row"
-            found.follow(_ANY, table.rows)
+            found.follow(any_, table.rows)
             found.count_into(table, words)
             pool = table.choose(POOL * limit)
         return self._phrases(pool, length - added, head, limit), self._titles(newest, limit)
@@ -263,6 +262,7 @@ class Phrases:
             if len(titles) == limit:
                 break
             part = self._parts.all[number]
+            self._parts.reading(part)
             title: str = part.leaf.reader.stored(part.ordinal, docnum)["title"]
             time_ms = int(part.segment.published_ms[docnum])
             published_ms = None if time_ms == NO_DATE_MS else time_ms

@@ -120,6 +120,7 @@ class Share:
             return LeafAnswer(0, [], {leaf.partition: "timeout" for leaf in self.leaves}, [])
         except Exception:  # noqa: BLE001 - one by one it shows whose it is, and the others answer
             if len(self.leaves) > 1:
+                _log.exception("partitions failed together")
                 return _together([Share([leaf]).search(query) for leaf in self.leaves], query.part)
             (leaf,) = self.leaves
             _log.exception("partition failed", partition=leaf.partition)
