@@ -10,7 +10,7 @@ Contract: what comes back is the same however the archive is partitioned and the
 fails or is late is named with its reason; its absence is never hidden. The event loop executes nothing; whoever asks
 gets an answer by the deadline and a grace.
 
-Not here: what a leaf does (`leaf.py`), Whoosh's processes (`pool.py`), cursors (`cursor.py`).
+Not here: what a share does (`share.py`), Whoosh's processes (`pool.py`), cursors (`cursor.py`).
 """
 
 import asyncio
@@ -253,7 +253,7 @@ class Broker:
     ) -> Gathered:
         node = expanded(query.node, snapshot, deadline_s)
         plan = snapshot.plan(node)
-        asked = LeafQuery(plan, query.filters, query.sort, part, deadline_s, given, facets, query.decay)
+        asked = LeafQuery(plan, query.filters, query.sort, part, deadline_s, given, facets, query.decay, sets={})
         postings = postings_of(plan, snapshot.manifest.articles)
         # Facets look at everything that matches once more, and so does whoever looks for stories.
         cost = postings * (1 + bool(facets) + query.collapse) + FACET_COST * len(facets) * snapshot.manifest.articles

@@ -1,8 +1,8 @@
 """The plain executor: every clause over every article of a segment, as dense NumPy arrays.
 
 Contract: exact, whatever it costs; memory is a few arrays of the segment's size for each level of the tree. It
-looks at the deadline between clauses. No request comes here: it is the oracle that tests and benchmarks hold the
-executor to.
+looks at the deadline between clauses. No request comes here: it is the oracle that tests and benchmarks hold
+kernels to.
 
 Not here: what the nodes mean (`query.py`), the order of results (`order.py`).
 """

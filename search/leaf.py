@@ -141,6 +141,8 @@ class LeafQuery(NamedTuple):
     """Of scores."""
     stories: StoryIndex | None = None
     """If only one article of each story is wanted."""
+    sets: dict[Any, Any] | None = None
+    """Where shares remember, for one request, what was found before a plan is executed."""
     shown: NDArray[np.bool_] | None = None
     """By row of `stories`: whether it stands for its story (`collapsing.py`); the others are left out."""
 

@@ -98,7 +98,7 @@ class SearchParameters(msgspec.Struct, frozen=True):
     strict: bool
     """Whether a query with notes is refused."""
     facets: tuple[tuple[str, str], ...]
-    """Names as users write them, with those of `facets.FACETS`."""
+    """Names as users write them, with those of `values.FACETS`."""
     facet_limit: int
     """Values of a field that are shown, beside those that a filter names."""
     highlight: bool

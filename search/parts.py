@@ -1,7 +1,7 @@
 """The segments of a state, numbered, and one table into which words of all of them are counted.
 
 Contract: what is counted over all segments does not depend on how articles are spread over them. A segment that is
-damaged is named by its partition; each is begun with only as long as there is time.
+damaged is named by its partition. There is a look at the clock before each call about all segments.
 
 Not here: what is counted (`names.py`, `phrases.py`), the loops (`kernels/completing.py`, `kernels/ngrams.py`).
 """
@@ -146,6 +146,7 @@ class Parts:
         Raises:
             DeadlineError, IndexFileError
         """
+        self.check()
         known = self._state.rows.get(field)
         if known is None:
             rows = np.zeros((len(self.all), completing.COLUMNS), np.int64)

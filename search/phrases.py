@@ -73,9 +73,10 @@ _NO_ROWS = np.zeros((0, ngrams.COLUMNS), np.int64)
 class Found:
     """Where words stand in a row."""
 
-    def __init__(self, rows: NDArray[np.int64], words: Words, table: NDArray[np.int64]) -> None:
+    def __init__(self, parts: Parts, words: Words, table: NDArray[np.int64]) -> None:
         """Args: the segments, the first words, and a table that says which of them go on, if it has rows."""
-        self._rows = rows
+        self._parts = parts
+        self._rows = rows = parts.rows(HEADING)
         self._bounds, self._counts = np.empty(len(rows) + 1, np.int64), np.empty(len(rows), np.int64)
         completing.room_for_places(rows, words.offsets, words.words, self._bounds)
         self._places, self._keys = np.empty((2, int(self._bounds[-1])), np.int64)
@@ -88,6 +89,7 @@ class Found:
 
     def follow(self, word: Word, table: NDArray[np.int64]) -> None:
         """Keep those that go on with this word; with any, those that were chosen in the table."""
+        self._parts.check()
         completing.follow_all(
             *(self._rows, word.of.offsets, word.of.words, word.any, table),
             *(self._bounds, self._places, self._keys, self._counts),
@@ -96,10 +98,12 @@ class Found:
     def count_into(self, table: Table, length: int) -> None:
         """Count the n-grams that they have become."""
         done = np.zeros(2, np.int64)
+        self._parts.check()
         while not completing.count_all(
             *(self._rows, self._bounds, self._places, self._keys, self._counts, length),
             *(table.rows, table.used, table.state, done),
         ):
+            self._parts.check()
             table.reserve(len(table.used))
 
     def last(self, most: int) -> list[NDArray[np.int64]]:
@@ -193,7 +197,7 @@ class Phrases:
     def _standing(self, choices: Sequence[Word], table: NDArray[np.int64]) -> Found:
         """Where words of the choices stand in a row; those first that the table chose, if it has rows."""
         self._parts.check()
-        found = Found(self._parts.rows(HEADING), _among(choices), table)
+        found = Found(self._parts, _among(choices), table)
         for choice in choices[1:]:
             found.follow(choice, _NO_ROWS)
         return found

@@ -129,7 +129,7 @@ class PreparedSegment:
         """Make sure that a list may be read (`Segment.verify_list`)."""
         self.segment.verify_list(term)
 
-    def held(self, facet: str, clock: Clock, deadline_ns: int) -> Values | Stretches:
+    def values_of(self, facet: str, clock: Clock, deadline_ns: int) -> Values | Stretches:
         """What the articles hold of a facet (`SegmentValues.of`)."""
         return self.values.of(facet, clock, deadline_ns)
 
@@ -147,7 +147,7 @@ class PreparedSegment:
             lists = Lists(np.frombuffer(b"".join(rows), np.int64).reshape(-1, 8), np.zeros(count), np.zeros(count))
             atoms = np.zeros((count, 7), np.int64)
             atoms[:, clauses.KIND], atoms[:, clauses.FIRST], atoms[:, clauses.COUNT] = clauses.WORD, range(count), 1
-            any_ = Clauses(atoms, np.array([0, count]), 1, 1, np.zeros((0, 0), np.uint64), _NONE, np.zeros((0, 0)))
+            any_ = Clauses(atoms, np.array([0, count]), 1, 1, 0, np.zeros((0, 0), np.uint64), _NONE, np.zeros((0, 0)))
             report = np.zeros(5, np.int64)
             everything = Range(self.segment.live_words, 0, self.segment.size)
             collect(self.view, lists, any_, everything, deadline_ns, bitmap, _NONE, report)

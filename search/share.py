@@ -6,7 +6,8 @@
 
 Contract: the total and the best `size` matches after a position, in the total order, at a cost that does not depend
 on how deep the position is. A partition that is late, damaged or fails is named with its reason, and the others
-answer as if it were not there. A share may be searched by several threads at once.
+answer as if it were not there; but where sets or facets are late, all of them are. A share may be searched by several
+threads at once.
 
 Not here: who is given which share (`broker.py`), tables of segments (`tables.py`), how sets are counted
 (`facets.py`).
@@ -43,6 +44,7 @@ from search.plan import Beginning, During, Flat, FoundByWhoosh, Plan
 from search.prepared import SORTS, PreparedSegment
 from search.query import Clock, Filters
 from search.tables import Ranges, SegmentTable
+from search.values import keyed
 
 MAX_SIZES = 16
 """Of pages that a thread keeps room for."""
@@ -103,6 +105,8 @@ class Share:
         self.leaves = leaves
         self.table = SegmentTable(leaves, shares=shares)
         self._facets: dict[tuple[str, Clock], FacetTable] = {}
+        self._others: dict[int, Share] = {}
+        """All but a partition of which some are told that it is damaged."""
 
     def search(self, query: LeafQuery) -> LeafAnswer:
         """The total, the best matches and the facets of all partitions."""
@@ -114,8 +118,12 @@ class Share:
         except PartitionDamagedError as found:
             # Only for who touches what is damaged: other words lie elsewhere.
             _log.error("partition is damaged", partition=found.partition, reason=str(found.error))
-            others = Share([leaf for leaf in self.leaves if leaf.partition != found.partition]).search(query)
-            return others._replace(failed={**others.failed, found.partition: "damaged"})
+            others = self._others.get(found.partition)
+            if others is None:
+                others = Share([leaf for leaf in self.leaves if leaf.partition != found.partition])
+                self._others[found.partition] = others
+            answer = others.search(query)
+            return answer._replace(failed={**answer.failed, found.partition: "damaged"})
         except DeadlineError:
             return LeafAnswer(0, [], {leaf.partition: "timeout" for leaf in self.leaves}, [])
         except Exception:  # noqa: BLE001 - one by one it shows whose it is, and the others answer
@@ -232,9 +240,21 @@ class Share:
             DeadlineError: it took too long.
             PartitionDamagedError
         """
-        table, flat = self.table, plan.flat
-        bitmap = np.zeros(table.words[-1], np.uint64)
+        bitmap = np.zeros(self.table.words[-1], np.uint64)
         sums = np.empty(64 * len(bitmap)) if summed else _NO_SUMS
+        self._collect(query, plan, ranges, bitmap, sums)
+        return bitmap, sums
+
+    def _collect(
+        self,
+        query: LeafQuery,
+        plan: Plan,
+        ranges: Ranges,
+        bitmap: NDArray[np.uint64],
+        sums: NDArray[np.float64],
+    ) -> None:
+        """The same into a bitmap of zeros, and into sums, which may be empty."""
+        table, flat = self.table, plan.flat
         report = np.zeros(5, np.int64)
         collect_segments(
             table.plain.rows,
@@ -250,34 +270,44 @@ class Share:
         )
         if report[LATE]:
             raise DeadlineError
-        return bitmap, sums
 
     def _sets(self, query: LeafQuery, flat: Flat) -> Sets:
-        """What a plan has no lists for."""
-        table = self.table
+        """What a plan has no lists for, found once for each request.
+
+        Raises:
+            DeadlineError: it took too long.
+            PartitionDamagedError
+        """
         if not flat.sets:
-            return Sets(table.words, _NO_BITMAPS, _NO_SUMS, _NO_SCORES)
-        deadline_ns = int(query.deadline_s * 1e9)
-        bitmaps, constants, scores = [], [], []
-        for atom, scored in zip(flat.sets, flat.scored, strict=True):
-            constants.append(0.0)
+            return Sets(self.table.words, _NO_BITMAPS, _NO_SUMS, _NO_SCORES)
+        known: Sets | None = query.sets.get((self, flat)) if query.sets is not None else None
+        if known is None:
+            known = self._found_sets(query, flat)
+            if query.sets is not None:
+                query.sets[self, flat] = known
+        return known
+
+    def _found_sets(self, query: LeafQuery, flat: Flat) -> Sets:
+        table, deadline_ns = self.table, int(query.deadline_s * 1e9)
+        bitmaps = np.zeros((len(flat.sets), int(table.words[-1])), np.uint64)
+        constants, scores = np.zeros(len(bitmaps)), np.empty((sum(flat.scored), 64 * bitmaps.shape[1]))
+        rows = iter(scores)
+        for nth, (atom, scored) in enumerate(zip(flat.sets, flat.scored, strict=True)):
             match atom:
                 case Beginning(field=field, text=text, score=score):
-                    constants[-1] = float(score)
-                    bitmaps.append(table.set_of(table.each(PreparedSegment.beginning, field, text, deadline_ns)))
+                    constants[nth] = float(score)
+                    bitmaps[nth] = table.set_of(table.each(PreparedSegment.beginning, field, text, deadline_ns))
                 case FoundByWhoosh(node=node, score=score):
-                    constants[-1] = float(score)
-                    bitmaps.append(
-                        table.set_of([query.given[place.partition, place.ordinal][node] for place in table.places])
+                    constants[nth] = float(score)
+                    bitmaps[nth] = table.set_of(
+                        [query.given[place.partition, place.ordinal][node] for place in table.places]
                     )
                 case During(clock=clock, from_ms=from_ms, to_ms=to_ms):
                     during = (), (clock, from_ms, to_ms)
-                    bitmaps.append(table.set_of(table.each(PreparedSegment.mask, *during)))
+                    bitmaps[nth] = table.set_of(table.each(PreparedSegment.mask, *during))
                 case Plan():
-                    bitmap, sums = self._collected(query, atom, table.ranges(_ALL), summed=scored)
-                    bitmaps.append(bitmap)
-                    scores += [sums] if scored else []
-        return Sets(table.words, np.stack(bitmaps), np.array(constants), np.stack(scores) if scores else _NO_SCORES)
+                    self._collect(query, atom, table.ranges(_ALL), bitmaps[nth], next(rows) if scored else _NO_SUMS)
+        return Sets(table.words, bitmaps, constants, scores)
 
     def _keys(self, query: LeafQuery, sums: NDArray[np.float64], places: NDArray[np.int64]) -> NDArray[np.int64]:
         """The sort keys of some matches."""
@@ -312,10 +342,13 @@ class Share:
         return answer._replace(counts=counts, held=held)
 
     def _facet(self, facet: str, clock: Clock, deadline_ns: int) -> FacetTable:
-        known = self._facets.get((facet, clock))
+        key = keyed(facet, clock)
+        known = self._facets.get(key)
         if known is None:
-            held = self.table.each(PreparedSegment.held, facet, clock, deadline_ns)
-            known = self._facets[facet, clock] = FacetTable(held, self.table.words, self.leaves[0].names[facet])
+            names = self.leaves[0].names
+            assert all(leaf.names is names for leaf in self.leaves), "numbers mean the same in one archive only"
+            held = self.table.each(PreparedSegment.values_of, facet, clock, deadline_ns)
+            known = self._facets[key] = FacetTable(held, self.table.words, names[facet])
         return known
 
 

@@ -64,7 +64,7 @@ class Partitions:
         self.alike: dict[tuple[str, str, int], Any] = {}
         """Field, word and letters apart to the words here that are spelled like it (`spelling.py`)."""
         self.parts: Any = None
-        """Its segments, as completions look at them (`completions.py`)."""
+        """Its segments, as completions look at them (`parts.py`)."""
         self.words: dict[tuple[str, bool, bool], Any] = {}
         """Typed words to what they may stand for in titles, as far as that is known (`phrases.py`)."""
         self._stories: StoryIndex | None = None

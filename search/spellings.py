@@ -49,7 +49,7 @@ def spelled(
 
     Args:
         snapshot: that was searched.
-        facet: of `facets.FACETS`.
+        facet: of `values.FACETS`.
         values: of the facet.
         failed: partitions that did not answer, whose spellings do not count either.
         deadline_s: when to give up, on the monotonic clock.

@@ -56,6 +56,11 @@ class Names:
             return np.array([self._numbers[name] for name in names], np.uint32)
 
 
+def keyed(facet: str, clock: Clock) -> tuple[str, Clock]:
+    """What the values of a facet depend on: those of fields on no clock."""
+    return facet, "published" if facet in KEYWORD_FIELDS else clock
+
+
 class Values(NamedTuple):
     """The values of a segment's articles."""
 
@@ -81,6 +86,9 @@ class SegmentValues:
         self._segment = segment
         self._names = names
         self._values: dict[tuple[str, Clock], Values | Stretches] = {}
+        self._reading = threading.Lock()
+        self._read: dict[str, list[str]] = {}
+        """The names of each field that were read before it was too late for somebody: others go on from there."""
 
     def of(self, facet: str, clock: Clock, deadline_ns: int) -> Values | Stretches:
         """What they hold of a facet.
@@ -89,10 +97,10 @@ class SegmentValues:
             DeadlineError: it took too long.
             IndexFileError: the file is damaged.
         """
-        key = facet, "published" if facet in KEYWORD_FIELDS else clock
+        key = keyed(facet, clock)
         if key not in self._values:
             if facet in KEYWORD_FIELDS:
-                self._values[key] = self._of_field(facet, deadline_ns)
+                self._read_field(facet, deadline_ns)
             else:
                 self._values[key] = self._stretches(facet) if clock == "published" else self._periods(facet, clock)
         return self._values[key]
@@ -121,19 +129,35 @@ class SegmentValues:
                 nth = np.flatnonzero(numbers[docs] != NONE)
                 return nth, numbers[docs[nth]].astype(np.int64)
 
+    def _read_field(self, field: str, deadline_ns: int) -> None:
+        left_s = (deadline_ns - time.monotonic_ns()) / 1e9
+        if not self._reading.acquire(timeout=min(max(0.0, left_s), threading.TIMEOUT_MAX)):
+            raise DeadlineError
+        try:
+            key = keyed(field, "published")
+            if key not in self._values:  # somebody else may have been quicker
+                self._values[key] = self._of_field(field, deadline_ns)
+        finally:
+            self._reading.release()
+
     def _of_field(self, field: str, deadline_ns: int) -> Values:
-        segment = self._segment
-        first, last = segment.fields[field]["terms"]
-        names = []
-        for low in range(first, last, _NAMES):
-            if time.monotonic_ns() > deadline_ns:
-                raise DeadlineError
-            names += [segment.key(term).decode() for term in range(low, min(low + _NAMES, last))]
+        segment, names = self._segment, self._names_of(field, deadline_ns)
         ordinals, ends = segment.value_ordinals(field)
         numbers = np.append(self._names[field].numbered(names), np.uint32(NONE))
         if ends is None:  # each article has one, of which the largest is none
             return Values(numbers[np.minimum(ordinals, len(names))], np.empty(0, np.uint32))
         return Values(numbers[ordinals], ends)
+
+    def _names_of(self, field: str, deadline_ns: int) -> list[str]:
+        segment = self._segment
+        first, last = segment.fields[field]["terms"]
+        names = self._read.setdefault(field, [])
+        for low in range(first + len(names), last, _NAMES):
+            if time.monotonic_ns() > deadline_ns:
+                raise DeadlineError
+            names += [segment.key(term).decode() for term in range(low, min(low + _NAMES, last))]
+        del self._read[field]
+        return names
 
     def _stretches(self, period: str) -> Stretches:
         times = self._segment.published_ms

@@ -22,12 +22,11 @@ def answer_of(reader: PartitionReader, statistics: Statistics, query: Query, par
     Raises:
         IndexFileError: a file is damaged.
     """
+    share, asked = Share([Leaf(0, reader, statistics)]), leaf_query(query, statistics, part)
     try:
-        answer = Share([Leaf(0, reader, statistics)]).search(leaf_query(query, statistics, part))
+        return share._ranked(asked)  # which says what is wrong
     except PartitionDamagedError as found:
         raise found.error from None
-    assert not answer.failed
-    return answer
 
 
 def without_copies(asked: LeafQuery, stories: StoryIndex, shares: Sequence[Share]) -> LeafQuery:

@@ -230,21 +230,15 @@ def lists_of(bound: Bound) -> Lists:
 
 
 @allocating
-def clauses_of(query: Query, bound: Bound, sets: Sets, s: int, articles: int) -> Clauses:
-    """The clauses of what is bound to segment `s`, with what sets hold of it."""
-    first, last = sets.words[s], sets.words[s + 1]
-    bitmaps = np.empty((len(sets.bitmaps), last - first if len(sets.bitmaps) else 0), np.uint64)
-    for n in range(len(bitmaps)):
-        bitmaps[n] = sets.bitmaps[n, first:last]
-    scores = np.empty((len(sets.scores), articles if len(sets.scores) else 0), np.float64)
-    for n in range(len(scores)):
-        scores[n] = sets.scores[n, 64 * first : 64 * first + articles]
+def clauses_of(query: Query, bound: Bound, sets: Sets, s: int) -> Clauses:
+    """The clauses of what is bound to segment `s`."""
     return Clauses(
         bound.atoms[: bound.counts[ATOMS]],
         bound.starts[: bound.counts[CLAUSES] + 1],
         bound.counts[OPTIONAL],
         query.minimum,
-        bitmaps,
+        sets.words[s],
+        sets.bitmaps,
         sets.constants,
-        scores,
+        sets.scores,
     )

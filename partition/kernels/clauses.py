@@ -51,15 +51,17 @@ class Clauses(NamedTuple):
     """How many clauses may match; any of the others excludes an article."""
     minimum: int
     """How many of them must match; 0 for all articles, when there are none."""
+    first_word: int
+    """Where the segment begins in the bitmaps."""
     bitmaps: "NDArray[np.uint64]"
-    """Shape (sets, words of whole windows)."""
+    """Shape (sets, words of whole windows), perhaps of several segments."""
     constants: "NDArray[np.float64]"
     """Shape (sets,): the score of a set's articles, where it has no row in `scores`."""
     scores: "NDArray[np.float64]"
-    """Shape (rows, n)."""
+    """Shape (rows, 64 * words): of each article where it stands in a bitmap."""
 
 
-clauses_view = types.NamedTuple((i64w2, i64w, i64, i64, u64w2, f64w, f64w2), Clauses)
+clauses_view = types.NamedTuple((i64w2, i64w, i64, i64, i64, u64w2, f64w, f64w2), Clauses)
 
 
 class Room(NamedTuple):
@@ -170,7 +172,7 @@ def _clause_bits(
     for atom in range(clauses.starts[clause], clauses.starts[clause + 1]):
         first = clauses.atoms[atom, FIRST]
         if clauses.atoms[atom, KIND] == SET:
-            base = start >> 6
+            base = clauses.first_word + (start >> 6)
             for word in range(WORDS):
                 bits[CLAUSE, word] |= clauses.bitmaps[first, base + word]
         elif clauses.atoms[atom, KIND] == WORD:
@@ -311,9 +313,9 @@ def _atom_score(segment: "SegmentView", lists: "Lists", clauses: Clauses, atom: 
     """What an atom adds to an article, -1 if it does not match; a phrase as if its words stood in order."""
     first, count = clauses.atoms[atom, FIRST], clauses.atoms[atom, COUNT]
     if clauses.atoms[atom, KIND] == SET:
-        if not (clauses.bitmaps[first, doc >> 6] >> np.uint64(doc & 63)) & ONE:
+        if not (clauses.bitmaps[first, clauses.first_word + (doc >> 6)] >> np.uint64(doc & 63)) & ONE:
             return -1.0
-        return clauses.scores[count, doc] if count >= 0 else clauses.constants[first]
+        return clauses.scores[count, 64 * clauses.first_word + doc] if count >= 0 else clauses.constants[first]
     score = 0.0
     for n in range(first, first + count):
         ordinal = find(segment.words, lists.rows, n, doc, room.cursors, room.buffer)

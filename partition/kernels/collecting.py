@@ -66,7 +66,7 @@ def collect_segments(
         collect(
             view_of(table, s),
             lists_of(bound),
-            clauses_of(query, bound, sets, s, articles),
+            clauses_of(query, bound, sets, s),
             range_of(table, ranges, s),
             deadline_ns,
             bitmap[first:last],
@@ -96,12 +96,17 @@ def order_keys(
         places: shape (n,), ascending.
         keys: shape (n,), receives them.
     """
+    if len(places) == 0:
+        return
     s = 0
+    segment = view_of(table, s)
     for at in range(len(places)):
         place = places[at]
-        while place >= 64 * words[s + 1]:
-            s += 1
-        segment, doc = view_of(table, s), place - 64 * words[s]
+        if place >= 64 * words[s + 1]:
+            while place >= 64 * words[s + 1]:
+                s += 1
+            segment = view_of(table, s)
+        doc = place - 64 * words[s]
         if sort == RELEVANCE:
             keys[at] = -np.int64(score_from(segment, doc, sums[place]))
         else:

@@ -3,7 +3,7 @@
 Contract: what is counted is added to `counts`; both look at the deadline between windows, and return whether it has
 passed. A set is one bitmap, as `collecting.py` fills it.
 
-Not here: what matches (`collecting.py`), which values and which times (`search/facets.py`).
+Not here: what matches (`collecting.py`), which values and which times (`search/values.py`).
 """
 
 from typing import TYPE_CHECKING

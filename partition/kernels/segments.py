@@ -6,7 +6,7 @@ Contract: an address is that of an array which its owner keeps alive, and whose 
 checks them.
 
 Not here: what is done with segments (`sharing.py`, `collecting.py`, `facets.py`), who fills tables
-(`search/share.py`).
+(`search/tables.py`).
 """
 
 from typing import TYPE_CHECKING, Any

@@ -169,7 +169,7 @@ def rank_segments(
             rank_matches(
                 segment,
                 view,
-                clauses_of(query, bound, sets, s, articles),
+                clauses_of(query, bound, sets, s),
                 range_,
                 part,
                 sort,

@@ -145,7 +145,10 @@ def test_a_deadline_stops_counting(whole: Whole, facet: str, clock: Clock) -> No
     scored = whole.many.own
     query = Query(Every(), Filters(clock=clock), "newest")
     asked = leaf_query(query, scored.statistics, Slice(10), time.monotonic())
-    assert Share([scored.leaf]).search(asked._replace(facets=(facet,))) == LeafAnswer(0, [], {0: "timeout"}, [])
+    asked = asked._replace(facets=(facet,))
+    assert Share([scored.leaf]).search(asked) == LeafAnswer(0, [], {0: "timeout"}, [])
+    with pytest.raises(DeadlineError):
+        Share([scored.leaf])._counted(asked, LeafAnswer(0, [], {}, []))
 
 
 NO_ENDS = np.empty(0, np.uint32)
@@ -273,4 +276,10 @@ def test_reading_names_looks_at_the_deadline(whole: Whole) -> None:
     values = SegmentValues(whole.many.reader.segments[0], {facet: Names() for facet in FACETS})
     with pytest.raises(DeadlineError):
         values.of("tag", "published", 0)
-    assert len(values.of("tag", "published", NEVER_NS)) == 2
+    first, last = whole.many.reader.segments[0].fields["tag"]["terms"]
+    keys = [whole.many.reader.segments[0].key(term).decode() for term in range(first, last)]
+    values._read["tag"] = keys[:1]  # as far as somebody came
+    found = values.of("tag", "published", NEVER_NS)
+    assert isinstance(found, Values)
+    assert values._names["tag"].names == keys
+    assert not values._read

@@ -3,6 +3,8 @@
 Not here: what comes of searches (`test_layouts.py`), damage under a server (`test_damage.py`).
 """
 
+import gc
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +12,13 @@ import pytest
 
 from partition.envelope import HEADER_BYTES, PAGE_BYTES
 from partition.kernels.postings import FIRST_WORD
+from partition.manifest import Layout
 from partition.segment import Segment
-from search.leaf import PartitionDamagedError
+from search.leaf import PartitionDamagedError, Slice
+from search.query import Every, Filters, Query
 from search.share import Share
 from search.snapshot import Snapshots
+from tests.leaf import leaf_query
 from tests.small_index import SmallIndex, article
 
 FIELD = "body"
@@ -87,3 +92,22 @@ def test_a_list_on_a_damaged_page_is_refused_and_no_other(root: Path) -> None:
             share.table.rows_of(FIELD, key)
     assert 0 < refused < len(terms)
     assert not any(share.table.rows_of(FIELD, b"nowhere")[: 8 * 5])
+
+
+def test_segments_that_nobody_has_open_are_let_go(root: Path) -> None:
+    """With all that was made of them: their files may be gone from the folder long since."""
+    snapshots, newest_epoch = Snapshots(root), Layout(root).newest_epoch()
+    (share,) = snapshots.open_current(newest_epoch).partitions.shares(1)
+    statistics = snapshots.open_current(newest_epoch).statistics
+    asked = leaf_query(Query(Every(), Filters(), "newest"), statistics, Slice(1))._replace(facets=("section", "day"))
+    assert share.search(asked).counts
+    segments = [weakref.ref(segment) for segment in share.leaves[0].reader.segments]
+    assert len(segments) == 2
+    del share, asked, statistics
+    with SmallIndex(root, partitions=1) as index:
+        for number in range(2):
+            index.put(article(f"b/{number}", body="more"))
+            index.publish(merge=True)
+            snapshots.open_current(Layout(root).newest_epoch())
+    gc.collect()
+    assert [segment() for segment in segments] == [None, None]
