@@ -106,7 +106,6 @@ _TOKEN = re.compile(
 _SUFFIX = re.compile(rf"(?:~(?P<number>\d*))?(?P<boost>{_BOOST})?")
 _CHUNK = re.compile(rf"(?P<body>.*?)(?P<suffix>(?:~\d*)?(?:{_BOOST})?)", re.DOTALL)
 _PIECE = re.compile(r"(?P<pattern>\w+(?:[?*]+\w+)+\*?)(?![\w*])|(?P<start>\w+)\*$|(?P<word>\w+)|(?P<star>\*)")
-_OPERATORS = frozenset({"AND", "OR", "NOT"})
 _UNKNOWN = re.compile(r"(?P<name>[a-z_]{2,20}):\w")
 
 

@@ -1,4 +1,4 @@
-"""A partition of tens of thousands of tiny articles, and queries that it answers, for tests of the executor.
+"""A partition of tens of thousands of tiny articles, and queries that it answers, for tests of searches.
 
 Kernels walk lists in blocks of 128 and articles in windows of 4096, and choose another way when a list is dense, or
 few articles are left. So there are lists of every length, words that stand only in the news of some days, articles of

@@ -1,4 +1,4 @@
-"""The compiled executor gives what the plain one gives, on lists of many blocks and segments of many windows.
+"""Compiled searches give what the plain executor gives, on lists of many blocks and segments of many windows.
 
 Contract: ids, scores, order, totals and pages are equal, whatever the statistics that scores are computed from; each
 kernel, and each way it has of doing less, is seen to be taken.
