@@ -48,7 +48,6 @@ from search.cursor import CursorCodec
 from search.epochs import Epochs
 from search.page.routes import page_routes
 from search.parameters import EXPORTED
-from search.pool import WhooshPool
 from search.routes import OPERATIONS, query_routes
 from search.scrub import Scrubber
 from search.service import SearchService
@@ -117,7 +116,6 @@ class Running(NamedTuple):
 
     service: SearchService
     epochs: Epochs
-    pool: WhooshPool
     cache: ReadThrough
     bell: Bell
     scrubber: Scrubber
@@ -136,8 +134,7 @@ async def running_service(settings: Settings, now: Callable[[], float] = time.ti
     """
     root = settings.root
     cache = ReadThrough(backend_of(settings), ttl_s=settings.cache_ttl_s)
-    pool = WhooshPool(root, processes=settings.whoosh_processes)
-    broker = Broker(root, pool, threads=settings.threads)
+    broker = Broker(root, threads=settings.threads)
     bell = Bell(root, EPOCH)
 
     async def forget() -> None:
@@ -162,12 +159,9 @@ async def running_service(settings: Settings, now: Callable[[], float] = time.ti
         now=now,
     )
     try:
-        yield Running(
-            service, epochs, pool, cache, bell, Scrubber(epochs, broker.snapshots, period_s=settings.scrub_s)
-        )
+        yield Running(service, epochs, cache, bell, Scrubber(epochs, broker.snapshots, period_s=settings.scrub_s))
     finally:
         bell.close()
-        await pool.close()
         broker.close()
         await cache.close()
 
@@ -182,7 +176,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         access = access_of(chosen)
         async with running_service(chosen) as running:
             with contextlib.suppress(Exception):  # whoever follows the epochs tries again, and says what is wrong
-                await asyncio.gather(running.pool.start(), running.epochs.refresh())
+                await running.epochs.refresh()
             gc.freeze()  # what is there now stays: it need not be looked through again and again
             endless = [running.epochs.follow(), running.scrubber.follow()]
             if chosen.redis_url:

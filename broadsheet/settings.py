@@ -35,9 +35,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     threads: Annotated[int, Meta(ge=1, le=64, description="Threads of each API process that search.")] = (
         os.cpu_count() or 1
     )
-    whoosh_processes: Annotated[
-        int, Meta(ge=1, le=64, description="Processes of each API process for what only Whoosh can do.")
-    ] = 1
     working: Annotated[int, Meta(ge=1, le=1000, description="Uncached searches at work at a time.")] = 8
     queued: Annotated[int, Meta(ge=0, le=10_000, description="Searches that may wait for a place.")] = 32
     queue_wait_ms: Annotated[int, Meta(ge=1, le=60_000, description="How long one may wait, in ms.")] = 1000

@@ -25,6 +25,7 @@ from partition.kernels.spelling import near_keys
 from partition.kernels.terms import lower_bound
 from partition.schema import TEXT_FIELDS
 from partition.types import hash64
+from partition.wildcards import terms_like
 
 VERIFIED_BYTES = 1 << 20
 """A file up to this size is verified as a whole when it is opened, in less time than its lists take one by one."""
@@ -260,6 +261,11 @@ class Segment:
         return range(
             start, lower_bound(self.keys, self.key_ends, start, last, np.frombuffer(key + b"\xff", np.uint8))
         )
+
+    def terms_like(self, field: str, wildcard: str) -> NDArray[np.int64]:
+        """Ordinals of the terms of `field` that a wildcard stands for (`wildcards.py`)."""
+        first, last = self.fields[field]["terms"]
+        return terms_like(self.keys, self.key_ends, first, last, wildcard)
 
     def near(self, field: str, word: str, edits: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Ordinals of the terms of `field` that are within some edits of a word, and how many edits each is away.

@@ -28,7 +28,7 @@ Not here: the score (`scoring.py`), counting (`counting.py`), when statistics ad
 import json
 import math
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ from partition.envelope import read_payload, write_file
 from partition.kernels.terms import lower_bound
 from partition.kernels.tokens import FIRST_IDEOGRAPH
 from partition.schema import NAME_FIELDS
+from partition.wildcards import terms_like
 
 KIND = b"STAT"
 VERSIONS = range(3, 4)
@@ -197,12 +198,10 @@ class Statistics:
         # No byte of UTF-8 is 0xFF.
         return self._lower_bound(field, key + b"\xff") - self._lower_bound(field, key)
 
-    def terms_with_prefix(self, field: str, prefix: str) -> Iterator[str]:
-        """The terms of `field` that begin with `prefix`, in order."""
-        key = prefix.encode()
-        for at in range(self._lower_bound(field, key), self._lower_bound(field, key + b"\xff")):
-            start = int(self._ends[at - 1]) if at else 0
-            yield str(self._keys[start : int(self._ends[at])].data, "utf-8")
+    def wildcard_size(self, field: str, wildcard: str) -> int:
+        """How many terms of `field` a wildcard stands for (`wildcards.py`)."""
+        first, last = self._fields.get(field, (0, 0))
+        return len(terms_like(self._keys, self._ends, first, last, wildcard))
 
     def counts(self, field: str) -> TermCounts:
         """All terms of a field."""

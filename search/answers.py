@@ -23,7 +23,7 @@ from search.parameters import SearchParameters
 from search.parsing import Note
 from search.placing import ArticlePlace
 from search.plan import postings_of
-from search.query import Query, without_kernel
+from search.query import Query
 from search.shapes import DidYouMean, Explanation, SegmentExplanation, TellingTerm
 from search.similar import Telling
 from search.snapshot import Snapshot
@@ -85,12 +85,11 @@ def facets_of(
     return facets
 
 
-def explanation_of(query: Query, found: Gathered, articles: int, place: ArticlePlace | None) -> Explanation:
+def explanation_of(found: Gathered, articles: int, place: ArticlePlace | None) -> Explanation:
     """What `explain` says."""
     return Explanation(
         query=msgspec.to_builtins(found.node),
         postings=postings_of(found.asked.plan, articles),
-        by_whoosh=sorted({node.text for node in without_kernel(query.node)}),
         threads=found.threads,
         segments=[SegmentExplanation(*search) for search in found.searches],
         article=place or msgspec.UNSET,
@@ -128,7 +127,7 @@ def page_body(
         "origin": None if query.origin_ms is None else iso(query.origin_ms),
     }
     if parameters.explain or place:
-        explanation = explanation_of(query, found, snapshot.manifest.articles, place)
+        explanation = explanation_of(found, snapshot.manifest.articles, place)
         body["explain"] = msgspec.to_builtins(explanation)
     return orjson.dumps(body)
 

@@ -10,7 +10,7 @@ Contract: what comes back is the same however the archive is partitioned and the
 fails or is late is named with its reason; its absence is never hidden. The event loop executes nothing; whoever asks
 gets an answer by the deadline and a grace.
 
-Not here: what a share does (`share.py`), Whoosh's processes (`pool.py`), cursors (`cursor.py`).
+Not here: what a share does (`share.py`), cursors (`cursor.py`).
 """
 
 import asyncio
@@ -24,18 +24,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 import structlog
-from prometheus_client import Counter
 
 from partition.errors import CorruptFile, IndexFileError, MissingFile
 from partition.types import DocAddress
 from search.collapsing import collapsed, counted_once
 from search.deadline import DeadlineError
-from search.expansions import check_beginnings
+from search.expansions import check_expansions
 from search.facets import Counts, added
 from search.leaf import (
-    Given,
     LeafAnswer,
     LeafQuery,
     Match,
@@ -45,11 +42,8 @@ from search.leaf import (
     Slice,
     merged,
 )
-from search.messages import Broken, Damaged, EpochGone, Matched, MatchRequest, Refused, Reply
-from search.parsing import QueryError
 from search.plan import postings_of
-from search.pool import WhooshPool
-from search.query import Node, Query, Wildcard, without_kernel
+from search.query import Node, Query
 from search.share import Share
 from search.snapshot import Snapshot, Snapshots, View
 from search.spelling import expanded
@@ -66,7 +60,6 @@ LATE_S = 0.2
 """How long after its deadline a thread may still answer: kernels look at the clock after some thousand articles."""
 
 _log = structlog.get_logger()
-_BY_WHOOSH = Counter("broadsheet_whoosh_searches", "Searches for which there was no kernel: Whoosh's matchers helped")
 
 T = TypeVar("T")
 
@@ -119,11 +112,10 @@ class Gathered:
 class Broker:
     """Scatter and gather over one archive."""
 
-    def __init__(self, root: Path, pool: WhooshPool, *, threads: int) -> None:
-        """Args: the data folder, the processes for what Whoosh executes, and how many threads search."""
+    def __init__(self, root: Path, *, threads: int) -> None:
+        """Args: the data folder, and how many threads search."""
         self.snapshots = Snapshots(root)
         """The open epochs."""
-        self._pool = pool
         self._width = threads
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="leaf")
         self._costly = ThreadPoolExecutor(threads, thread_name_prefix="costly", initializer=_give_way)
@@ -189,32 +181,11 @@ class Broker:
         if not self.snapshots.is_open(view):
             # Not by the threads that search: all others would wait for the files of one state.
             await self._run(None, deadline_s, self.snapshots.open, view)
-        given, damaged = await self._given(view, query.node, deadline_s)
-        arguments = (view, query, part, deadline_s, given, damaged, facets, page)
+        arguments = (view, query, part, deadline_s, facets, page)
         try:
             return await self._run(self._threads, deadline_s, self._search, self._threads, *arguments)
         except _CostlyError:
             return await self._run(self._costly, deadline_s, self._search, self._costly, *arguments)
-
-    async def _given(self, view: View, node: Node, deadline_s: float) -> tuple[Given, tuple[Damaged, ...]]:
-        """What Whoosh must find, found, and what it could not look into."""
-        nodes = tuple(dict.fromkeys(without_kernel(node)))
-        if not nodes:
-            return {}, ()
-        _BY_WHOOSH.inc()
-        request = MatchRequest(view.files, view.state.applied_seq, nodes, deadline_s)
-        reply = await self._pool.ask(request, deadline_s)
-        if reply == Broken("died") and time.monotonic() < deadline_s:
-            reply = await self._pool.ask(request, deadline_s)
-        answered = _sound(reply)
-        assert isinstance(answered, Matched)
-        found: dict[tuple[int, int], dict[Wildcard, Any]] = {}
-        for wildcard, sets in zip(nodes, answered.sets, strict=True):
-            for one in sets:
-                # Kernels want whole windows.
-                words = np.frombuffer(one.bits.ljust(-(-len(one.bits) // 512) * 512, b"\0"), np.uint64)
-                found.setdefault((one.partition, one.segment), {})[wildcard] = words
-        return found, answered.damaged
 
     def _search(
         self,
@@ -223,19 +194,14 @@ class Broker:
         query: Query,
         part: Slice,
         deadline_s: float,
-        given: Given,
-        damaged: tuple[Damaged, ...],
         facets: tuple[str, ...],
         page: Callable[[Snapshot, Gathered], T],
     ) -> T:
         snapshot = self.snapshots.open(view)
-        check_beginnings(query.node, snapshot.statistics)
-        for one in damaged:
-            error = CorruptFile(Path(one.path), one.problem, one.cure)
-            self.snapshots.condemn(snapshot, one.partition, error)
         while True:
             try:
-                return page(snapshot, self._answer(threads, snapshot, query, part, deadline_s, given, facets))
+                check_expansions(query.node, snapshot.statistics, deadline_s)
+                return page(snapshot, self._answer(threads, snapshot, query, part, deadline_s, facets))
             except DeadlineError:
                 raise LeafError("timeout") from None
             except PartitionDamagedError as found:  # each time one partition less is left
@@ -248,12 +214,11 @@ class Broker:
         query: Query,
         part: Slice,
         deadline_s: float,
-        given: Given,
         facets: tuple[str, ...],
     ) -> Gathered:
         node = expanded(query.node, snapshot, deadline_s)
         plan = snapshot.plan(node)
-        asked = LeafQuery(plan, query.filters, query.sort, part, deadline_s, given, facets, query.decay, sets={})
+        asked = LeafQuery(plan, query.filters, query.sort, part, deadline_s, facets, query.decay, sets={})
         postings = postings_of(plan, snapshot.manifest.articles)
         # Facets look at everything that matches once more, and so does whoever looks for stories.
         cost = postings * (1 + bool(facets) + query.collapse) + FACET_COST * len(facets) * snapshot.manifest.articles
@@ -399,15 +364,3 @@ def _give_way() -> None:
     """The thread gets what others leave of the cores, which is most of the time."""
     if sys.platform == "linux":  # elsewhere it would be the whole process
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
-
-
-def _sound(reply: Reply) -> Reply:
-    match reply:
-        case EpochGone():
-            raise EpochGoneError
-        case Broken(reason=reason):
-            raise LeafError(reason)
-        case Refused(detail=detail, position=position):
-            raise QueryError(detail, position)
-        case _:
-            return reply

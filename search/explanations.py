@@ -38,7 +38,6 @@ from search.query import (
     Value,
     Wildcard,
     holds_phrase,
-    pattern_of,
 )
 from search.snapshot import Snapshot
 
@@ -191,10 +190,8 @@ class Explainer:
         """Ordinals of the terms that it stands for."""
         if isinstance(node, Prefix):
             return list(self._segment.terms_with_prefix(node.field, node.text))
-        whole = pattern_of(node.text)
-        beginning = node.text.partition("*")[0].partition("?")[0]
-        terms = self._segment.terms_with_prefix(node.field, beginning)
-        return [term for term in terms if whole.fullmatch(self._segment.key(term).decode())]
+        terms: list[int] = self._segment.terms_like(node.field, node.text).tolist()
+        return terms
 
     def _within(self, node: Between, docnum: int) -> bool:
         time_ms = int(self._segment.times(node.clock)[docnum])

@@ -24,12 +24,9 @@ from search.facets import Counts
 from search.order import Position
 from search.plan import Plan
 from search.prepared import PreparedSegment
-from search.query import Clock, Decay, Filters, Sort, Wildcard
+from search.query import Clock, Decay, Filters, Sort
 from search.stories import StoryIndex
 from search.values import FACETS, Names, SegmentValues
-
-Given = Mapping[tuple[int, int], Mapping[Wildcard, NDArray[np.uint64]]]
-"""What Whoosh found, by partition and segment: a bit for each docnum."""
 
 
 class PartitionDamagedError(Exception):
@@ -134,7 +131,6 @@ class LeafQuery(NamedTuple):
     part: Slice
     deadline_s: float
     """When to give up, on the monotonic clock."""
-    given: Given = MappingProxyType({})
     facets: tuple[str, ...] = ()
     """Of `values.FACETS`: what is counted besides."""
     decay: Decay | None = None

@@ -56,10 +56,11 @@ class Beginning(msgspec.Struct, frozen=True):
     score: int
 
 
-class FoundByWhoosh(msgspec.Struct, frozen=True):
-    """The articles that Whoosh says match `node`, for which there is no kernel, all with one score."""
+class Like(msgspec.Struct, frozen=True):
+    """The articles that hold any term that this wildcard stands for, all with one score."""
 
-    node: Wildcard
+    field: str
+    text: str
     score: int
 
 
@@ -94,8 +95,8 @@ class Plan(msgspec.Struct, frozen=True):
     """The same in numbers."""
 
 
-SetAtom = Beginning | FoundByWhoosh | During | Plan
-Atom = Word | PhraseWords | Beginning | FoundByWhoosh | During | Plan
+SetAtom = Beginning | Like | During | Plan
+Atom = Word | PhraseWords | Beginning | Like | During | Plan
 
 
 def plan_of(node: Node, statistics: Statistics) -> Plan:
@@ -200,8 +201,8 @@ def _atom(node: Node, statistics: Statistics) -> Atom:
             return Word(field, text.encode(), 0.0, 0)
         case Between(clock=clock, from_ms=from_ms, to_ms=to_ms):
             return During(clock, from_ms, to_ms)
-        case Wildcard(field=field, boost=boost):
-            return FoundByWhoosh(node, constant(boost * FIELD_BOOSTS[field]))
+        case Wildcard(field=field, text=text, boost=boost):
+            return Like(field, text, constant(boost * FIELD_BOOSTS[field]))
         case And() | Or() | Every() | Nothing():
             return plan_of(node, statistics)
         case _:

@@ -14,7 +14,7 @@ import msgspec
 
 from partition.manifest import RootManifest, State
 
-ANSWER_VERSION = 10
+ANSWER_VERSION = 11
 """Part of every cache key: advanced when the same query would be answered with other bytes."""
 
 

@@ -7,6 +7,8 @@ Not here: the kernels (`partition/kernels/`), what is searched with them (`share
 """
 
 import copy
+import time
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,7 +142,20 @@ class PreparedSegment:
             DeadlineError: it took too long.
             IndexFileError: a list is damaged.
         """
-        rows = [self.segment.list_at(term).packed for term in self.segment.terms_with_prefix(field, text)]
+        return self._holding_any(self.segment.terms_with_prefix(field, text), deadline_ns)
+
+    def like(self, field: str, text: str, deadline_ns: int) -> NDArray[np.uint64]:
+        """A bit for each docnum: live articles that hold a term which this wildcard stands for.
+
+        Raises:
+            DeadlineError, IndexFileError: as of `beginning`.
+        """
+        if time.monotonic_ns() > deadline_ns:
+            raise DeadlineError
+        return self._holding_any(self.segment.terms_like(field, text).tolist(), deadline_ns)
+
+    def _holding_any(self, terms: Sequence[int], deadline_ns: int) -> NDArray[np.uint64]:
+        rows = [self.segment.list_at(term).packed for term in terms]
         bitmap = np.zeros(len(self.segment.live_words), np.uint64)
         if rows:
             count = len(rows)

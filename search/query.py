@@ -264,14 +264,6 @@ def children_of(node: Node) -> tuple[Node, ...]:
             return ()
 
 
-def without_kernel(node: Node) -> Iterator[Wildcard]:
-    """The nodes of a tree that only Whoosh's matchers can answer."""
-    if isinstance(node, Wildcard):
-        yield node
-    for child in children_of(node):
-        yield from without_kernel(child)
-
-
 def words_of(node: Node) -> frozenset[str]:
     """The terms that a reader would want marked in a text, as patterns where they hold `?` or `*` (`Wildcard`)."""
     match node:

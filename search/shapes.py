@@ -139,8 +139,6 @@ class Explanation(msgspec.Struct):
     """Its tree: each node has a `type`."""
     postings: int
     """About how many entries of the index it reads: its estimated cost."""
-    by_whoosh: list[str]
-    """Wildcards that Whoosh's matchers answered, for want of a kernel."""
     threads: int
     """Among how many the partitions were shared out."""
     segments: list[SegmentExplanation]

@@ -2,7 +2,7 @@
 
     the best matches                       one call of a kernel for all segments (`kernels/sharing.py`)
     all matches, for facets and stories    one more (`kernels/collecting.py`)
-    nested queries, beginnings             sets of articles, found before; of nested queries by one more, each
+    nested queries, beginnings, wildcards  sets of articles, found before; of nested queries by one more, each
 
 Contract: the total and the best `size` matches after a position, in the total order, at a cost that does not depend
 on how deep the position is. A partition that is late, damaged or fails is named with its reason, and the others
@@ -40,7 +40,7 @@ from search.leaf import (
     merged,
 )
 from search.order import Position
-from search.plan import Beginning, During, Flat, FoundByWhoosh, Plan
+from search.plan import Beginning, During, Flat, Like, Plan
 from search.prepared import SORTS, PreparedSegment
 from search.query import Clock, Filters
 from search.tables import Ranges, SegmentTable
@@ -297,11 +297,9 @@ class Share:
                 case Beginning(field=field, text=text, score=score):
                     constants[nth] = float(score)
                     bitmaps[nth] = table.set_of(table.each(PreparedSegment.beginning, field, text, deadline_ns))
-                case FoundByWhoosh(node=node, score=score):
+                case Like(field=field, text=text, score=score):
                     constants[nth] = float(score)
-                    bitmaps[nth] = table.set_of(
-                        [query.given[place.partition, place.ordinal][node] for place in table.places]
-                    )
+                    bitmaps[nth] = table.set_of(table.each(PreparedSegment.like, field, text, deadline_ns))
                 case During(clock=clock, from_ms=from_ms, to_ms=to_ms):
                     during = (), (clock, from_ms, to_ms)
                     bitmaps[nth] = table.set_of(table.each(PreparedSegment.mask, *during))

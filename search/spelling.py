@@ -33,7 +33,7 @@ MAX_ALIKE = 50
 MAX_ALIKE_IN_ALL = 128
 """In one query."""
 FEW = 3
-"""Articles that hold a word which may be a slip."""
+"""Articles, now and when statistics were frozen, of which fewer hold a word that may be a slip."""
 MANY = 10
 """Times as many hold the word that was meant."""
 MAX_CORRECTED = 8
@@ -185,10 +185,14 @@ def _meant(form: str, snapshot: Snapshot, deadline_s: float) -> str | None:
     edits = edits_for(form)
     if not edits or ideographic(form):
         return None
+    languages = snapshot.manifest.languages_at(snapshot.state.applied_seq)
+    own = [term_of(form, language) for language in languages]
+    # To look for words that are spelled alike takes a hundred times as long.
+    if max(snapshot.statistics.df(TEXT, term) for term in own) >= FEW:
+        return None
     found = [one for one in alike(snapshot, TEXT, form, edits, deadline_s) if parted(one.key)[0].isalpha()]
     terms = {one.term(TEXT): -one.articles for one in reversed(found)}
-    languages = snapshot.manifest.languages_at(snapshot.state.applied_seq)
-    held = max(terms.get(term_of(form, language), 0) for language in languages)
+    held = max(terms.get(term, 0) for term in own)
     if held >= FEW or any(one.edits == 0 and -one.articles >= FEW for one in found):
         return None
     for one in found:

@@ -86,7 +86,7 @@ class ApiServer:
     ) -> None:
         self.port: int = port or free_port()
         # Most tests publish epochs themselves, at moments of their choosing.
-        settings = {"workers": 1, "threads": 2, "whoosh_processes": 1, "indexer": False, **settings}
+        settings = {"workers": 1, "threads": 2, "indexer": False, **settings}
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
         self._process = subprocess.Popen(
             [*command, "serve", "--data", str(root), "--port", str(self.port)],
@@ -142,10 +142,6 @@ class ApiServer:
     def indexers(self) -> list[int]:
         """Process ids of the indexers that run now: one at most, but for moments."""
         return [child for child in _children(self.pid) if b"broadsheet.indexer_process" in _command_line(child)]
-
-    def whoosh_processes(self) -> list[int]:
-        """Process ids of their Whoosh processes that run now, oldest first."""
-        return sorted(child for process in self.api_processes() for child in _children(process))
 
     def processes(self) -> list[int]:
         """Process ids of everything that it has started, and that what it has started has."""

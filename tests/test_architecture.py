@@ -66,10 +66,7 @@ FENCES: dict[str, tuple[str, ...]] = {
         "broadsheet/upkeep_commands.py",
         "broadsheet/key_commands.py",
     ),
-    "whoosh": (
-        *("partition/analysis.py", "partition/whoosh_*.py"),
-        "search/whoosh_process.py",
-    ),
+    "whoosh": ("partition/analysis.py", "partition/whoosh_*.py"),
 }
 """Packages that only these files may import; tests and benchmarks may import everything."""
 

@@ -1,15 +1,17 @@
 """The command: killers, one at a time and many together, at a server of its own, beside ordinary searches.
 
     python -m benchmarks.killers [--data DIR | --articles N] [--rate N] [--seconds N] [--together N] [--rounds N]
-                                 [--timeout-ms N] [--json OUT]
+                                 [--random N] [--timeout-ms N] [--json OUT]
 
 Without `--data` the archive is N sample articles, made for the occasion. Bystanders are measured in peace, while
-killers come one after the other (one round of the list), and while many come together; the bystanders' process, the
-server and this one share the machine. Memory is that of the server and its Whoosh processes (`family.py`), over what
-they held when they had answered ordinary searches.
+killers come one after the other (one round of the list), while random queries do so without pause, with a killer now
+and then, and while many killers come together; the bystanders' process, the server and this one share the machine.
+Memory is that of the server and all its processes (`family.py`), over what they held when they had answered
+ordinary searches.
 
-Contract: exit status 1 when a killer was neither refused nor over in time, or a bystander was not answered while
-they came one at a time; when many come, bystanders may be told that all places are taken.
+Contract: exit status 1 when a killer was neither refused nor over in time, a random query was neither answered nor
+refused, or a bystander was not answered while either came one at a time; when many come, bystanders may be told that
+all places are taken.
 
 Not here: thresholds on latencies, which belong to a machine.
 """
@@ -17,6 +19,7 @@ Not here: thresholds on latencies, which belong to a machine.
 import argparse
 import itertools
 import json
+import random
 import subprocess
 import sys
 import tempfile
@@ -28,17 +31,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks.growth.building import build
 from benchmarks.growth.sampling import write_parts
 from benchmarks.killers.asking import Outcome, ask, complaint
 from benchmarks.killers.bystanders import Bystanders
 from benchmarks.killers.catalogue import Killer, killers
 from benchmarks.killers.family import Family, Peak
+from benchmarks.killers.nonsense import query_string
 from benchmarks.peers.report import machine
 from partition.manifest import Layout, read_manifest
 from tests.api_server import ApiServer
 
 PARTITIONS = 8
+RANDOM_A_KILLER = 199
+"""Random queries between two killers."""
 
 
 class Siege:
@@ -61,6 +69,10 @@ class Siege:
         with self._bystanders() as stream:
             found["one_at_a_time"] = self._one_at_a_time()
         found["one_at_a_time"]["bystanders"] = stream.figures()
+        self.complaints += stream.errors
+        with self._bystanders() as stream:
+            found["at_random"] = self._at_random()
+        found["at_random"]["bystanders"] = stream.figures()
         self.complaints += stream.errors
         with self._bystanders() as stream:
             found["together"] = self._together()
@@ -100,6 +112,31 @@ class Siege:
             "anonymous_mb": round(memory.anonymous_mb, 1),
         }
 
+    def _at_random(self) -> dict[str, Any]:
+        made = random.Random(1)
+        statuses: Counter[int] = Counter()
+        spent_ms: list[float] = []
+        named = itertools.cycle(killers())
+        for number in range(1, self._given.random + 1):
+            if number % (RANDOM_A_KILLER + 1) == 0:
+                self._ask(next(named))
+                continue
+            query = query_string(made).encode()
+            outcome = self._ask(Killer(query.decode(), lambda query=query: query, beyond=None))  # type: ignore[misc]
+            if outcome.status not in {200, 400}:
+                self.complaints.append(f"{query!r}: {outcome.status}")
+            statuses[outcome.status] += 1
+            spent_ms.append(outcome.spent_s * 1000)
+        p50, p95, p99, most = np.percentile(spent_ms or (0,), (50, 95, 99, 100)).round(1).tolist()
+        return {
+            "asked": self._given.random,
+            "statuses": dict(statuses),
+            "p50_ms": p50,
+            "p95_ms": p95,
+            "p99_ms": p99,
+            "most_ms": most,
+        }
+
     def _together(self) -> dict[str, Any]:
         rounds = []
         with ThreadPoolExecutor(self._given.together) as pool, Peak(self._family) as memory:
@@ -124,6 +161,7 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=20.0, help="how long they are measured in peace (20)")
     parser.add_argument("--together", type=int, default=10, help="killers at a time, at last (10)")
     parser.add_argument("--rounds", type=int, default=5, help="how often the list is asked then (5)")
+    parser.add_argument("--random", type=int, default=20_000, help="random queries, one in 200 a killer (20,000)")
     parser.add_argument("--timeout-ms", type=int, default=1000, help="everybody's deadline (1000)")
     parser.add_argument("--json", type=Path, help="where the figures go")
     return parser.parse_args(given)

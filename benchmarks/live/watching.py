@@ -27,7 +27,6 @@ ROLES = {
     "broadsheet.api_process": "api",
     "broadsheet.indexer_process": "indexer",
     "indexer.builder_processes": "builders",
-    "search.whoosh_process": "whoosh",
 }
 """What stands in a command line, and what the process is called here; any other of the family is `supervisor`."""
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")

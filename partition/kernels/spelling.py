@@ -18,27 +18,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from partition.kernels.jit import boolean, i64, i64s, i64w, inlined, kernel, u8s, u32s
-from partition.kernels.terms import compare
+from partition.kernels.terms import OF, code_point, compare
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_CHARS = 72
 """A longer key has more letters than a word has, and edits."""
-_OF = 0x1F
-
-
-@inlined
-def _char(keys: "NDArray[np.uint8]", at: int) -> tuple[int, int]:
-    """The code point at a byte, and how many bytes it has."""
-    byte = np.int64(keys[at])
-    if byte < 0x80:
-        return byte, 1
-    size = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
-    code = byte & (0xFF >> (size + 1))
-    for extra in range(1, size):
-        code = (code << 6) | np.int64(keys[at + extra] & 0x3F)
-    return code, size
 
 
 @inlined
@@ -117,11 +103,11 @@ def near_keys(
             depth -= 1
         before_start, before_stop = start, stop
         far = False
-        while start + offsets[depth] < stop and keys[start + offsets[depth]] != _OF:
+        while start + offsets[depth] < stop and keys[start + offsets[depth]] != OF:
             if depth > length + edits or depth == MAX_CHARS:
                 far = not (prefix and nearest[depth] <= edits)
                 break
-            code, size = _char(keys, start + offsets[depth])
+            code, size = code_point(keys, start + offsets[depth])
             row, above = rows[depth + 1], rows[depth]
             # Farther from the diagonal there are more edits than count.
             low, high = max(1, depth + 1 - edits), min(length, depth + 1 + edits)

@@ -15,6 +15,22 @@ from partition.kernels.jit import i64, i64s, i64w, inlined, kernel, u8s, u32s
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+OF = 0x1F
+"""What stands between a term and its language (`partition/analysis.py`), in no letter of either."""
+
+
+@inlined
+def code_point(keys: "NDArray[np.uint8]", at: int) -> tuple[int, int]:
+    """The code point at a byte, and how many bytes it has."""
+    byte = np.int64(keys[at])
+    if byte < 0x80:
+        return byte, 1
+    size = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+    code = byte & (0xFF >> (size + 1))
+    for extra in range(1, size):
+        code = (code << 6) | np.int64(keys[at + extra] & 0x3F)
+    return code, size
+
 
 @inlined
 def compare(

@@ -15,26 +15,30 @@ from benchmarks.killers.asking import Outcome, ask, complaint
 from benchmarks.killers.catalogue import Killer, killers
 from tests.archive import Archive
 
-BRIEF = ["--seconds", "0.5", "--rate", "10", "--rounds", "1", "--together", "4", "--timeout-ms", "20000"]
+BRIEF = ["--seconds", "0.5", "--rate", "10", "--rounds", "1", "--together", "4", "--random", "400"]
+AMPLE = ["--timeout-ms", "20000"]
 
 
 def test_every_phase_is_measured(
     archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Bystanders in peace and under killers, each killer's time and memory, and what is held after each round."""
+    """In peace, under killers, and random queries; each killer's time and memory; what is held after."""
     some = killers()[::9]
     monkeypatch.setattr(command, "killers", lambda: some)
     out = tmp_path / "out" / "killers.json"
-    assert command.main(["--data", str(archive.root), *BRIEF, "--json", str(out)]) == 0
+    assert command.main(["--data", str(archive.root), *BRIEF, *AMPLE, "--json", str(out)]) == 0
     report = json.loads(out.read_text(encoding="utf-8"))
     assert report == json.loads(capsys.readouterr().out)
     assert report["articles"] == len(archive.articles)
     assert report["complaints"] == []
-    one, together = report["one_at_a_time"], report["together"]
-    for figures in (report["in_peace"], one["bystanders"], together["bystanders"]):
+    one, at_random, together = report["one_at_a_time"], report["at_random"], report["together"]
+    for figures in (report["in_peace"], *(phase["bystanders"] for phase in (one, at_random, together))):
         assert figures["answered"] > 0
         assert 0 < figures["words"]["p50_ms"] <= figures["words"]["p99_ms"]
     assert report["killers"] == len(some)
+    assert set(at_random["statuses"]) == {"200", "400"}
+    assert sum(at_random["statuses"].values()) == 398  # and two killers
+    assert 0 < at_random["p50_ms"] <= at_random["most_ms"]
     assert one["asked"] == sum(one["statuses"].values()) >= len(some)
     assert sum(together["rounds"][0]["statuses"].values()) == len(some)
     assert one["slowest"][0]["ms"] >= one["slowest"][-1]["ms"] > 0
@@ -45,7 +49,7 @@ def test_killers_have_names_of_their_own() -> None:
     """By which they can be told apart."""
     names = [killer.name for killer in killers()]
     assert len(set(names)) == len(names)
-    assert sum(killer.heavy for killer in killers()) == 13
+    assert sum(killer.heavy for killer in killers()) == 12
 
 
 @pytest.mark.parametrize(

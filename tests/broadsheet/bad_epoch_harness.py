@@ -106,7 +106,7 @@ class Service:
 
     def _start(self) -> ApiServer:
         taken = command(self._changes) if self._changes else BROADSHEET
-        return ApiServer(self._root, command=taken, whoosh_processes=1)
+        return ApiServer(self._root, command=taken)
 
     def put(self, index: SmallIndex) -> None:
         """A few more articles, one of them corrected."""

@@ -38,17 +38,12 @@ from partition.manifest import Layout, RootManifest
 from partition.merge_aside import MergedSegments, merge_aside
 from search.cursor import Cursor
 from search.epochs import Epochs
-from search.pool import WhooshPool
 from search.snapshot import View
 from tests.indexer.mutants import LINGER_S, forgets_messages, write_in_pieces
 from web.problems import Problem
 
 MERGING = "run/merging"
 """Below the data folder: the file that says which process is merging, while it is."""
-
-
-async def _later(_pool: WhooshPool) -> None:
-    """Processes start when they are first asked."""
 
 
 def _change(owner: Any, **changed: Any) -> None:
@@ -58,9 +53,8 @@ def _change(owner: Any, **changed: Any) -> None:
 
 
 def hurried() -> None:
-    """What dies is started again soon, and is ready sooner, without Whoosh."""
+    """What dies is started again soon."""
     _change(supervisor, LIVED_S=0.2)
-    _change(WhooshPool, start=_later)
 
 
 def merging_aside() -> None:

@@ -49,7 +49,7 @@ class Live:
             command=command(self._changes) if self._changes else BROADSHEET,
             port=self.port,
             variables=self._variables,
-            **{"indexer": True, "workers": 2, "builders": 1, "whoosh_processes": 1, **self._settings},
+            **{"indexer": True, "workers": 2, "builders": 1, **self._settings},
         )
         return self.server
 

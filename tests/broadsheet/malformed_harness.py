@@ -180,7 +180,7 @@ class Service:
         self._figures = figures
         self._telling = threading.Lock()
         changes = ["hurried", *([mutant] if mutant else [])]
-        settings: dict[str, Any] = {"indexer": True, "workers": 1, "builders": 1, "whoosh_processes": 1}
+        settings: dict[str, Any] = {"indexer": True, "workers": 1, "builders": 1}
         self.server = ApiServer(root, ready=False, command=command(changes), **settings)
         self._root = root
         _send(self.server, drawn(10**9, Random(0), long_mb=0))

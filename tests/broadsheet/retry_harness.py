@@ -84,7 +84,6 @@ class Retries:
             indexer=True,
             workers=2,
             builders=1,
-            whoosh_processes=1,
         )
         eventually(lambda: log_path(root).exists() and self._ready() == 2)
 

@@ -20,7 +20,7 @@ BACK_S = 20.0
 
 
 def _serving(root: Path) -> ApiServer:
-    return ApiServer(root, ready=False, indexer=True, builders=1, whoosh_processes=1)
+    return ApiServer(root, ready=False, indexer=True, builders=1)
 
 
 def _put(server: ApiServer, article_id: str) -> httpx2.Response:

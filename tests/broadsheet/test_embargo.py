@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -282,7 +283,9 @@ def _frozen(root: Path) -> list[Any]:
     for one in newest(root).statistics:
         statistics = Statistics(Layout(root).statistics / one.file.name)
         for name in TEXT_FIELDS:
-            terms = list(statistics.terms_with_prefix(name, ""))
+            counts = statistics.counts(name)
+            starts = [0, *counts.ends.tolist()]
+            terms = [counts.keys[start:end].tobytes().decode() for start, end in pairwise(starts)]
             found.append(
                 (name, statistics.average_length(name), [(term, statistics.df(name, term)) for term in terms])
             )

@@ -118,10 +118,10 @@ def test_idle_connections_are_closed_after_a_while(tmp_path: Path) -> None:
 
 
 def test_processes_and_port_are_free_when_the_supervisor_was_killed(archive: Archive) -> None:
-    """By SIGKILL, which nobody can prepare for: API processes, Whoosh processes, and the port."""
+    """By SIGKILL, which nobody can prepare for: API processes, and the port."""
     with ApiServer(archive.root, workers=2) as server:
         eventually(lambda: len(server.api_processes()) == 2)
-        family = [*server.api_processes(), *server.whoosh_processes()]
+        family = server.api_processes()
         os.kill(server.pid, signal.SIGKILL)
         eventually(lambda: not any(map(runs, family)))
         for one in listen("127.0.0.1", server.port):

@@ -61,6 +61,22 @@ def distance(one: str, other: str) -> int:
     return rows[-1][-1]
 
 
+def stands_for(node: dict[str, Any], term: str) -> bool:
+    """Whether a beginning or a wildcard stands for a term, whatever its language."""
+    if node["type"] == "prefix":
+        return term.startswith(node["text"])
+    return like(node["text"], term.partition("\x1f")[0])
+
+
+def like(wildcard: str, word: str) -> bool:
+    """Whether `?` for one letter and `*` for any number make a word of a wildcard."""
+    if not wildcard:
+        return not word
+    if wildcard[0] == "*":
+        return like(wildcard[1:], word) or (bool(word) and like(wildcard, word[1:]))
+    return bool(word) and wildcard[0] in {"?", word[0]} and like(wildcard[1:], word[1:])
+
+
 def _near_nodes(node: dict[str, Any]) -> list[dict[str, Any]]:
     """Each different one once."""
     found = [node] if node["type"] == "near" else []
@@ -383,9 +399,9 @@ class NaiveIndex:
                 return self._term(node["field"], node["text"], node["boost"], article)
             case "phrase":
                 return self._phrase(node, article)
-            case "prefix":
+            case "prefix" | "wildcard":
                 words = self.words(article, node["field"])
-                matches = any(word.startswith(node["text"]) for word in words)
+                matches = any(stands_for(node, word) for word in words)
                 return round(node["boost"] * BOOSTS[node["field"]] * ONE) if matches else None
             case "and":
                 if any(self._score(clause, article) is not None for clause in node["excluded"]):
@@ -406,8 +422,8 @@ class NaiveIndex:
                 return [self._part(node, node["text"], article)]
             case "phrase":
                 return [self._part(node, term, article) for term in dict.fromkeys(node["terms"])]
-            case "prefix":
-                about = {"field": node["field"], "term": node["text"] + "*"}
+            case "prefix" | "wildcard":
+                about = {"field": node["field"], "term": node["text"] + "*" * (node["type"] == "prefix")}
                 boost = node["boost"] * BOOSTS[node["field"]]
                 return [{**about, "boost": boost, "score": round(boost * ONE) / ONE}]
             case "and" | "or":

@@ -4,6 +4,7 @@ Not here: those of every room (`tests/conftest.py`).
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -16,11 +17,17 @@ from tests.trees import naive_index
 
 
 @pytest.fixture(scope="package")
-def long_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    """A server, warm, on `long_articles.py`, whose cache holds next to nothing."""
+def long_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The archive of `long_articles.py`."""
     root = tmp_path_factory.mktemp("long") / "archive"
     write_long_articles(root)
-    with ApiServer(root, cache_bytes=1 << 16) as server:
+    return root
+
+
+@pytest.fixture(scope="package")
+def long_server(long_root: Path) -> Iterator[ApiServer]:
+    """A server, warm, on that archive, whose cache holds next to nothing."""
+    with ApiServer(long_root, cache_bytes=1 << 16) as server:
         for number in range(8):
             server.page({"q": ("the", "con?x")[number % 2], "limit": 1 + number})
         yield server

@@ -3,8 +3,6 @@
 Not here: the tests (`test_faults.py`, `test_damage.py`).
 """
 
-import os
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -38,16 +36,6 @@ def whole_result(server: ApiServer) -> list[dict[str, Any]]:
 def without(items: list[dict[str, Any]], partitions: dict[int, str]) -> list[dict[str, Any]]:
     """Those of the items that lie in other partitions."""
     return [item for item in items if partition_of(item["id"], PARTITIONS) not in partitions]
-
-
-def kill(process: int) -> None:
-    """At once."""
-    os.kill(process, signal.SIGKILL)
-
-
-def stop(process: int) -> None:
-    """It hangs: its socket stays open, and nothing comes out of it."""
-    os.kill(process, signal.SIGSTOP)
 
 
 def damage(path: Path) -> None:

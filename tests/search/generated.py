@@ -18,6 +18,7 @@ from search.query import (
     Node,
     Nothing,
     Or,
+    Pattern,
     Query,
     Quote,
     Sort,
@@ -125,12 +126,12 @@ class Generator:
         allowed, denied = self._random.choice(((1, 0), (2, 0), (0, 1), (1, 1)))
         return Choice(field, tuple(self._random.sample(values, allowed)), tuple(self._random.sample(values, denied)))
 
-    def _node(self, depth: int) -> Node:
+    def _node(self, depth: int) -> Node:  # noqa: C901 - one case for each kind of node
         boost = self._random.choice((1.0, 1.0, 2.0, 0.5, 3.7))
         field = self._random.choice(("text", "text", "title", "body", "author"))
         kind = self._random.choice(
             ("term",) * 4
-            + ("phrase", "prefix", "near", "value", "between", "every", "nothing")
+            + ("phrase", "prefix", "wildcard", "near", "value", "between", "every", "nothing")
             + ("and", "or", "or") * depth
         )
         match kind:
@@ -144,6 +145,8 @@ class Generator:
                 return Near(field, form, self._random.choice((1, 2)), boost)
             case "prefix":
                 return Start(field, self._random.choice(("s", "sto", "votes", "zz", "東")), boost)
+            case "wildcard":
+                return Pattern(field, self._random.choice(("st?rm", "v*te", "vo*s", "él?n", "b*g*t?", "zz?z")), boost)
             case "value":
                 return Value(*self._random.choice((("section", "politics"), ("tag", "y"), ("language", "de"))))
             case "between":

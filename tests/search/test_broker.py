@@ -1,6 +1,6 @@
 """The broker: work shared out among threads changes no answer, and waits for nothing for ever.
 
-Not here: HTTP, Whoosh's processes (`test_faults.py`), partitions that are damaged (`test_damage.py`).
+Not here: HTTP, requests in a crowd (`test_faults.py`), partitions that are damaged (`test_damage.py`).
 """
 
 import asyncio
@@ -27,7 +27,6 @@ from search.broker import Broker, Gathered, LeafError
 from search.deadline import DeadlineError
 from search.documents import documents_of
 from search.leaf import PartitionDamagedError, Slice
-from search.pool import WhooshPool
 from search.query import Filters, Query
 from search.share import Share, shared_out
 from search.snapshot import Snapshot, Snapshots, View
@@ -65,7 +64,7 @@ def opened(archive: Archive) -> Iterator[Callable[[int], Broker]]:
     brokers = []
 
     def open_(threads: int) -> Broker:
-        brokers.append(Broker(archive.root, WhooshPool(archive.root, processes=1), threads=threads))
+        brokers.append(Broker(archive.root, threads=threads))
         return brokers[-1]
 
     yield open_

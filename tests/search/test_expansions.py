@@ -3,15 +3,16 @@
 Not here: which articles match (`test_wildcards.py`, `test_executor.py`).
 """
 
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from partition.statistics import Statistics, TermCounts, write_statistics
-from search.expansions import MAX_EXPANSIONS, check_beginnings, check_wildcards
+from search.deadline import DeadlineError
+from search.expansions import MAX_EXPANSIONS, check_expansions
 from search.parsing import QueryError
-from search.query import without_kernel
 from tests.trees import tree
 
 SIZES = {"aaa": MAX_EXPANSIONS, "bbb": MAX_EXPANSIONS + 1, "ccc": MAX_EXPANSIONS // 4, "ddd": MAX_EXPANSIONS // 4}
@@ -32,9 +33,7 @@ def statistics(tmp_path_factory: pytest.TempPathFactory) -> Statistics:
 
 
 def _check(text: str, statistics: Statistics) -> None:
-    node = tree(text)
-    check_beginnings(node, statistics)
-    check_wildcards(without_kernel(node), statistics)
+    check_expansions(tree(text), statistics, time.monotonic() + 60)
 
 
 @pytest.mark.parametrize(
@@ -66,3 +65,9 @@ def test_too_many(statistics: Statistics, text: str, named: str) -> None:
     with pytest.raises(QueryError, match="128 are allowed") as error:
         _check(text, statistics)
     assert named in error.value.detail
+
+
+def test_it_looks_at_the_clock(statistics: Statistics) -> None:
+    """Before it looks for the words of a wildcard."""
+    with pytest.raises(DeadlineError):
+        check_expansions(tree("aaa*x"), statistics, time.monotonic() - 1)

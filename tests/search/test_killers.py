@@ -10,7 +10,6 @@ import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
 
 import pytest
 
@@ -18,9 +17,7 @@ from benchmarks.killers.asking import ask, complaint
 from benchmarks.killers.bystanders import Bystanders
 from benchmarks.killers.catalogue import Killer, killers
 from benchmarks.killers.family import Family, Peak
-from tests.api_server import AMPLE_MS, ApiServer, eventually, problem_of
-from tests.archive import Archive
-from tests.search.faults import kill, stop
+from tests.api_server import AMPLE_MS, ApiServer
 
 TIMEOUT_MS = 250
 GRACE_S = 0.2
@@ -84,18 +81,3 @@ def test_ten_killers_at_a_time(long_server: ApiServer) -> None:
     assert memory.grown_mb <= MAX_GROWN_MB
     assert max(held_mb[3:]) - held_mb[2] <= MAX_CLIMB_MB
     assert long_server.page({"q": "the"})["coverage"]["complete"]
-
-
-def test_nobody_waits_for_a_place_past_the_deadline(archive: Archive) -> None:
-    """Who cannot be let in by then is refused by then, however long others may wait."""
-    settings: dict[str, Any] = {"working": 1, "queue_wait_ms": 60_000, "whoosh_processes": 1}
-    wild = {"q": "bud*et"}
-    with ApiServer(archive.root, **settings) as server, ThreadPoolExecutor() as pool:
-        (process,) = server.whoosh_processes()
-        stop(process)
-        first = pool.submit(server.search, {**wild, "limit": 9, "timeout_ms": 20_000})
-        eventually(lambda: "broadsheet_admission_working 1.0" in server.client.get("/metrics").text)
-        problem_of(server.search({**wild, "limit": 8, "timeout_ms": 100}), 503, "overloaded")
-        assert not first.done()
-        kill(process)
-        assert first.result().status_code == 200

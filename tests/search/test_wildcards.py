@@ -1,7 +1,7 @@
-"""Wildcards, for which there is no kernel: what Whoosh's matchers say is what the plain executor says.
+"""Wildcards over HTTP: what they find is what the plain executor finds, and what Whoosh's own matchers do.
 
-Not here: Whoosh over our segments in general (`tests/partition/test_whoosh_queries.py`), processes in trouble
-(`test_faults.py`).
+Not here: the kernel (`tests/partition/test_kernels_wildcards.py`), Whoosh over our segments in general
+(`tests/partition/test_whoosh_queries.py`).
 """
 
 import re
@@ -11,26 +11,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from whoosh import query
 
 from indexer.builder import InlineBuilder
 from indexer.events import Submission
 from indexer.log import EventLog, log_path
 from indexer.projection import Projector
 from indexer.publisher import IndexerLock, Retention
-from partition.errors import CorruptFile
+from partition.analysis import OF
 from partition.manifest import Layout
+from partition.reader import PartitionReader
 from partition.scoring import ONE
-from partition.segment import Segment
 from partition.types import Article
+from partition.whoosh_codec import open_whoosh_index
 from search.exhaustive import Executor
 from search.expansions import MAX_EXPANSIONS
-from search.messages import Matched, MatchRequest
-from search.query import Filters, Wildcard
+from search.query import Filters, Node, Or, Wildcard
 from search.snapshot import Snapshots
-from search.whoosh_process import WhooshServer
 from tests.api_server import ApiServer, problem_of
 from tests.archive import PARTITIONS, Archive, copied, publish
-from tests.search.faults import failed_of, segment_file, without
 from tests.small_index import newest
 from tests.trees import tree
 
@@ -64,7 +63,7 @@ def served(root: Path) -> Iterator[ApiServer]:
 
 
 @pytest.mark.parametrize("text", QUERIES)
-def test_whoosh_says_what_the_plain_executor_says(served: ApiServer, root: Path, text: str) -> None:
+def test_they_find_what_the_plain_executor_finds(served: ApiServer, root: Path, text: str) -> None:
     """The same articles with the same scores, alone, in trees, excluded, boosted, and in any order."""
     snapshot = Snapshots(root).open_current(Layout(root).newest_epoch())
     node = tree(text, newest(root).languages_at(newest(root).applied_seq))
@@ -106,42 +105,26 @@ def test_merging_does_not_change_what_is_too_much(root: Path, tmp_path: Path) ->
         problem_of(response, 400, "query-invalid")
 
 
-def test_a_damaged_partition(served: ApiServer, root: Path, tmp_path: Path) -> None:
-    """Found on opening a file: the partition is named, and the others answer."""
-    first = served.page({"q": "bud*et", "limit": 100, "fields": "id,score"})
-    whole = [item for page in (first, *served.walk(first)) for item in page["data"]]
-    own = copied(root, tmp_path / "archive")
-    path = segment_file(own, 3)
-    with ApiServer(own) as server:
-        path.write_bytes(b"X" + path.read_bytes()[1:])  # in place, before Whoosh's processes have opened it
-        refused = problem_of(server.search({"q": "bud*et", "limit": 99}), 503, "partial-results")
-        assert failed_of(refused) == {3: "damaged"}
-        part = server.page({"q": "bud*et", "limit": 100, "fields": "id,score", "allow_partial": True})
-        assert failed_of(part) == {3: "damaged"}
-        assert part["data"] == without(whole, {3: "damaged"})[:100]
-        assert failed_of(server.page({"q": "budget", "allow_partial": True})) == {3: "damaged"}
-
-
-def test_a_page_that_rots(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Found on reading a list: a Whoosh process sets the partition aside, says so, and answers for the others."""
+@pytest.mark.parametrize("text", ["bud*et", "tar*ff", "sto?m", "sen*te", "cli*te"])
+def test_whoosh_finds_the_same(served: ApiServer, root: Path, text: str) -> None:
+    """Its matchers, over the same segments."""
     manifest = newest(root)
-    request = MatchRequest(manifest.epoch, manifest.applied_seq, (Wildcard("text", "bud*et"),), time.monotonic() + 60)
-    whole = WhooshServer(root).answer(request)
-    assert isinstance(whole, Matched)
-    rotten, verify = segment_file(root, 3), Segment.verify_list
+    folders = enumerate(manifest.partitions)
+    readers = [PartitionReader(Layout(root).partition(at), record) for at, record in folders if record.generation]
+    index = open_whoosh_index(readers, epoch=manifest.epoch)
+    with index.searcher() as searcher:
+        found = searcher.docs_for_query(query.Or(list(_for_whoosh(tree(text)))))
+        ids = {searcher.stored_fields(docnum)["id"] for docnum in found}
+    first = served.page({"q": text, "limit": 100, "fields": "id"})
+    assert {item["id"] for page in (first, *served.walk(first)) for item in page["data"]} == ids
 
-    def fails(segment: Segment, term: int) -> None:
-        if segment.file.path == rotten:
-            raise CorruptFile(rotten, "the checksum of page 7 does not match", "index again")
-        verify(segment, term)
 
-    server = WhooshServer(root)
-    monkeypatch.setattr(Segment, "verify_list", fails)
-    for _ in range(2):
-        part = server.answer(request)
-        assert isinstance(part, Matched)
-        assert [(found.partition, found.path) for found in part.damaged] == [(3, str(rotten))]
-        assert part.sets == tuple(tuple(one for one in sets if one.partition != 3) for sets in whole.sets)
+def _for_whoosh(node: Node) -> Iterator[query.Query]:
+    """A wildcard, or any of some; a term may end with its language."""
+    for one in node.clauses if isinstance(node, Or) else (node,):
+        assert isinstance(one, Wildcard)
+        yield query.Wildcard("text", one.text)
+        yield query.Wildcard("text", f"{one.text}{OF}??")
 
 
 def test_too_many_words(served: ApiServer) -> None:

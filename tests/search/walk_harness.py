@@ -188,7 +188,7 @@ def walks(root: Path, *, count: int, clients: int, every_s: float, seed: int, mu
     publisher = Publisher(root, seed, every_s)
     taken = command([mutant]) if mutant else BROADSHEET
     with (
-        ApiServer(root, command=taken, whoosh_processes=1, threads=2, working=4, queued=200) as server,
+        ApiServer(root, command=taken, threads=2, working=4, queued=200) as server,
         ThreadPoolExecutor(1) as beside,
         ThreadPoolExecutor(clients) as pool,
     ):
