@@ -1,8 +1,8 @@
 """The cache: get-or-load for opaque keys and bytes, with one flight a key and a backend that may fail.
 
-Contract: what is got is what a fresh load would have given, as long as the key says everything that the
-answer depends on; entries are unversioned, never purged, and leave by age or by eviction. A backend in
-trouble costs latency, never an answer. Reading order: `keys`, `entry`, `flight`, `breaker`, `backends`,
+Contract: what is got is what a fresh load would have given, as long as the key says what is asked and the judge of
+whoever asks is right about what was kept; entries leave by age or by eviction. A backend in trouble costs latency,
+never an answer. Reading order: `keys`, `entry`, `flight`, `breaker`, `backends`,
 `tier`, `read_through`; `metrics` beside them.
 
 Not here: what a query is, what an epoch is, HTTP.

@@ -30,9 +30,10 @@ from cachebox import LRUCache
 from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import ResponseError
+from redis.exceptions import ResponseError, WatchError
 from redis.maint_notifications import MaintNotificationsConfig
 
+from cache.entry import ORDER_BYTES
 from cache.keys import NAMESPACE
 
 REDIS_TIMEOUT_S = 0.05
@@ -72,8 +73,11 @@ class Backend(Protocol):
         """What is kept under the name, or None; on a shared server that may be anything."""
         ...
 
-    async def set(self, key: str, value: bytes, ttl: float) -> object:
-        """Keep the value for at most `ttl` seconds."""
+    async def put(self, key: str, value: bytes, ttl: float, *, unless: Callable[[object], bool]) -> bool:
+        """Keep the value for at most `ttl` seconds, unless something there speaks against it; whether it is kept.
+
+        `unless` is shown what is there, or its first `entry.ORDER_BYTES`.
+        """
         ...
 
     async def reconnect(self) -> None:
@@ -127,6 +131,13 @@ class MemoryCache(BaseCache):  # type: ignore[misc]  # aiocache is untyped
         """What is kept now, with entries that expired and have not been asked for since."""
         return self._entries.current_size()
 
+    async def put(self, key: str, value: bytes, ttl: float, *, unless: Callable[[object], bool]) -> bool:
+        """As of `Backend`."""
+        kept = await self._get(key)
+        if kept is not None and unless(kept):
+            return False
+        return await self._set(key, value, ttl)
+
     async def reconnect(self) -> None:
         """Nothing to drop: memory has no connections."""
 
@@ -154,6 +165,10 @@ class MemoryCache(BaseCache):  # type: ignore[misc]  # aiocache is untyped
         return True
 
 
+def _milliseconds(ttl_s: float) -> int:
+    return max(1, round(ttl_s * 1000))
+
+
 def _entry_bytes(key: str, value: bytes) -> int:
     return len(key) + len(value) + ENTRY_OVERHEAD_BYTES
 
@@ -175,6 +190,24 @@ class FailFastRedisCache(RedisCache):  # type: ignore[misc]  # aiocache is untyp
         self.client = Redis.from_pool(_pool(url, timeout_s, connections))
         self._timeout_s = timeout_s
         self._turns = asyncio.Semaphore(connections)
+
+    async def put(self, key: str, value: bytes, ttl: float, *, unless: Callable[[object], bool]) -> bool:
+        """As of `Backend`; what somebody else puts there at the same time stays."""
+        async with self._exchange(), self.client.pipeline(transaction=True) as pipe:
+            await pipe.watch(key)
+            try:
+                kept = await pipe.getrange(key, 0, ORDER_BYTES - 1)
+            except ResponseError:  # no string: nothing of ours
+                kept = None
+            if kept and unless(kept):
+                return False
+            pipe.multi()  # type: ignore[no-untyped-call]
+            pipe.set(key, value, px=_milliseconds(ttl))
+            try:
+                await pipe.execute()
+            except WatchError:
+                return False
+            return True
 
     async def reconnect(self) -> None:
         """Drop idle connections; the next operations open new ones."""
@@ -204,7 +237,7 @@ class FailFastRedisCache(RedisCache):  # type: ignore[misc]  # aiocache is untyp
 
     async def _set(self, key: str, value: bytes, ttl: float, **_: object) -> object:
         async with self._exchange():
-            return await self.client.set(key, value, px=max(1, round(ttl * 1000)))
+            return await self.client.set(key, value, px=_milliseconds(ttl))
 
     async def _close(self, *_: object, **__: object) -> None:
         with suppress(Exception):  # a server that is gone closes nothing politely; the sockets go anyway

@@ -6,9 +6,12 @@
     6-13    created_ms   wall clock when the body was loaded, milliseconds since 1970-01-01 UTC
     14-21   lifetime_ms  how long the body may be served, counted from created_ms
     22-53   digest       of the key it answers (`keys.Key.digest`)
-    54-61   body_bytes   length of the body
-    62-65   crc32        of all fields before it, then the body
-    66-     body
+    54-61   order        of two entries of a key, the newer has more
+    62-65   stamp_bytes  length of the stamp
+    66-73   body_bytes   length of the body
+    74-77   crc32        of all fields before it, then stamp and body
+    78-     stamp        what whoever made the body needs, to say whether it still is an answer
+            body
 
 Contract: `decode` takes whatever a backend returned and gives an `Entry`, or the `Fault` that makes it a
 miss. It never raises and nothing is ever unpickled. The checksum finds damage by accident, not by malice:
@@ -25,9 +28,11 @@ from zlib import crc32
 from cache.keys import DIGEST_BYTES, VERSION
 
 _MAGIC = b"BSce"
-_FIELDS = Struct(f">4sHQQ{DIGEST_BYTES}sQ")
+_FIELDS = Struct(f">4sHQQ{DIGEST_BYTES}sQIQ")
 _CRC32 = Struct(">I")
 _HEADER_BYTES = _FIELDS.size + _CRC32.size
+ORDER_BYTES = _FIELDS.size
+"""So much of an entry tells its order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,10 @@ class Entry:
     created_s: float
     """Wall clock, seconds since 1970-01-01 UTC; kept to the millisecond."""
     lifetime_s: float
+    stamp: bytes = b""
+    """What a judge is told of it."""
+    order: int = 0
+    """Of two entries of a key, the newer has more."""
 
     def age_s(self, now_s: float) -> float:
         """Seconds since the body was loaded; 0 if the clock that wrote it is ahead of ours."""
@@ -71,9 +80,20 @@ def encode(entry: Entry, digest: bytes) -> bytes:
         round(entry.created_s * 1000),
         round(entry.lifetime_s * 1000),
         digest,
+        entry.order,
+        len(entry.stamp),
         len(entry.body),
     )
-    return b"".join((fields, _CRC32.pack(crc32(entry.body, crc32(fields))), entry.body))
+    checksum = crc32(entry.body, crc32(entry.stamp, crc32(fields)))
+    return b"".join((fields, _CRC32.pack(checksum), entry.stamp, entry.body))
+
+
+def order_of(raw: object) -> int:
+    """The order of what stands in a backend, of which the first `ORDER_BYTES` will do; -1 if it is none of ours."""
+    if not isinstance(raw, bytes) or not raw.startswith(_MAGIC) or len(raw) < ORDER_BYTES:
+        return -1
+    _, version, *_, order, _, _ = _FIELDS.unpack_from(raw)
+    return order if version == VERSION else -1
 
 
 def decode(raw: object, digest: bytes, now_s: float) -> Entry | Fault:
@@ -82,14 +102,15 @@ def decode(raw: object, digest: bytes, now_s: float) -> Entry | Fault:
         return Fault.FOREIGN
     if len(raw) < _HEADER_BYTES:
         return Fault.DAMAGED
-    _, version, created_ms, lifetime_ms, answers, body_bytes = _FIELDS.unpack_from(raw)
+    _, version, created_ms, lifetime_ms, answers, order, stamp_bytes, body_bytes = _FIELDS.unpack_from(raw)
     if version != VERSION:
         return Fault.VERSION
-    body = raw[_HEADER_BYTES:]
+    stamp, body = raw[_HEADER_BYTES : _HEADER_BYTES + stamp_bytes], raw[_HEADER_BYTES + stamp_bytes :]
     (checksum,) = _CRC32.unpack_from(raw, _FIELDS.size)
-    if len(body) != body_bytes or crc32(body, crc32(raw[: _FIELDS.size])) != checksum:
+    whole = (len(stamp), len(body)) == (stamp_bytes, body_bytes)
+    if not whole or crc32(body, crc32(stamp, crc32(raw[: _FIELDS.size]))) != checksum:
         return Fault.DAMAGED
     if answers != digest:
         return Fault.OTHER_KEY
-    entry = Entry(body, created_ms / 1000, lifetime_ms / 1000)
+    entry = Entry(body, created_ms / 1000, lifetime_ms / 1000, stamp, order)
     return entry if entry.ttl_s(now_s) > 0 else Fault.EXPIRED

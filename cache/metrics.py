@@ -21,12 +21,13 @@ LOAD = EVENTS.labels("load")
 
 WRITES = Counter(
     "broadsheet_cache_writes",
-    "What became of loaded answers: kept; declined = the loader said not to; skipped = the backend was away "
-    "or too many writes were pending; failed = the backend did not take it.",
+    "What became of loaded answers: kept; declined = the loader said not to; outdated = there was a newer one; "
+    "skipped = the backend was away or too many writes were pending; failed = the backend did not take it.",
     ["result"],
 )
 KEPT = WRITES.labels("kept")
 DECLINED = WRITES.labels("declined")
+OUTDATED = WRITES.labels("outdated")
 SKIPPED = WRITES.labels("skipped")
 FAILED = WRITES.labels("failed")
 
@@ -40,6 +41,11 @@ REJECTED_ENTRIES = Counter(
     "broadsheet_cache_rejected_entries",
     "What the backend returned but could not be used, by fault.",
     ["fault"],
+)
+OBJECTIONS = Counter(
+    "broadsheet_cache_objections",
+    "Sound entries that were found and were no answers any more, by what their judge said.",
+    ["reason"],
 )
 FLIGHTS = Gauge(
     "broadsheet_cache_flights",

@@ -1,8 +1,9 @@
 """Read-through: the answer for a key from the cache, or loaded once for all who ask, and then kept.
 
-Contract: `get_or_load` raises what the loader raises and nothing else of its own. A key must say everything
-the answer depends on, because whoever asks first loads for all: also how much effort was allowed, if that can
-change the answer. Loaders bound their own time. Everything belongs to the event loop it is first used on.
+Contract: `get_or_load` raises what the loader raises and nothing else of its own. A key says what is asked, also
+how much effort was allowed, if that can change the answer, because whoever asks first loads for all. Whether what was
+kept still is the answer is for the judge of whoever asks to say; those who have a judge of another state load for
+themselves. Loaders and judges bound their own time. Everything belongs to the event loop it is first used on.
 
 Not here: keys' meaning, HTTP headers, backends and their troubles (`tier.py`).
 """
@@ -26,8 +27,12 @@ JITTER = 0.1
 expire together. A key's place in the spread is its own (`Key.spread`)."""
 
 
+MAX_JUDGED = 20_000
+"""Entries of which the judgement is remembered."""
+
+
 class Loaded(Protocol):
-    """What a loader returns: anything with these two."""
+    """What a loader returns: anything with these."""
 
     @property
     def body(self) -> bytes:
@@ -37,6 +42,29 @@ class Loaded(Protocol):
     @property
     def keep(self) -> bool:
         """Whether later callers may have it too; False for a partial answer, say."""
+        ...
+
+    @property
+    def stamp(self) -> bytes:
+        """What a judge is told of it."""
+        ...
+
+    @property
+    def order(self) -> int:
+        """Of two answers to a key, the newer has more."""
+        ...
+
+
+class Judge(Protocol):
+    """Says of answers that were kept whether they still are."""
+
+    @property
+    def state(self) -> str:
+        """By what it judges; under an equal one it always says the same."""
+        ...
+
+    async def objection(self, stamp: bytes) -> str | None:
+        """What speaks against an answer with this stamp, as one of a few words; None if nothing does."""
         ...
 
 
@@ -92,12 +120,14 @@ class ReadThrough:
         self._wall_clock = wall_clock
         self._tier = Tier(backend, breaker or Breaker(), wall_clock)
         self._flights: Flights[_Landing] = Flights()
+        self._judged: dict[str, tuple[str, bytes]] = {}
+        """By name, under which state an entry with which stamp was found to be good."""
 
-    async def get_or_load(self, key: str, load: Callable[[], Awaitable[Loaded]]) -> Cached:
+    async def get_or_load(self, key: str, load: Callable[[], Awaitable[Loaded]], judge: Judge) -> Cached:
         """The answer for the key.
 
-        1. If a flight of this key is under way, wait for what it brings (shared).
-        2. Look in the backend. A sound entry is the answer (hit).
+        1. If a flight of this key and state is under way, wait for what it brings (shared).
+        2. Look in the backend. A sound entry is the answer if the judge has no objection (hit).
         3. Start a flight; or join the one that another caller started while this one was looking (shared).
         4. Inside the flight, look again (hit). Without it one key could be loaded twice in a row: A looks and
            finds nothing; before A hears of it, the flight of B, which looked earlier, loads, keeps and ends;
@@ -111,22 +141,22 @@ class ReadThrough:
         Raises:
             Exception: whatever the loader raised; errors go to those who wait and are not remembered.
         """
-        hashed = Key.of(key)
-        if key not in self._flights:
-            entry = await self._tier.look(hashed)
+        hashed, flight = Key.of(key), f"{judge.state} {key}"
+        if flight not in self._flights:
+            entry = await self._look(hashed, judge)
             if entry is not None:
                 metrics.HIT.inc()
                 return self._cached(entry, "hit")
-        shared = key in self._flights
+        shared = flight in self._flights
         if shared:
             metrics.SHARED.inc()
-        landing = await self._flights.fly(key, partial(self._look_and_load, hashed, load), self._keep)
+        landing = await self._flights.fly(flight, partial(self._look_and_load, hashed, load, judge), self._keep)
         return self._cached(landing.entry, "shared" if shared else landing.outcome)
 
     async def purge(self) -> int:
         """Drop everything that is kept; returns how many answers there were.
 
-        What is being loaded is kept all the same: a key that says everything is not asked for any more.
+        What is being loaded is kept all the same: judges know that it was loaded before.
 
         Raises:
             BackendError: the backend did not say that all of it is gone; to be tried again.
@@ -138,15 +168,30 @@ class ReadThrough:
         await self._flights.close()
         await self._tier.close()
 
-    async def _look_and_load(self, key: Key, load: Callable[[], Awaitable[Loaded]]) -> _Landing:
+    async def _look(self, key: Key, judge: Judge) -> Entry | None:
+        """What is kept, if it still is an answer."""
         entry = await self._tier.look(key)
+        if entry is None or self._judged.get(key.name) == (judge.state, entry.stamp):
+            return entry
+        objection = await judge.objection(entry.stamp)
+        if objection is not None:
+            metrics.OBJECTIONS.labels(objection).inc()
+            return None
+        if len(self._judged) >= MAX_JUDGED:
+            self._judged.clear()
+        self._judged[key.name] = judge.state, entry.stamp
+        return entry
+
+    async def _look_and_load(self, key: Key, load: Callable[[], Awaitable[Loaded]], judge: Judge) -> _Landing:
+        entry = await self._look(key, judge)
         if entry is not None:
             metrics.RECHECK_HIT.inc()
             return _Landing(key, entry, "hit")
         metrics.LOAD.inc()
         loaded = await load()
         lifetime_s = self._ttl_s * (1 + JITTER * key.spread) if loaded.keep else 0.0
-        return _Landing(key, Entry(loaded.body, self._wall_clock(), lifetime_s), "miss")
+        entry = Entry(loaded.body, self._wall_clock(), lifetime_s, loaded.stamp, loaded.order)
+        return _Landing(key, entry, "miss")
 
     async def _keep(self, landing: _Landing) -> None:
         if landing.outcome == "hit":

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from cache import metrics
 from cache.backends import Backend, BackendBusyError, BackendError, BackendRefusedError
 from cache.breaker import Breaker
-from cache.entry import Entry, Fault, decode, encode
+from cache.entry import Entry, Fault, decode, encode, order_of
 from cache.keys import Key
 
 MAX_PENDING_WRITES = 64
@@ -56,15 +56,18 @@ class Tier:
         return None
 
     async def keep(self, key: Key, entry: Entry) -> None:
-        """Keep the entry for its lifetime, if the backend is there and takes it."""
+        """Keep the entry for its lifetime, if the backend is there and takes it, and has no newer one."""
         if self._pending_writes >= MAX_PENDING_WRITES or not self._breaker.allows():
             metrics.SKIPPED.inc()
             return
         self._pending_writes += 1
         try:
-            await self._backend.set(key.name, encode(entry, key.digest), ttl=entry.lifetime_s)
+            encoded = encode(entry, key.digest)
+            kept = await self._backend.put(
+                key.name, encoded, entry.lifetime_s, unless=lambda there: order_of(there) > entry.order
+            )
             self._breaker.succeeded()
-            metrics.KEPT.inc()
+            (metrics.KEPT if kept else metrics.OUTDATED).inc()
         except BackendError as error:
             self._blame(error)
             metrics.FAILED.inc()

@@ -194,7 +194,8 @@ class Projector:
             self._retention = kept
         if not states:
             raise LogError("the log is empty: there is nothing to build")
-        manifest = replace(states[-1], epoch=self._layout.newest_epoch() + 1)
+        epoch = self._layout.newest_epoch() + 1
+        manifest = replace(states[-1], epoch=epoch, lineage=epoch)
         self._publish(manifest)
         return manifest
 
@@ -246,6 +247,7 @@ class Projector:
             applied_seq=0,
             indexed_through_ms=0,
             archive=self._log.archive,
+            lineage=0,
             since_seq=0,
             history=(),
             parked=(),

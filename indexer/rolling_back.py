@@ -67,6 +67,7 @@ def roll_back(root: Path, log: Log, *, now_ms: Callable[[], int] = lambda: time.
         manifest = replace(
             sound,
             epoch=epochs[-1] + 1,
+            lineage=epochs[-1] + 1,
             published_ms=now_ms(),
             partitions=tuple(_beyond(layout.partition(partition), record) for partition, record in records),
         )

@@ -1,7 +1,7 @@
 """The root manifest: one JSON file that names everything an epoch consists of.
 
     DATA/epochs/000000000007.json
-    {"format": "broadsheet-epoch", "version": 5, "checksum": "<blake2b-16 of the epoch's JSON>",
+    {"format": "broadsheet-epoch", "version": 6, "checksum": "<blake2b-16 of the epoch's JSON>",
      "epoch": {"epoch": 7, "published_ms": .., "archive": "..", "applied_seq": .., "since_seq": .., "parked": [], ..,
                "languages": [{"language": "en", "since_seq": 1}, ..],
                "statistics": [{"number": 2, "through_seq": .., "file": {"name": .., "size_bytes": .., "seal": ..}}],
@@ -28,9 +28,9 @@ from partition.analysis import ENGLISH
 from partition.errors import CorruptFile, MissingFile, TooNewFile, TooOldFile
 
 FORMAT = "broadsheet-epoch"
-VERSIONS = range(5, 6)
+VERSIONS = range(6, 7)
 """Manifest versions that this code reads, half open. 1: first; 2: seals of files; 3: earlier states;
-4: takedowns, and since when an article is parked; 5: languages."""
+4: takedowns, and since when an article is parked; 5: languages; 6: the lineage."""
 
 _NUMBER = re.compile(r"\d{10,}")
 
@@ -123,6 +123,9 @@ class RootManifest(State):
 
     archive: str
     """Sixteen hexadecimal digits that the archive was given when it was made."""
+    lineage: int
+    """The epoch with which its files were made anew, or gone back to, 0 for none: what was made of epochs before that
+    says nothing about this one, whatever their log sequences are."""
     routing_version: int
     since_seq: int
     """The earliest state that these files still show."""

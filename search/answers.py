@@ -17,6 +17,7 @@ import orjson
 from partition.manifest import RootManifest
 from partition.scoring import ONE
 from search.broker import Gathered
+from search.dependence import Spelling
 from search.facets import NOTHING, chosen_of, shown
 from search.leaf import Match
 from search.parameters import SearchParameters
@@ -28,6 +29,7 @@ from search.shapes import DidYouMean, Explanation, SegmentExplanation, TellingTe
 from search.similar import Telling
 from search.snapshot import Snapshot
 from search.spellings import spelled
+from search.timelines import PERIODS
 from web.times import iso
 
 
@@ -63,18 +65,21 @@ def coverage_of(found: Gathered, missed: tuple[int, ...]) -> dict[str, Any]:
 
 def facets_of(
     parameters: SearchParameters, query: Query, snapshot: Snapshot, found: Gathered, deadline_s: float
-) -> dict[str, dict[str, Any]]:
-    """The facets that were asked for (`Facet`), by name.
+) -> tuple[dict[str, dict[str, Any]], tuple[Spelling, ...]]:
+    """The facets that were asked for (`Facet`), by name; and how their values are written.
 
     Raises:
         PartitionDamagedError, LeafError: as of `spellings.spelled`.
     """
     facets = {}
+    written: list[Spelling] = []
     for name, facet in parameters.facets:
         chosen = chosen_of(facet, query.filters)
         tally = found.counts.get(facet, NOTHING)
         counted, other_values, other_count = shown(facet, tally, query.filters, parameters.facet_limit)
         spellings = spelled(snapshot, facet, [value for value, _ in counted], found.failed, deadline_s)
+        if facet not in PERIODS:
+            written += [Spelling(facet, value, text) for (value, _), text in zip(counted, spellings, strict=True)]
         facets[name] = {
             "values": [
                 {"value": spelling, "count": count, **({"selected": True} if value in chosen else {})}
@@ -82,7 +87,7 @@ def facets_of(
             ],
             "other": {"values": other_values, "count": other_count},
         }
-    return facets
+    return facets, tuple(written)
 
 
 def explanation_of(found: Gathered, articles: int, place: ArticlePlace | None) -> Explanation:

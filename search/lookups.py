@@ -15,22 +15,24 @@ import msgspec
 import orjson
 
 from partition.manifest import RootManifest
-from partition.types import MAX_ARTICLE_ID_BYTES, DocAddress
+from partition.types import MAX_ARTICLE_ID_BYTES, DocAddress, hash64
 from search.answers import article_body, similar_body
 from search.broker import Broker, EpochGoneError, Gathered, LeafError, TakenDownError
 from search.completions import completed
 from search.dates import origin_of
+from search.dependence import Dependence, Sought, dependence
 from search.documents import documents_shown
 from search.epochs import Epochs
+from search.judging import StateJudge
 from search.leaf import Slice
 from search.lookup_parameters import SuggestParameters
 from search.parameters import DEFAULT_TIMEOUT_MS, SearchParameters
-from search.ports import Answer, Cache, Loaded, Served, decoded, state_key
+from search.ports import Answer, Cache, Judge, Loaded, Served, archive_key, decoded
 from search.query import Every
 from search.readiness import reached
 from search.refusals import changed, incomplete, late_or_broken
 from search.similar import Telling, node_of, telling_terms
-from search.single import stored_at, story_of
+from search.single import stored_at, stories_of, story_of
 from search.snapshot import Snapshot, View
 from search.suggestions import suggest_body
 from web.admission import Admission
@@ -78,7 +80,8 @@ class Lookups:
             timings.add("documents", started_s)
             return found
 
-        return await self._about(article_id, view, f"article:{state_key(manifest)}", load)
+        judge = StateJudge(self._broker, manifest, deadline_s)
+        return await self._about(article_id, view, f"article:{archive_key(manifest)}", load, judge)
 
     async def similar(self, article_id: str, parameters: SearchParameters, timings: Timings) -> Served:
         """The articles that are most like one, which is not among them.
@@ -98,21 +101,28 @@ class Lookups:
                 part = Slice(parameters.limit + 1, counting=False)  # it may be among them
                 started_s = time.perf_counter()
 
-                def page(snapshot: Snapshot, found: Gathered) -> bytes:
+                def page(snapshot: Snapshot, found: Gathered) -> Loaded:
                     timings.add("scatter", started_s)
                     if found.failed:
                         raise incomplete(found)
                     others = [match for match in found.matches if match.article_id != article_id]
                     matches = others[: parameters.limit]
                     documents = documents_shown(parameters, query, snapshot, matches)
-                    return similar_body(parameters, snapshot, found, matches, documents, telling)
+                    body = similar_body(parameters, snapshot, found, matches, documents, telling)
+                    made_of = msgspec.structs.replace(
+                        dependence(snapshot),
+                        sought=(Sought(query.node, query.filters),),
+                        articles=(hash64(article_id),),
+                        stories=stories_of(snapshot, matches) if "copies" in parameters.fields else (),
+                    )
+                    return _whole(body, made_of)
 
-                body = await self._broker.search(view, query, part, deadline_s, page)
-            return _whole(body)
+                return await self._broker.search(view, query, part, deadline_s, page)
 
         shape = parameters.limit, parameters.fields, parameters.highlight, parameters.timeout_ms
         digest = blake2b(about_all.canonical() + msgspec.msgpack.encode(shape), digest_size=16).hexdigest()
-        return await self._about(article_id, view, f"similar:{state_key(manifest)}:{digest}", load)
+        judge = StateJudge(self._broker, manifest, deadline_s)
+        return await self._about(article_id, view, f"similar:{archive_key(manifest)}:{digest}", load, judge)
 
     async def suggest(self, parameters: SuggestParameters, timings: Timings) -> Served:
         """What a beginning may become.
@@ -127,18 +137,20 @@ class Lookups:
         async def load() -> Loaded:
             started_s = time.perf_counter()
 
-            def made(snapshot: Snapshot) -> bytes:
+            def made(snapshot: Snapshot) -> Loaded:
                 found = completed(snapshot, parameters.q, parameters.limit, deadline_s)
-                return suggest_body(snapshot, found, deadline_s)
+                body = suggest_body(snapshot, found, deadline_s)
+                return _whole(body, msgspec.structs.replace(dependence(snapshot), everything=True))
 
             async with self._admission.admitted(deadline_s):
-                body = await self._broker.consult(view, deadline_s, made)
+                loaded = await self._broker.consult(view, deadline_s, made)
             timings.add("scatter", started_s)
-            return _whole(body)
+            return loaded
 
         shape = parameters.q, parameters.limit, parameters.timeout_ms
         digest = blake2b(msgspec.msgpack.encode(shape), digest_size=16).hexdigest()
-        return await self._kept(view, f"suggest:{state_key(manifest)}:{digest}", load)
+        judge = StateJudge(self._broker, manifest, deadline_s)
+        return await self._kept(view, f"suggest:{archive_key(manifest)}:{digest}", load, judge)
 
     async def _found(
         self,
@@ -162,7 +174,9 @@ class Lookups:
             raise Problem("article-not-found", f"there is no article with the id {article_id!r}")
         return found
 
-    async def _about(self, article_id: str, view: View, key: str, load: Callable[[], Awaitable[Loaded]]) -> Served:
+    async def _about(
+        self, article_id: str, view: View, key: str, load: Callable[[], Awaitable[Loaded]], judge: Judge
+    ) -> Served:
         """An answer about an article, kept or loaded.
 
         Raises:
@@ -170,11 +184,11 @@ class Lookups:
         """
         digest = blake2b(article_id.encode(), digest_size=16).hexdigest()
         try:
-            return await self._kept(view, f"{key}:{digest}", load)
+            return await self._kept(view, f"{key}:{digest}", load, judge)
         except TakenDownError:
             raise Problem("article-taken-down", f"{article_id!r} was taken down") from None
 
-    async def _kept(self, view: View, key: str, load: Callable[[], Awaitable[Loaded]]) -> Served:
+    async def _kept(self, view: View, key: str, load: Callable[[], Awaitable[Loaded]], judge: Judge) -> Served:
         """An answer, kept or loaded.
 
         Raises:
@@ -182,7 +196,7 @@ class Lookups:
             Problem
         """
         try:
-            cached = await self._cache.get_or_load(key, load)
+            cached = await self._cache.get_or_load(key, load, judge)
         except EpochGoneError:
             raise changed() from None
         except LeafError as error:
@@ -190,16 +204,19 @@ class Lookups:
         return Served(decoded(cached.body), view.state, cached)
 
 
-def _whole(body: bytes, *, keep: bool = True) -> Loaded:
+def _whole(body: bytes, made_of: Dependence, *, keep: bool = True) -> Loaded:
     """An answer of one page and of all partitions that it needs."""
-    return Loaded(msgspec.msgpack.encode(Answer(body, None, None, complete=True)), keep=keep)
+    content = msgspec.msgpack.encode(Answer(body, None, None, complete=True))
+    return Loaded(content, keep, made_of.stamp(), made_of.seq)
 
 
 def _article_body(snapshot: Snapshot, address: DocAddress) -> Loaded:
-    story = story_of(snapshot, address)
-    body = orjson.dumps(article_body(stored_at(snapshot, address), story))
+    stored, story = stored_at(snapshot, address), story_of(snapshot, address)
+    made_of = msgspec.structs.replace(
+        dependence(snapshot), articles=(hash64(stored["id"]),), stories=(int(story["story_id"], 16),)
+    )
     # Of partitions that are damaged there will be more to tell.
-    return _whole(body, keep=story["copies"] is not None)
+    return _whole(orjson.dumps(article_body(stored, story)), made_of, keep=story["copies"] is not None)
 
 
 def _telling(snapshot: Snapshot, address: DocAddress) -> list[Telling]:

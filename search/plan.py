@@ -19,7 +19,7 @@ from partition.kernels.clauses import COUNT, FIRST, KIND, PHRASE, SET, WORD
 from partition.schema import FIELD_BOOSTS, PARTS, TEXT
 from partition.scoring import constant
 from partition.statistics import Statistics
-from search.query import And, Between, Clock, Every, Node, Nothing, Or, Phrase, Prefix, Term, Value, Wildcard
+from search.query import And, Between, Clock, Every, Near, Node, Nothing, Or, Phrase, Prefix, Term, Value, Wildcard
 
 POSITIONS_COST = 100
 """Looking for a phrase in one article costs about as much as reading so many postings."""
@@ -64,6 +64,17 @@ class Like(msgspec.Struct, frozen=True):
     score: int
 
 
+class Spelled(msgspec.Struct, frozen=True):
+    """The articles that hold any word within so many edits of one; they score nothing.
+
+    Only where it is asked whether there are any: a search is planned with the words themselves (`spelling.py`).
+    """
+
+    field: str
+    form: str
+    edits: int
+
+
 class During(msgspec.Struct, frozen=True):
     """The articles whose time by a clock is in [from_ms, to_ms), all with a score of 0."""
 
@@ -95,8 +106,8 @@ class Plan(msgspec.Struct, frozen=True):
     """The same in numbers."""
 
 
-SetAtom = Beginning | Like | During | Plan
-Atom = Word | PhraseWords | Beginning | Like | During | Plan
+SetAtom = Beginning | Like | Spelled | During | Plan
+Atom = Word | PhraseWords | Beginning | Like | Spelled | During | Plan
 
 
 def plan_of(node: Node, statistics: Statistics) -> Plan:
@@ -203,6 +214,8 @@ def _atom(node: Node, statistics: Statistics) -> Atom:
             return During(clock, from_ms, to_ms)
         case Wildcard(field=field, text=text, boost=boost):
             return Like(field, text, constant(boost * FIELD_BOOSTS[field]))
+        case Near(field=field, form=form, edits=edits):
+            return Spelled(field, form, edits)
         case And() | Or() | Every() | Nothing():
             return plan_of(node, statistics)
         case _:

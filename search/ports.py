@@ -14,7 +14,7 @@ import msgspec
 
 from partition.manifest import RootManifest, State
 
-ANSWER_VERSION = 11
+ANSWER_VERSION = 12
 """Part of every cache key: advanced when the same query would be answered with other bytes."""
 
 
@@ -32,9 +32,14 @@ def decoded(kept: bytes) -> Answer:
     return msgspec.msgpack.decode(kept, type=Answer)
 
 
+def archive_key(manifest: RootManifest) -> str:
+    """The part of a cache key that says which archive is asked, and by which version of this room."""
+    return f"{ANSWER_VERSION}:{manifest.archive}"
+
+
 def state_key(manifest: RootManifest) -> str:
-    """The part of a cache key that says which state was answered from, and by which version of this room."""
-    return f"{ANSWER_VERSION}:{manifest.epoch}:{manifest.identity.hex()}"
+    """The same for answers that depend on how the files of an epoch lie."""
+    return f"{archive_key(manifest)}:{manifest.epoch}:{manifest.identity.hex()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,21 @@ class Loaded:
 
     body: bytes
     keep: bool
+    stamp: bytes
+    """What it was made of (`dependence.py`)."""
+    order: int
+    """The log sequence of the state: of two answers to the same, the newer has more."""
+
+
+class Judge(Protocol):
+    """Says of an answer that was kept whether it still is one."""
+
+    @property
+    def state(self) -> str:
+        """By what it judges: answers that are loaded under another are another's."""
+
+    async def objection(self, stamp: bytes) -> str | None:
+        """What speaks against it; `None` if it is what a fresh one would be."""
 
 
 class Cached(Protocol):
@@ -86,8 +106,8 @@ Raises:
 class Cache(Protocol):
     """The cache as this room sees it."""
 
-    async def get_or_load(self, key: str, load: Callable[[], Awaitable[Loaded]]) -> Cached:
-        """The bytes under `key`, loaded if they are not there."""
+    async def get_or_load(self, key: str, load: Callable[[], Awaitable[Loaded]], judge: Judge) -> Cached:
+        """The bytes under `key`, loaded if they are not there or there is an objection to them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from partition.kernels.clauses import Clauses
 from partition.kernels.matching import collect
 from partition.kernels.postings import BOUND_STEPS
 from partition.kernels.views import LATE, Lists, Range, SegmentView
-from partition.schema import NO_DATE_MS, TEXT_FIELDS
+from partition.schema import FORM, NAME_FIELDS, NO_DATE_MS, TEXT, TEXT_FIELDS
 from partition.scoring import K1, ONE, decays, norms_of
 from partition.segment import Segment
 from partition.statistics import Statistics
@@ -153,6 +153,19 @@ class PreparedSegment:
         if time.monotonic_ns() > deadline_ns:
             raise DeadlineError
         return self._holding_any(self.segment.terms_like(field, text).tolist(), deadline_ns)
+
+    def spelled(self, field: str, form: str, edits: int, deadline_ns: int) -> NDArray[np.uint64]:
+        """A bit for each docnum: live articles that hold a word within so many edits of one.
+
+        Raises:
+            DeadlineError, IndexFileError: as of `beginning`.
+        """
+        terms: list[int] = []
+        for dictionary in (field,) if field in NAME_FIELDS else (FORM, TEXT):
+            if time.monotonic_ns() > deadline_ns:
+                raise DeadlineError
+            terms += self.segment.near(dictionary, form, edits)[0].tolist()
+        return self._holding_any(terms, deadline_ns)
 
     def _holding_any(self, terms: Sequence[int], deadline_ns: int) -> NDArray[np.uint64]:
         rows = [self.segment.list_at(term).packed for term in terms]

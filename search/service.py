@@ -2,11 +2,12 @@
 
     1. which epoch, and which moment relative dates count from: the cursor's, else the current ones
     2. the query's tree, parsed or remembered, and its terms in the languages of that epoch
-    3. the cache, by everything the answer depends on
+    3. the cache, by what is asked; what it has is judged by that epoch
     4. else: admission, then one trip to a thread: scatter, gather, documents of this page, the body
 
-Contract: the body depends on the epoch, on the parameters and, if these say so, on the hour only, so that equal
-answers are equal bytes. Every refusal is a `Problem`.
+Contract: the body depends on the state, on the parameters and, if these say so, on the hour only, so that equal
+answers are equal bytes; what is kept of one state is an answer in later ones as long as nothing that it was made of
+has changed (`dependence.py`). Every refusal is a `Problem`.
 
 Not here: HTTP (`routes.py`), single articles, what is like them, suggestions (`lookups.py`), how the cache works
 (`cache/`, seen through a Protocol).
@@ -26,19 +27,23 @@ from search.answers import facets_of, links_of, page_body
 from search.broker import Broker, EpochGoneError, Gathered, LeafError
 from search.cursor import Cursor, CursorCodec, CursorInvalidError, digest_of
 from search.dates import origin_of
+from search.dependence import Sought, dependence
 from search.documents import documents_shown
 from search.epochs import Epochs
 from search.explanations import explained
+from search.facets import of_others
+from search.judging import StateJudge
 from search.leaf import Slice
 from search.lookups import Lookups
 from search.parameters import SearchParameters
 from search.parsing import Note, QueryError, parse_query
 from search.placing import ArticlePlace, placed
-from search.ports import Answer, Cache, Loaded, PastCache, Served, WasWithdrawn, decoded, state_key
-from search.query import Query
+from search.ports import Answer, Cache, Loaded, PastCache, Served, WasWithdrawn, archive_key, decoded, state_key
+from search.query import Filters, Query
 from search.readiness import current_of, reached
 from search.refusals import changed, incomplete, invalid, late_or_broken
 from search.shapes import DidYouMean
+from search.single import stories_of
 from search.snapshot import Snapshot, View
 from search.spelling import corrected
 from search.terms import analysed
@@ -133,7 +138,8 @@ class SearchService:
             started_s = time.perf_counter()
             if past_cache:
                 return Served(decoded((await load()).body), view.state, PastCache(b""))
-            cached = await self._cache.get_or_load(_key(parameters, current, asked.query), load)
+            judge = StateJudge(self._broker, current, deadline_s)
+            cached = await self._cache.get_or_load(_key(parameters, current, asked.query), load, judge)
             if cached.outcome == "hit":
                 timings.add("cache", started_s)
         except EpochGoneError:
@@ -247,7 +253,7 @@ class SearchService:
             made = explained(snapshot, executed, matches, deadline_s)
             for document, explanation in zip(documents, made, strict=True):
                 document["explanation"] = msgspec.to_builtins(explanation)
-        facets = facets_of(parameters, asked.query, snapshot, found, deadline_s)
+        facets, spellings = facets_of(parameters, asked.query, snapshot, found, deadline_s)
         place = self._place(parameters, executed, snapshot, found)
         earlier = cursor.missing if cursor else ()
         missing = tuple(sorted({*earlier, *found.failed}))
@@ -267,31 +273,47 @@ class SearchService:
         precedes = has_more if backwards else bool(cursor and matches)
         next_ = link(-1, towards_start=False) if follows else None
         prev = link(0, towards_start=True) if precedes else None
+        meant, looked = (None, ()) if cursor else self._meant(parameters, asked.query, snapshot, found, deadline_s)
         body = page_body(
             *(parameters, asked.query, snapshot, found, matches, documents, facets, place),
             notes=asked.notes,
-            meant=self._meant(parameters, snapshot, found, deadline_s) if cursor is None else None,
+            meant=meant,
             next_=next_,
             prev=prev,
             missed=earlier,
         )
         complete = not found.failed and not earlier
+        made_of = dependence(snapshot, pinned=cursor is not None)
+        if cursor is None:
+            shows_copies = "copies" in parameters.fields
+            filters = of_others(asked.query.filters, [facet for _name, facet in parameters.facets])
+            made_of = msgspec.structs.replace(
+                made_of,
+                sought=(Sought(asked.query.node, filters), *looked),
+                stories=stories_of(snapshot, matches) if shows_copies else (),
+                # Which articles are on the pages that follow, nobody knows yet.
+                everything=shows_copies and follows,
+                spellings=spellings,
+            )
         timings.add("documents", started_s)
-        return Loaded(msgspec.msgpack.encode(Answer(body, next_, prev, complete)), keep=complete)
+        content = msgspec.msgpack.encode(Answer(body, next_, prev, complete))
+        return Loaded(content, complete, made_of.stamp(), made_of.seq)
 
     def _meant(
-        self, parameters: SearchParameters, snapshot: Snapshot, found: Gathered, deadline_s: float
-    ) -> DidYouMean | None:
-        """What was probably meant by a query that finds little."""
+        self, parameters: SearchParameters, query: Query, snapshot: Snapshot, found: Gathered, deadline_s: float
+    ) -> tuple[DidYouMean | None, tuple[Sought, ...]]:
+        """What was probably meant by a query that finds little, and which articles decided that."""
         if found.failed or len(found.matches) >= FEW_FOUND:
-            return None
-        parsed = self._parsed(parameters.q)
-        text = corrected(parameters.q, parsed, snapshot, deadline_s)
+            return None, ()
+        text, looked = corrected(parameters.q, self._parsed(parameters.q), snapshot, deadline_s)
+        sought = tuple(Sought(near, Filters()) for near in looked)
         if text is None:
-            return None
+            return None, sought
         languages = snapshot.manifest.languages_at(snapshot.state.applied_seq)
-        total = found.count(self._analysed(self._parsed(text).node, languages))
-        return DidYouMean(text, total) if total > len(found.matches) else None
+        node = self._analysed(self._parsed(text).node, languages)
+        total = found.count(node)
+        sought += (Sought(node, query.filters),)
+        return DidYouMean(text, total) if total > len(found.matches) else None, sought
 
     def _place(
         self, parameters: SearchParameters, query: Query, snapshot: Snapshot, found: Gathered
@@ -316,12 +338,9 @@ class SearchService:
 
 
 def _key(parameters: SearchParameters, manifest: RootManifest, query: Query) -> str:
-    """Everything the bytes depend on, and the effort allowed, since whoever asks first decides it for all."""
+    """What is asked, and the effort allowed, since whoever asks first decides it for all."""
     shape = parameters.given, parameters.cursor
     digest = blake2b(query.canonical() + msgspec.msgpack.encode(shape), digest_size=16).hexdigest()
-    # A cursor says which state it is of, from whatever files that is read; how it was read does depend on them. What
-    # was taken down meanwhile is in no state any more.
-    kept = f"{manifest.archive}:{manifest.erased_seq}"
+    # How it was found out depends on the files.
     explained = parameters.explain or parameters.explain_id is not None
-    state = kept if parameters.cursor and not explained else state_key(manifest)
-    return f"search:{state}:{digest}"
+    return f"search:{state_key(manifest) if explained else archive_key(manifest)}:{digest}"

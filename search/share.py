@@ -9,8 +9,8 @@ on how deep the position is. A partition that is late, damaged or fails is named
 answer as if it were not there; but where sets or facets are late, all of them are. A share may be searched by several
 threads at once.
 
-Not here: who is given which share (`broker.py`), tables of segments (`tables.py`), how sets are counted
-(`facets.py`).
+Not here: who is given which share (`broker.py`), tables of segments (`tables.py`), how sets are found
+(`collecting.py`) and counted (`facets.py`).
 """
 
 import threading
@@ -21,10 +21,10 @@ import structlog
 from numpy.typing import NDArray
 
 from partition.kernels import sharing
-from partition.kernels.binding import Sets
-from partition.kernels.collecting import collect_segments, order_keys
-from partition.kernels.views import LAST, LATE, LOOKED, SKIPPED, Page
+from partition.kernels.collecting import order_keys
+from partition.kernels.views import LAST, LOOKED, SKIPPED, Page
 from search.bitmaps import among, bitmap_of, docnums_of
+from search.collecting import Collector
 from search.deadline import DeadlineError
 from search.facets import FacetTable, added, of_others, own_of
 from search.leaf import (
@@ -40,7 +40,6 @@ from search.leaf import (
     merged,
 )
 from search.order import Position
-from search.plan import Beginning, During, Flat, Like, Plan
 from search.prepared import SORTS, PreparedSegment
 from search.query import Clock, Filters
 from search.tables import Ranges, SegmentTable
@@ -57,8 +56,6 @@ ALGORITHMS = {
 }
 _SIGN = 1 << 63
 _FROM_THE_START, _NO_ID = np.zeros(4, np.int64), np.frombuffer(b"", np.uint8)
-_NO_BITMAPS, _NO_SUMS, _NO_SCORES = np.zeros((0, 0), np.uint64), np.zeros(0), np.zeros((0, 0))
-_ALL = Filters()
 _log = structlog.get_logger()
 
 
@@ -104,6 +101,7 @@ class Share:
         """Args: the leaves, and how many shares there are."""
         self.leaves = leaves
         self.table = SegmentTable(leaves, shares=shares)
+        self._collector = Collector(self.table)
         self._facets: dict[tuple[str, Clock], FacetTable] = {}
         self._others: dict[int, Share] = {}
         """All but a partition of which some are told that it is damaged."""
@@ -146,7 +144,7 @@ class Share:
         if not len(members.rows):
             return Rivals(members.rows, members.rows)
         ranges = self.table.within(query.filters, members.bitmap)
-        matching, sums = self._collected(query, query.plan, ranges, summed=query.sort == "relevance")
+        matching, sums = self._collector.matching(query, query.plan, ranges, summed=query.sort == "relevance")
         here = among(matching, members.docnums)
         return Rivals(members.rows[here], self._keys(query, sums, members.docnums[here]))
 
@@ -158,7 +156,7 @@ class Share:
             PartitionDamagedError
         """
         ranges = self._ranges(query)
-        matching, sums = self._collected(query, query.plan, ranges, summed=query.sort == "relevance")
+        matching, sums = self._collector.matching(query, query.plan, ranges, summed=query.sort == "relevance")
         places = docnums_of(matching)
         keys = self._keys(query, sums, places)
         tied = places[keys == position.key]
@@ -177,7 +175,7 @@ class Share:
         rows, ranges, sets = (
             table.rows(query.filters, query.sort, query.decay),
             self._ranges(query),
-            self._sets(query, flat),
+            self._collector.sets(query, flat),
         )
         report = np.zeros((len(table.places) + 1, 6), np.int64)
         sharing.rank_segments(
@@ -231,82 +229,6 @@ class Share:
         hidden = bitmap_of(members.docnums[~query.shown[members.rows]], len(members.bitmap))
         return self.table.within(query.filters, ~hidden)
 
-    def _collected(
-        self, query: LeafQuery, plan: Plan, ranges: Ranges, *, summed: bool
-    ) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
-        """The set of what matches a plan, and by place what the postings of each match add up to, if that is wanted.
-
-        Raises:
-            DeadlineError: it took too long.
-            PartitionDamagedError
-        """
-        bitmap = np.zeros(self.table.words[-1], np.uint64)
-        sums = np.empty(64 * len(bitmap)) if summed else _NO_SUMS
-        self._collect(query, plan, ranges, bitmap, sums)
-        return bitmap, sums
-
-    def _collect(
-        self,
-        query: LeafQuery,
-        plan: Plan,
-        ranges: Ranges,
-        bitmap: NDArray[np.uint64],
-        sums: NDArray[np.float64],
-    ) -> None:
-        """The same into a bitmap of zeros, and into sums, which may be empty."""
-        table, flat = self.table, plan.flat
-        report = np.zeros(5, np.int64)
-        collect_segments(
-            table.plain.rows,
-            ranges.rows,
-            *flat.query,
-            self._sets(query, flat),
-            table.lists(flat),
-            table.units,
-            int(query.deadline_s * 1e9),
-            bitmap,
-            sums,
-            report,
-        )
-        if report[LATE]:
-            raise DeadlineError
-
-    def _sets(self, query: LeafQuery, flat: Flat) -> Sets:
-        """What a plan has no lists for, found once for each request.
-
-        Raises:
-            DeadlineError: it took too long.
-            PartitionDamagedError
-        """
-        if not flat.sets:
-            return Sets(self.table.words, _NO_BITMAPS, _NO_SUMS, _NO_SCORES)
-        known: Sets | None = query.sets.get((self, flat)) if query.sets is not None else None
-        if known is None:
-            known = self._found_sets(query, flat)
-            if query.sets is not None:
-                query.sets[self, flat] = known
-        return known
-
-    def _found_sets(self, query: LeafQuery, flat: Flat) -> Sets:
-        table, deadline_ns = self.table, int(query.deadline_s * 1e9)
-        bitmaps = np.zeros((len(flat.sets), int(table.words[-1])), np.uint64)
-        constants, scores = np.zeros(len(bitmaps)), np.empty((sum(flat.scored), 64 * bitmaps.shape[1]))
-        rows = iter(scores)
-        for nth, (atom, scored) in enumerate(zip(flat.sets, flat.scored, strict=True)):
-            match atom:
-                case Beginning(field=field, text=text, score=score):
-                    constants[nth] = float(score)
-                    bitmaps[nth] = table.set_of(table.each(PreparedSegment.beginning, field, text, deadline_ns))
-                case Like(field=field, text=text, score=score):
-                    constants[nth] = float(score)
-                    bitmaps[nth] = table.set_of(table.each(PreparedSegment.like, field, text, deadline_ns))
-                case During(clock=clock, from_ms=from_ms, to_ms=to_ms):
-                    during = (), (clock, from_ms, to_ms)
-                    bitmaps[nth] = table.set_of(table.each(PreparedSegment.mask, *during))
-                case Plan():
-                    self._collect(query, atom, table.ranges(_ALL), bitmaps[nth], next(rows) if scored else _NO_SUMS)
-        return Sets(table.words, bitmaps, constants, scores)
-
     def _keys(self, query: LeafQuery, sums: NDArray[np.float64], places: NDArray[np.int64]) -> NDArray[np.int64]:
         """The sort keys of some matches."""
         rows, keys = self.table.rows(query.filters, query.sort, query.decay), np.empty(len(places), np.int64)
@@ -324,7 +246,7 @@ class Share:
             raise DeadlineError
         filters, table, deadline_ns = query.filters, self.table, int(query.deadline_s * 1e9)
         ranges = table.ranges(of_others(filters, query.facets))
-        matching, _sums = self._collected(query, query.plan, ranges, summed=False)
+        matching, _sums = self._collector.matching(query, query.plan, ranges, summed=False)
         own = own_of(filters, query.facets)
         members = table.members(query.stories) if query.stories is not None else None
         counts, held = {}, {}

@@ -7,14 +7,14 @@ Not here: where an article lies (`broker.py`), which articles are a story (`stor
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
 from partition.errors import IndexFileError
 from partition.types import DocAddress
-from search.leaf import Leaf, PartitionDamagedError
+from search.leaf import Leaf, Match, PartitionDamagedError
 from search.snapshot import Snapshot
 
 STORY_FIELDS = ("story_id", "copies")
@@ -48,8 +48,7 @@ def story_of(snapshot: Snapshot, address: DocAddress) -> dict[str, Any]:
     Raises:
         PartitionDamagedError
     """
-    with _reading(snapshot, address) as leaf:
-        story = int(leaf.reader.segments[address.segment].column("story")[address.docnum])
+    story = _story_at(snapshot, address)
     partitions = snapshot.partitions
     if partitions.damaged:
         return {"story_id": f"{story:016x}", "copies": None}
@@ -59,6 +58,20 @@ def story_of(snapshot: Snapshot, address: DocAddress) -> dict[str, Any]:
     ids = [id_at(snapshot, one) for one in [one for one in first if one != address][:MAX_COPIES]]
     copies = {"count": max(0, len(rows) - 1), "canonical": id_at(snapshot, first[0]), "ids": ids}
     return {"story_id": f"{story:016x}", "copies": copies}
+
+
+def stories_of(snapshot: Snapshot, matches: Iterable[Match]) -> tuple[int, ...]:
+    """The stories of some matches.
+
+    Raises:
+        PartitionDamagedError
+    """
+    return tuple(_story_at(snapshot, DocAddress(one.partition, one.segment, one.docnum)) for one in matches)
+
+
+def _story_at(snapshot: Snapshot, address: DocAddress) -> int:
+    with _reading(snapshot, address) as leaf:
+        return int(leaf.reader.segments[address.segment].column("story")[address.docnum])
 
 
 def id_at(snapshot: Snapshot, address: DocAddress) -> str:

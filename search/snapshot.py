@@ -25,6 +25,7 @@ from partition.manifest import Layout, RootManifest, State, read_manifest
 from partition.reader import OpenFiles, PartitionReader
 from partition.segment import Segment
 from partition.statistics import Statistics
+from search.changed import Changes
 from search.leaf import Leaf, PartitionDamagedError, Searchable
 from search.plan import Plan, plan_of
 from search.query import Node
@@ -132,6 +133,7 @@ class Snapshot:
         self._planner = planner
         self.partitions = partitions
         """Whoever reads more than one thing of them holds them meanwhile."""
+        self._changes: Changes | None = None
 
     @property
     def statistics(self) -> Statistics:
@@ -141,6 +143,17 @@ class Snapshot:
     def plan(self, node: Node) -> Plan:
         """The plan of a tree."""
         return self._planner.plan(node)
+
+    def changes(self) -> Changes:
+        """What changed up to this state, found when somebody first asks; two who ask at once both look.
+
+        Raises:
+            PartitionDamagedError
+        """
+        if self._changes is None:
+            seqs = self.manifest.since_seq, self.state.applied_seq
+            self._changes = Changes(self.partitions.leaves, since_seq=seqs[0], applied_seq=seqs[1])
+        return self._changes
 
 
 class Snapshots:

@@ -148,8 +148,17 @@ def _words(near: Near, found: Sequence[Alike], statistics: Statistics) -> Node:
     )
 
 
-def corrected(text: str, parsed: Parsed, snapshot: Snapshot, deadline_s: float) -> str | None:
-    """The text of a query with words that hardly any article holds replaced by ones that many do, if there are any.
+class Corrected(NamedTuple):
+    """What was probably meant by a query."""
+
+    text: str | None
+    """Its text with words that hardly any article holds replaced by ones that many do; `None` if there are none."""
+    looked: tuple[Near, ...]
+    """Which words of the archive decided that."""
+
+
+def corrected(text: str, parsed: Parsed, snapshot: Snapshot, deadline_s: float) -> Corrected:
+    """What was probably meant by a query.
 
     Args:
         text: of the query.
@@ -161,11 +170,12 @@ def corrected(text: str, parsed: Parsed, snapshot: Snapshot, deadline_s: float) 
         PartitionDamagedError, DeadlineError: as of `alike`.
     """
     made = text
+    looked: list[Near] = []
     for form in list(dict.fromkeys(_forms_of(parsed.node)))[:MAX_CORRECTED]:
-        meant = _meant(form, snapshot, deadline_s)
+        meant = _meant(form, snapshot, deadline_s, looked)
         if meant:
             made = re.sub(_AS_A_WORD.format(re.escape(form)), meant, made, flags=re.IGNORECASE)
-    return made if made != text and len(made) <= MAX_QUERY_CHARS else None
+    return Corrected(made if made != text and len(made) <= MAX_QUERY_CHARS else None, tuple(looked))
 
 
 def _forms_of(node: Node) -> Iterator[str]:
@@ -180,8 +190,8 @@ def _forms_of(node: Node) -> Iterator[str]:
                 yield from _forms_of(child)
 
 
-def _meant(form: str, snapshot: Snapshot, deadline_s: float) -> str | None:
-    """The word that was probably meant by one that hardly any article holds."""
+def _meant(form: str, snapshot: Snapshot, deadline_s: float, looked: list[Near]) -> str | None:
+    """The word that was probably meant by one that hardly any article holds; notes which words decided that."""
     edits = edits_for(form)
     if not edits or ideographic(form):
         return None
@@ -190,6 +200,7 @@ def _meant(form: str, snapshot: Snapshot, deadline_s: float) -> str | None:
     # To look for words that are spelled alike takes a hundred times as long.
     if max(snapshot.statistics.df(TEXT, term) for term in own) >= FEW:
         return None
+    looked.append(Near(TEXT, form, edits))
     found = [one for one in alike(snapshot, TEXT, form, edits, deadline_s) if parted(one.key)[0].isalpha()]
     terms = {one.term(TEXT): -one.articles for one in reversed(found)}
     held = max(terms.get(term, 0) for term in own)

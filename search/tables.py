@@ -10,7 +10,7 @@ Not here: what is searched (`share.py`), one segment (`prepared.py`), the column
 """
 
 from collections.abc import Callable, Sequence
-from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
+from typing import Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from partition.kernels.postings import NORMS
 from partition.kernels.views import SegmentView
 from partition.schema import KEYWORD_FIELDS, TEXT_FIELDS
 from search.bitmaps import bitmap_of
-from search.leaf import Leaf, PartitionDamagedError
+from search.leaf import PartitionDamagedError
 from search.plan import Flat
 from search.prepared import MAX_VIEWS, PreparedSegment, clock_of
 from search.query import Bounds, Choice, Clock, Decay, Filters, Sort
@@ -34,6 +34,18 @@ MAX_MASKS = 64
 
 T = TypeVar("T")
 P = ParamSpec("P")
+
+
+class Held(Protocol):
+    """Segments of a partition."""
+
+    @property
+    def partition(self) -> int:
+        """Whose."""
+
+    @property
+    def segments(self) -> Sequence[PreparedSegment]:
+        """They themselves."""
 
 
 class Place(NamedTuple):
@@ -66,7 +78,7 @@ class _Rows(NamedTuple):
 class SegmentTable:
     """The segments of some leaves."""
 
-    def __init__(self, leaves: Sequence[Leaf], *, shares: int) -> None:
+    def __init__(self, leaves: Sequence[Held], *, shares: int) -> None:
         """Args: the leaves, and how many such tables there are of the archive."""
         self.places = [
             Place(leaf.partition, ordinal, prepared)

@@ -85,6 +85,7 @@ class Broadsheet:
                 applied_seq=1,
                 indexed_through_ms=0,
                 archive="0" * 16,
+                lineage=0,
                 since_seq=1,
                 history=(),
                 parked=(),

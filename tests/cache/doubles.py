@@ -29,6 +29,23 @@ class Answer:
 
     body: bytes
     keep: bool = True
+    stamp: bytes = b""
+    order: int = 0
+
+
+@dataclass
+class Judging:
+    """A judge that says what it is told to, and counts how often it is asked."""
+
+    state: str = "now"
+    objections: dict[bytes, str] = field(default_factory=dict)
+    """By stamp."""
+    asked: list[bytes] = field(default_factory=list)
+
+    async def objection(self, stamp: bytes) -> str | None:
+        """What it was told."""
+        self.asked.append(stamp)
+        return self.objections.get(stamp)
 
 
 @dataclass

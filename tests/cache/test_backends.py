@@ -18,7 +18,9 @@ from cache.backends import (
     MemoryCache,
     open_backend,
 )
+from cache.entry import ORDER_BYTES
 from tests.cache.doubles import PATIENCE_S, Clock
+from tests.redis_server import RedisServer
 
 ALL_BYTES = bytes(range(256)) * 40
 
@@ -29,10 +31,55 @@ async def test_bytes_come_back_as_they_were(backend: Backend, value: bytes) -> N
     """No encoding, no pickling: any bytes come back, and what was never kept is None."""
     name = f"test:{uuid4()}"
     assert await backend.get(name) is None
-    await backend.set(name, value, ttl=60.0)
+    assert await backend.put(name, value, 60.0, unless=lambda _there: False)
     assert await backend.get(name) == value
     await backend.reconnect()
     assert await backend.get(name) == value
+
+
+@pytest.mark.anyio
+async def test_what_is_there_may_speak_against_it(backend: Backend) -> None:
+    """It is shown, as far as its order needs it; and what speaks against a value keeps its place."""
+    name, shown = f"test:{uuid4()}", []
+
+    def unless(there: object) -> bool:
+        shown.append(there)
+        return True
+
+    assert await backend.put(name, ALL_BYTES, 60.0, unless=unless)
+    assert not await backend.put(name, b"other", 60.0, unless=unless)
+    (there,) = shown
+    assert isinstance(there, bytes)
+    assert ALL_BYTES.startswith(there)
+    assert len(there) >= ORDER_BYTES
+    assert await backend.get(name) == ALL_BYTES
+    assert await backend.put(name, b"other", 60.0, unless=lambda _there: False)
+    assert await backend.get(name) == b"other"
+
+
+@pytest.mark.anyio
+async def test_other_types_have_no_say(redis_url: str) -> None:
+    """What another application keeps under a name of ours makes way, as it did for a plain SET."""
+    name = f"test:{uuid4()}"
+    async with FailFastRedisCache(redis_url, timeout_s=PATIENCE_S) as redis:
+        await redis.client.rpush(name, b"a list")
+        assert await redis.put(name, b"value", 60.0, unless=lambda _there: True)
+        assert await redis.get(name) == b"value"
+
+
+@pytest.mark.anyio
+async def test_whoever_comes_first_stays(redis_server: RedisServer) -> None:
+    """What somebody else keeps between the look and the writing is not written over."""
+    name = f"test:{uuid4()}"
+    async with FailFastRedisCache(redis_server.url, timeout_s=PATIENCE_S) as redis:
+        await redis.put(name, b"first", 60.0, unless=lambda _there: False)
+
+        def meanwhile(_there: object) -> bool:
+            redis_server.command(b"SET", name.encode(), b"second")
+            return False
+
+        assert not await redis.put(name, b"third", 60.0, unless=meanwhile)
+        assert await redis.get(name) == b"second"
 
 
 @pytest.mark.anyio

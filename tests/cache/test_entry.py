@@ -3,19 +3,25 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cache.entry import Entry, Fault, decode, encode
+from cache.entry import ORDER_BYTES, Entry, Fault, decode, encode, order_of
 from cache.keys import Key
 
 DIGEST = Key.of("a key").digest
 NOW_S = 1_700_000_000.5
-ENTRY = Entry(b'{"data":[]}', NOW_S, 60.0)
+ENTRY = Entry(b'{"data":[]}', NOW_S, 60.0, b"a stamp", 7)
 RAW = encode(ENTRY, DIGEST)
 
 
-@given(st.binary(max_size=300), st.integers(0, 2**40), st.integers(1, 10**9))
-def test_round_trip(body: bytes, created_ms: int, lifetime_ms: int) -> None:
+@given(
+    body=st.binary(max_size=300),
+    created_ms=st.integers(0, 2**40),
+    lifetime_ms=st.integers(1, 10**9),
+    stamp=st.binary(max_size=100),
+    order=st.integers(0, 2**63),
+)
+def test_round_trip(body: bytes, created_ms: int, lifetime_ms: int, stamp: bytes, order: int) -> None:
     """An entry comes back as it was, to the millisecond."""
-    entry = Entry(body, created_ms / 1000, lifetime_ms / 1000)
+    entry = Entry(body, created_ms / 1000, lifetime_ms / 1000, stamp, order)
     assert decode(encode(entry, DIGEST), DIGEST, created_ms / 1000) == entry
 
 
@@ -47,7 +53,16 @@ def test_an_entry_answers_its_own_key_only() -> None:
 
 def test_another_version_is_refused() -> None:
     """The version stands after the magic and is looked at before anything that it could change."""
-    assert decode(RAW[:4] + b"\0\2" + RAW[6:], DIGEST, NOW_S) is Fault.VERSION
+    assert decode(RAW[:4] + b"\0\1" + RAW[6:], DIGEST, NOW_S) is Fault.VERSION
+
+
+@given(st.integers(0, 2**63), st.integers(0, 50))
+def test_the_beginning_tells_the_order(order: int, more: int) -> None:
+    """Of an entry of this version; anything else has none."""
+    raw = encode(Entry(b"body", NOW_S, 60.0, b"stamp", order), DIGEST)
+    assert order_of(raw[: ORDER_BYTES + more]) == order
+    for foreign in (raw[: ORDER_BYTES - 1], raw[:4] + b"\0\1" + raw[6:], b"X" + raw[1:], "text", None, b""):
+        assert order_of(foreign) == -1
 
 
 def test_an_entry_ends_with_its_lifetime() -> None:
@@ -65,13 +80,16 @@ def test_age_and_time_to_live_are_never_negative() -> None:
 
 def test_the_layout_is_the_documented_one() -> None:
     """Golden bytes, field by field: a change of layout needs a new version."""
-    assert encode(Entry(b"hi", 1.5, 60.0), bytes(range(32))) == bytes.fromhex(
+    assert encode(Entry(b"hi", 1.5, 60.0, b"so", 258), bytes(range(32))) == bytes.fromhex(
         "42536365"  # magic
-        "0001"  # version
+        "0002"  # version
         "00000000000005dc"  # created_ms
         "000000000000ea60"  # lifetime_ms
         "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"  # digest
+        "0000000000000102"  # order
+        "00000002"  # stamp_bytes
         "0000000000000002"  # body_bytes
-        "47baad18"  # crc32
+        "5a7ca109"  # crc32
+        "736f"  # stamp
         "6869"  # body
     )

@@ -9,14 +9,14 @@ import pytest
 from cache.backends import Backend, MemoryCache
 from cache.keys import Key
 from cache.read_through import JITTER, Cached, ReadThrough
-from tests.cache.doubles import Answer, Clock, Counted, Loader
+from tests.cache.doubles import Answer, Clock, Counted, Judging, Loader
 
 pytestmark = pytest.mark.anyio
 
 
-async def ask(cache: ReadThrough, key: str, loader: Loader) -> Cached:
+async def ask(cache: ReadThrough, key: str, loader: Loader, judge: Judging | None = None) -> Cached:
     """Ask, and wait until the answer is kept too."""
-    answer = await cache.get_or_load(key, loader)
+    answer = await cache.get_or_load(key, loader, judge or Judging())
     await cache._flights.settle()
     return answer
 
@@ -84,10 +84,11 @@ async def test_a_thousand_callers_of_a_cold_key_cause_one_load(backend: Backend,
     loader = Loader()
     if waits:
         loader.gate.clear()
-    callers = [asyncio.create_task(cache.get_or_load(key, loader)) for _ in range(1000)]
+    callers = [asyncio.create_task(cache.get_or_load(key, loader, Judging())) for _ in range(1000)]
     await loader.called.wait()
     loader.gate.set()
     answers = await asyncio.gather(*callers)
+    await cache._flights.settle()
     assert loader.calls == 1
     assert {answer.body for answer in answers} == {b"body"}
     assert sum(answer.outcome == "miss" for answer in answers) == 1
@@ -98,7 +99,7 @@ async def test_cancelled_callers_spare_the_rest(backend: Backend, key: str) -> N
     cache = ReadThrough(backend, ttl_s=100)
     loader = Loader()
     loader.gate.clear()
-    callers = [asyncio.create_task(cache.get_or_load(key, loader)) for _ in range(10)]
+    callers = [asyncio.create_task(cache.get_or_load(key, loader, Judging())) for _ in range(10)]
     await loader.called.wait()
     for caller in callers[:9]:
         caller.cancel()
@@ -114,7 +115,7 @@ async def test_errors_are_shared_and_not_kept(backend: Backend, key: str) -> Non
     cache = ReadThrough(backend, ttl_s=100)
     loader = Loader(LookupError("once"))
     loader.gate.clear()
-    callers = [asyncio.create_task(cache.get_or_load(key, loader)) for _ in range(10)]
+    callers = [asyncio.create_task(cache.get_or_load(key, loader, Judging())) for _ in range(10)]
     await loader.called.wait()
     await asyncio.sleep(0)
     loader.gate.set()
@@ -146,7 +147,7 @@ async def test_the_second_look_prevents_a_second_load() -> None:
     cache = ReadThrough(late, ttl_s=100)
     loader = Loader()
     counted = Counted("events", "result", "hit", "load", "shared", "recheck_hit")
-    slow = asyncio.create_task(cache.get_or_load("key", loader))
+    slow = asyncio.create_task(cache.get_or_load("key", loader, Judging()))
     await late.asked.wait()
     assert (await ask(cache, "key", loader)).outcome == "miss"
     late.reply.set()
@@ -171,14 +172,14 @@ async def test_who_finds_a_flight_does_not_ask_the_backend() -> None:
     cache = ReadThrough(counting, ttl_s=100)
     loader = Loader()
     loader.gate.clear()
-    first = asyncio.create_task(cache.get_or_load("key", loader))
+    first = asyncio.create_task(cache.get_or_load("key", loader, Judging()))
     await loader.called.wait()
-    crowd = [asyncio.create_task(cache.get_or_load("key", loader)) for _ in range(100)]
+    crowd = [asyncio.create_task(cache.get_or_load("key", loader, Judging())) for _ in range(100)]
     await asyncio.sleep(0)
     loader.gate.set()
     assert {answer.outcome for answer in await asyncio.gather(*crowd)} == {"shared"}
     assert (await first).outcome == "miss"
-    assert counting.asked == 2  # the two looks of the first caller
+    assert counting.asked == 3  # the two looks of the first caller, and whether there is something newer
 
 
 async def test_gets_are_hits_and_loads_and_shares(backend: Backend, key: str) -> None:
@@ -192,7 +193,7 @@ async def test_gets_are_hits_and_loads_and_shares(backend: Backend, key: str) ->
     asked = 0
     for _ in range(20):
         picked = [choose.randrange(8) for _ in range(30)]
-        callers = [asyncio.create_task(cache.get_or_load(f"{key} {one}", loaders[one])) for one in picked]
+        callers = [asyncio.create_task(cache.get_or_load(f"{key} {one}", loaders[one], Judging())) for one in picked]
         await asyncio.gather(*callers, return_exceptions=True)
         asked += len(callers)
     hits, shared, rechecked, loads = counted.moved()
@@ -205,7 +206,7 @@ async def test_close_keeps_what_was_answered(key: str) -> None:
     """An answer on its way to the backend is not lost by closing."""
     memory = MemoryCache(1 << 20)
     cache = ReadThrough(memory, ttl_s=100)
-    await cache.get_or_load(key, Loader())
+    await cache.get_or_load(key, Loader(), Judging())
     await cache.close()
     assert await memory.get(Key.of(key).name) is not None
 
@@ -221,3 +222,72 @@ async def test_several_caches_live_in_one_process(key: str) -> None:
     caches = [ReadThrough(MemoryCache(1 << 20), ttl_s=100) for _ in range(2)]
     loader = Loader()
     assert [(await ask(cache, key, loader)).outcome for cache in caches] == ["miss", "miss"]
+
+
+async def test_an_answer_that_is_objected_to_is_loaded_again(backend: Backend, key: str) -> None:
+    """The judge is shown the stamp; what it objects to is not served, and what is loaded instead takes its place."""
+    cache = ReadThrough(backend, ttl_s=100)
+    old, new = Loader(Answer(b"old", stamp=b"1", order=1)), Loader(Answer(b"new", stamp=b"2", order=2))
+    judge = Judging(objections={b"1": "changed"})
+    counted = Counted("objections", "reason", "changed", "redaction")
+    await ask(cache, key, old)
+    assert (await ask(cache, key, new, judge)).body == b"new"
+    assert set(judge.asked) == {b"1"}
+    assert counted.moved() == (2, 0)  # also inside the flight
+    again = await ask(cache, key, Loader(Answer(b"unused")), judge)
+    assert (again.body, again.outcome) == (b"new", "hit")
+
+
+async def test_a_judgement_holds_for_its_state(backend: Backend, key: str) -> None:
+    """A judge is asked once about an entry, and again when it judges by another state, or about another entry."""
+    cache = ReadThrough(backend, ttl_s=100)
+    await ask(cache, key, Loader(Answer(b"body", stamp=b"1")))
+    one, other = Judging(state="1"), Judging(state="2")
+    for _ in range(3):
+        await ask(cache, key, Loader(), one)
+    for _ in range(3):
+        await ask(cache, key, Loader(), other)
+    assert (one.asked, other.asked) == ([b"1"], [b"1"])
+    other.objections[b"1"] = "changed"
+    assert (await ask(cache, key, Loader(), other)).outcome == "hit"  # as it said before
+    third = Judging(state="3", objections={b"1": "changed"})
+    await ask(cache, key, Loader(Answer(b"more", stamp=b"2")), third)
+    assert (await ask(cache, key, Loader(), other)).body == b"more"
+    assert other.asked == [b"1", b"2"]
+
+
+async def test_what_is_newer_stays(backend: Backend, key: str) -> None:
+    """Whoever is behind loads for itself, and does not put that in the place of a newer answer."""
+    cache = ReadThrough(backend, ttl_s=100)
+    behind = Judging(state="1", objections={b"2": "newer"})
+    writes = Counted("writes", "result", "kept", "outdated")
+    await ask(cache, key, Loader(Answer(b"new", stamp=b"2", order=2)))
+    for _ in range(2):
+        answer = await ask(cache, key, Loader(Answer(b"old", stamp=b"1", order=1)), behind)
+        assert (answer.body, answer.outcome) == (b"old", "miss")
+    assert writes.moved() == (1, 2)
+    assert (await ask(cache, key, Loader())).body == b"new"
+
+
+async def test_other_states_have_other_flights(backend: Backend, key: str) -> None:
+    """Who judges by a newer state does not take what is being loaded for an older one."""
+    cache = ReadThrough(backend, ttl_s=100)
+    slow, quick = Loader(Answer(b"old", stamp=b"1", order=1)), Loader(Answer(b"new", stamp=b"2", order=2))
+    slow.gate.clear()
+    old = asyncio.create_task(cache.get_or_load(key, slow, Judging(state="1")))
+    await slow.called.wait()
+    newer = Judging(state="2", objections={b"1": "changed"})
+    assert (await ask_alone(cache, key, quick, newer)).body == b"new"
+    slow.gate.set()
+    assert (await old).body == b"old"
+    await cache._flights.settle()
+    assert (await ask(cache, key, Loader(), newer)).body == b"new"
+
+
+async def ask_alone(cache: ReadThrough, key: str, loader: Loader, judge: Judging) -> Cached:
+    """Ask, and wait until this answer is kept: others may be on their way."""
+    answer = await cache.get_or_load(key, loader, judge)
+    flight = cache._flights._under_way.get(f"{judge.state} {key}")
+    if flight:
+        await flight.task
+    return answer

@@ -13,7 +13,7 @@ from cache.breaker import COOLDOWN_S, Breaker
 from cache.entry import Entry, encode
 from cache.keys import Key
 from cache.read_through import Cached, ReadThrough
-from tests.cache.doubles import PATIENCE_S, Answer, Clock, Counted, Loader
+from tests.cache.doubles import PATIENCE_S, Answer, Clock, Counted, Judging, Loader
 from tests.cache.wire import Wire, honest
 from tests.redis_server import RedisServer
 
@@ -28,7 +28,7 @@ FIRST_MISS_S = 0.5
 
 async def ask(cache: ReadThrough, loader: Loader, key: str = KEY) -> Cached:
     """Ask, and wait until the answer is kept too."""
-    answer = await cache.get_or_load(key, loader)
+    answer = await cache.get_or_load(key, loader, Judging())
     await cache._flights.settle()
     return answer
 
@@ -120,7 +120,7 @@ async def test_hung_under_a_crowd(hasty: ReadThrough, redis_server: RedisServer)
     redis_server.hang()
     start_s = time.monotonic()
     loaders = [Loader(Answer(b"%d" % number)) for number in range(300)]
-    asked = (hasty.get_or_load(f"{KEY} {number}", loader) for number, loader in enumerate(loaders))
+    asked = (hasty.get_or_load(f"{KEY} {number}", loader, Judging()) for number, loader in enumerate(loaders))
     answers = await asyncio.gather(*asked)
     assert time.monotonic() - start_s < 2 * FIRST_MISS_S
     assert [answer.body for answer in answers] == [b"%d" % number for number in range(300)]

@@ -156,6 +156,7 @@ def blank(published_ms: int) -> RootManifest:
         applied_seq=0,
         indexed_through_ms=0,
         archive="0" * 16,
+        lineage=0,
         routing_version=1,
         since_seq=0,
         history=(),

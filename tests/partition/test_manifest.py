@@ -42,6 +42,7 @@ _manifests = st.builds(
     applied_seq=_numbers,
     indexed_through_ms=_numbers,
     archive=_names,
+    lineage=_numbers,
     since_seq=_numbers,
     history=st.lists(st.builds(Moment, _numbers, _numbers), max_size=3).map(tuple),
     parked=st.lists(st.builds(ParkedEvent, _numbers, _names, _names, _numbers), max_size=3).map(tuple),
@@ -60,6 +61,7 @@ MANIFEST = RootManifest(
     applied_seq=15,
     indexed_through_ms=1_700_000_000_000,
     archive="0123456789abcdef",
+    lineage=0,
     since_seq=9,
     history=(Moment(1_600_000_000_000, 9),),
     parked=(ParkedEvent(3, "é", "no reason", 2),),
@@ -122,7 +124,7 @@ def test_other_json_is_no_manifest(tmp_path: Path, content: bytes) -> None:
     ("version", "error", "cure"),
     [
         (4, TooOldFile, "go back to the epoch before it: broadsheet rollback"),
-        (6, TooNewFile, "upgrade broadsheet"),
+        (7, TooNewFile, "upgrade broadsheet"),
         ("5", CorruptFile, "go back to the epoch before it: broadsheet rollback"),
     ],
 )
