@@ -8,7 +8,8 @@ Not here: shapes (`shapes.py`), what travels in headers (`routes.py`), problems 
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
+from hashlib import blake2b
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import msgspec
@@ -31,6 +32,25 @@ from search.snapshot import Snapshot
 from search.spellings import spelled
 from search.timelines import PERIODS
 from web.times import iso
+
+
+class Body(NamedTuple):
+    """A body."""
+
+    content: bytes
+    digest: str
+    """As of `ports.Answer`."""
+
+
+def body_of(members: dict[str, Any], **volatile: Any) -> Body:
+    """The members as JSON, and the digest of those that are not volatile.
+
+    Args:
+        members: all that there are, in their order.
+        volatile: what takes the place of some.
+    """
+    digest = blake2b(orjson.dumps(members), digest_size=12).hexdigest()
+    return Body(orjson.dumps({**members, **volatile}) if volatile else orjson.dumps(members), digest)
 
 
 def links_of(parameters: SearchParameters, cursor: str | None) -> str:
@@ -116,25 +136,27 @@ def page_body(
     next_: str | None,
     prev: str | None,
     missed: tuple[int, ...],
-) -> bytes:
+) -> Body:
     """The body of one page (`SearchAnswer`)."""
     unit = "story" if query.collapse else "article"
     total = {"value": found.total, "relation": "gte" if found.failed else "eq", "unit": unit}
+    page = {"limit": parameters.limit, "has_more": next_ is not None}
     body: dict[str, Any] = {
         "data": _items(parameters, matches, documents),
-        "page": {"next": next_, "prev": prev, "limit": parameters.limit, "has_more": next_ is not None},
+        "page": page,
         "total": total if parameters.exact_total else None,
         "coverage": coverage_of(found, missed),
         "facets": facets,
         "notes": [note._asdict() for note in notes],
         "did_you_mean": msgspec.to_builtins(meant) if meant else None,
-        "as_of": iso(snapshot.state.published_ms),
+        "as_of": None,
         "origin": None if query.origin_ms is None else iso(query.origin_ms),
     }
     if parameters.explain or place:
         explanation = explanation_of(found, snapshot.manifest.articles, place)
         body["explain"] = msgspec.to_builtins(explanation)
-    return orjson.dumps(body)
+    linked = {"next": next_, "prev": prev, **page}
+    return body_of(body, page=linked, as_of=iso(snapshot.state.published_ms))
 
 
 def _items(
@@ -160,16 +182,16 @@ def similar_body(
     matches: list[Match],
     documents: list[dict[str, Any]],
     telling: Sequence[Telling],
-) -> bytes:
+) -> Body:
     """The body of what is like an article (`SimilarAnswer`)."""
     terms = [TellingTerm(term=one.stem, language=one.language, tf=one.tf, idf=one.idf) for one in telling]
     body = {
         "data": _items(parameters, matches, documents),
         "coverage": coverage_of(found, missed=()),
         "terms": msgspec.to_builtins(terms),
-        "as_of": iso(snapshot.state.published_ms),
+        "as_of": None,
     }
-    return orjson.dumps(body)
+    return body_of(body, as_of=iso(snapshot.state.published_ms))
 
 
 def article_body(stored: dict[str, Any], story: dict[str, Any]) -> dict[str, Any]:

@@ -12,11 +12,10 @@ from hashlib import blake2b
 from typing import TypeVar
 
 import msgspec
-import orjson
 
 from partition.manifest import RootManifest
 from partition.types import MAX_ARTICLE_ID_BYTES, DocAddress, hash64
-from search.answers import article_body, similar_body
+from search.answers import Body, article_body, body_of, similar_body
 from search.broker import Broker, EpochGoneError, Gathered, LeafError, TakenDownError
 from search.completions import completed
 from search.dates import origin_of
@@ -81,7 +80,7 @@ class Lookups:
             return found
 
         judge = StateJudge(self._broker, manifest, deadline_s)
-        return await self._about(article_id, view, f"article:{archive_key(manifest)}", load, judge)
+        return await self._about(article_id, manifest, f"article:{archive_key(manifest)}", load, judge)
 
     async def similar(self, article_id: str, parameters: SearchParameters, timings: Timings) -> Served:
         """The articles that are most like one, which is not among them.
@@ -122,7 +121,7 @@ class Lookups:
         shape = parameters.limit, parameters.fields, parameters.highlight, parameters.timeout_ms
         digest = blake2b(about_all.canonical() + msgspec.msgpack.encode(shape), digest_size=16).hexdigest()
         judge = StateJudge(self._broker, manifest, deadline_s)
-        return await self._about(article_id, view, f"similar:{archive_key(manifest)}:{digest}", load, judge)
+        return await self._about(article_id, manifest, f"similar:{archive_key(manifest)}:{digest}", load, judge)
 
     async def suggest(self, parameters: SuggestParameters, timings: Timings) -> Served:
         """What a beginning may become.
@@ -150,7 +149,7 @@ class Lookups:
         shape = parameters.q, parameters.limit, parameters.timeout_ms
         digest = blake2b(msgspec.msgpack.encode(shape), digest_size=16).hexdigest()
         judge = StateJudge(self._broker, manifest, deadline_s)
-        return await self._kept(view, f"suggest:{archive_key(manifest)}:{digest}", load, judge)
+        return await self._kept(manifest, f"suggest:{archive_key(manifest)}:{digest}", load, judge)
 
     async def _found(
         self,
@@ -175,7 +174,7 @@ class Lookups:
         return found
 
     async def _about(
-        self, article_id: str, view: View, key: str, load: Callable[[], Awaitable[Loaded]], judge: Judge
+        self, article_id: str, manifest: RootManifest, key: str, load: Callable[[], Awaitable[Loaded]], judge: Judge
     ) -> Served:
         """An answer about an article, kept or loaded.
 
@@ -184,11 +183,13 @@ class Lookups:
         """
         digest = blake2b(article_id.encode(), digest_size=16).hexdigest()
         try:
-            return await self._kept(view, f"{key}:{digest}", load, judge)
+            return await self._kept(manifest, f"{key}:{digest}", load, judge)
         except TakenDownError:
             raise Problem("article-taken-down", f"{article_id!r} was taken down") from None
 
-    async def _kept(self, view: View, key: str, load: Callable[[], Awaitable[Loaded]], judge: Judge) -> Served:
+    async def _kept(
+        self, manifest: RootManifest, key: str, load: Callable[[], Awaitable[Loaded]], judge: Judge
+    ) -> Served:
         """An answer, kept or loaded.
 
         Raises:
@@ -201,13 +202,13 @@ class Lookups:
             raise changed() from None
         except LeafError as error:
             raise late_or_broken(error) from None
-        return Served(decoded(cached.body), view.state, cached)
+        return Served(decoded(cached.body), manifest.state, cached, manifest.since_seq)
 
 
-def _whole(body: bytes, made_of: Dependence, *, keep: bool = True) -> Loaded:
+def _whole(body: Body, made_of: Dependence, *, keep: bool = True) -> Loaded:
     """An answer of one page and of all partitions that it needs."""
-    content = msgspec.msgpack.encode(Answer(body, None, None, complete=True))
-    return Loaded(content, keep, made_of.stamp(), made_of.seq)
+    answer = Answer(*body, made_of.seq, None, None, complete=True)
+    return Loaded(msgspec.msgpack.encode(answer), keep, made_of.stamp(), made_of.seq)
 
 
 def _article_body(snapshot: Snapshot, address: DocAddress) -> Loaded:
@@ -216,7 +217,7 @@ def _article_body(snapshot: Snapshot, address: DocAddress) -> Loaded:
         dependence(snapshot), articles=(hash64(stored["id"]),), stories=(int(story["story_id"], 16),)
     )
     # Of partitions that are damaged there will be more to tell.
-    return _whole(orjson.dumps(article_body(stored, story)), made_of, keep=story["copies"] is not None)
+    return _whole(body_of(article_body(stored, story)), made_of, keep=story["copies"] is not None)
 
 
 def _telling(snapshot: Snapshot, address: DocAddress) -> list[Telling]:

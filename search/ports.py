@@ -14,7 +14,7 @@ import msgspec
 
 from partition.manifest import RootManifest, State
 
-ANSWER_VERSION = 12
+ANSWER_VERSION = 13
 """Part of every cache key: advanced when the same query would be answered with other bytes."""
 
 
@@ -22,6 +22,10 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
     """One page, as it is sent and cached."""
 
     body: bytes
+    digest: str
+    """What tells the body from others; when it was made, and where its links lead, does not count."""
+    seq: int
+    """The log sequence of the state that it was made from."""
     next: str | None
     prev: str | None
     complete: bool
@@ -117,3 +121,5 @@ class Served:
     answer: Answer
     state: State
     cached: Cached
+    since_seq: int
+    """The earliest state that cursors may still point into."""

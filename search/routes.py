@@ -6,6 +6,7 @@ Not here: the answers (`answers.py`), the search page (`page/`), problems (`web/
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 
 import orjson
@@ -20,6 +21,7 @@ from search.ports import Served
 from search.service import SearchService
 from search.shapes import ArticleAnswer, PartitionsAnswer, SearchAnswer, SimilarAnswer
 from search.suggestions import SuggestAnswer
+from web.conditional import offered_tags
 from web.openapi import Operation
 from web.parameters import parse, query_pairs
 from web.rawpath import RawPathRoute
@@ -30,7 +32,12 @@ JSON = "application/json"
 ServiceOf = Callable[[Request], SearchService]
 
 
-def _served(served: Served, links: dict[str, str | None]) -> Response:
+def _served(request: Request, served: Served, links: dict[str, str | None]) -> Response:
+    """The answer, or 304 to a caller who has it.
+
+    A tag is weak: when a body was made, and where its links lead, does not count. Whoever has an equal body of an
+    earlier state keeps it, as long as cursors of that state are good.
+    """
     cached, state = served.cached, served.state
     headers = {
         "Broadsheet-Epoch": str(state.epoch),
@@ -45,7 +52,26 @@ def _served(served: Served, links: dict[str, str | None]) -> Response:
         headers["Cache-Status"] = f"broadsheet; fwd=miss{collapsed}"
     if shown := [f'<{address}>; rel="{relation}"' for relation, address in links.items() if address]:
         headers["Link"] = ", ".join(shown)
+    if not served.answer.complete:
+        return Response(served.answer.body, headers=headers, media_type=JSON)
+    known = next((tag for tag in offered_tags(request.headers.get("If-None-Match")) if _is_same(tag, served)), None)
+    mine = f"{served.answer.seq:x}-{served.answer.digest}"
+    headers["ETag"] = f'W/"{mine if known in {None, "*"} else known}"'
+    if known is not None:
+        return Response(status_code=304, headers=headers)
     return Response(served.answer.body, headers=headers, media_type=JSON)
+
+
+def _is_same(tag: str, served: Served) -> bool:
+    """Whether a tag is that of this answer, or of an equal one that is as good."""
+    if tag == "*":
+        return True
+    seq, _, digest = tag.partition("-")
+    return (
+        digest == served.answer.digest
+        and re.fullmatch(r"[0-9a-f]{1,16}", seq) is not None
+        and served.since_seq <= int(seq, 16) <= served.state.applied_seq
+    )
 
 
 def query_routes(service_of: ServiceOf) -> list[BaseRoute]:
@@ -55,22 +81,24 @@ def query_routes(service_of: ServiceOf) -> list[BaseRoute]:
         parameters = parse_search(query_pairs(request))
         served = await service_of(request).search(parameters, request.state.timings)
         answer = served.answer
-        return _served(served, {"next": answer.next, "prev": answer.prev, "first": links_of(parameters, None)})
+        return _served(
+            request, served, {"next": answer.next, "prev": answer.prev, "first": links_of(parameters, None)}
+        )
 
     async def article(request: Request) -> Response:
         values = parse((MIN_SEQ,), query_pairs(request))
         service, article_id = service_of(request), request.path_params["id"]
         served = await service.lookups.article(article_id, request.state.timings, values["min_seq"])
-        return _served(served, {})
+        return _served(request, served, {})
 
     async def similar(request: Request) -> Response:
         parameters = parse_similar(query_pairs(request))
         service, article_id = service_of(request), request.path_params["id"]
-        return _served(await service.lookups.similar(article_id, parameters, request.state.timings), {})
+        return _served(request, await service.lookups.similar(article_id, parameters, request.state.timings), {})
 
     async def suggest(request: Request) -> Response:
         parameters = parse_suggest(query_pairs(request))
-        return _served(await service_of(request).lookups.suggest(parameters, request.state.timings), {})
+        return _served(request, await service_of(request).lookups.suggest(parameters, request.state.timings), {})
 
     async def partitions(request: Request) -> Response:
         parse((), query_pairs(request))
@@ -110,6 +138,7 @@ OPERATIONS: Sequence[Operation] = (
         description="One page of articles, best first, with cursors to the pages around it.",
         parameters=SEARCH,
         answer=SearchAnswer,
+        conditional=True,
         problems=(
             "parameter-invalid",
             "query-invalid",
@@ -131,6 +160,7 @@ OPERATIONS: Sequence[Operation] = (
         description="The newest version of an article. Percent-encode the id, its slashes too.",
         id_example="2024-0001",
         answer=ArticleAnswer,
+        conditional=True,
         parameters=(MIN_SEQ,),
         problems=_ABOUT_ONE,
     ),
@@ -140,6 +170,7 @@ OPERATIONS: Sequence[Operation] = (
         description="The articles that are most like one, by its most telling terms, the most like first.",
         id_example="2024-0001",
         answer=SimilarAnswer,
+        conditional=True,
         parameters=SIMILAR,
         problems=_ABOUT_ONE,
     ),
@@ -148,6 +179,7 @@ OPERATIONS: Sequence[Operation] = (
         summary="Suggestions for whoever types",
         description="Phrases, names and titles of the archive that a beginning may become.",
         answer=SuggestAnswer,
+        conditional=True,
         parameters=SUGGEST,
         problems=tuple(one for one in _ABOUT_ONE if not one.startswith("article-")),
     ),

@@ -137,7 +137,7 @@ class SearchService:
 
             started_s = time.perf_counter()
             if past_cache:
-                return Served(decoded((await load()).body), view.state, PastCache(b""))
+                return Served(decoded((await load()).body), view.state, PastCache(b""), current.since_seq)
             judge = StateJudge(self._broker, current, deadline_s)
             cached = await self._cache.get_or_load(_key(parameters, current, asked.query), load, judge)
             if cached.outcome == "hit":
@@ -146,7 +146,7 @@ class SearchService:
             if cursor is None:
                 raise changed() from None
             raise self._expired(parameters, cursor, current) from None
-        return Served(decoded(cached.body), view.state, cached)
+        return Served(decoded(cached.body), view.state, cached, current.since_seq)
 
     def _cursor(self, text: str | None) -> Cursor | None:
         if text is None:
@@ -296,8 +296,8 @@ class SearchService:
                 spellings=spellings,
             )
         timings.add("documents", started_s)
-        content = msgspec.msgpack.encode(Answer(body, next_, prev, complete))
-        return Loaded(content, complete, made_of.stamp(), made_of.seq)
+        answer = Answer(*body, made_of.seq, next_, prev, complete)
+        return Loaded(msgspec.msgpack.encode(answer), complete, made_of.stamp(), made_of.seq)
 
     def _meant(
         self, parameters: SearchParameters, query: Query, snapshot: Snapshot, found: Gathered, deadline_s: float

@@ -8,8 +8,8 @@ Not here: what is suggested (`completions.py`).
 from typing import Literal
 
 import msgspec
-import orjson
 
+from search.answers import Body, body_of
 from search.completions import Completions
 from search.parameters import FILTERS
 from search.snapshot import Snapshot
@@ -58,7 +58,7 @@ class SuggestAnswer(msgspec.Struct):
     """When the state of the archive that answered was published."""
 
 
-def suggest_body(snapshot: Snapshot, found: Completions, deadline_s: float) -> bytes:
+def suggest_body(snapshot: Snapshot, found: Completions, deadline_s: float) -> Body:
     """The body.
 
     Args:
@@ -83,5 +83,5 @@ def suggest_body(snapshot: Snapshot, found: Completions, deadline_s: float) -> b
         for one in found.titles
     ]
     phrases = [phrase._asdict() for phrase in found.phrases]
-    as_of = iso(snapshot.state.published_ms)
-    return orjson.dumps({"phrases": phrases, "names": names, "titles": titles, "as_of": as_of})
+    body = {"phrases": phrases, "names": names, "titles": titles, "as_of": None}
+    return body_of(body, as_of=iso(snapshot.state.published_ms))

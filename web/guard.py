@@ -2,7 +2,8 @@
 
 Contract: whoever may not read gets no further, whatever the method and whether there is such a route or not, but for
 the addresses that are open to all. `request.state.caller` says who calls. Where reads need a key, an answer that says
-`Cache-Control: public` says `private` instead: no cache may give it to somebody else.
+`Cache-Control: public` says `private` instead, and that it varies with the key: no cache may give it to somebody
+else.
 
 Not here: what a request must show (`access.py`); what more than reading a route demands (its handler, by
 `request.state.access`).
@@ -56,6 +57,7 @@ def _privately(send: Send) -> Send:
             headers = MutableHeaders(scope=message)
             if kept := headers.get("cache-control"):
                 headers["Cache-Control"] = kept.replace("public", "private")
+            headers.add_vary_header("Authorization")
         await send(message)
 
     return send_privately

@@ -60,6 +60,8 @@ class Operation:
     media_type: str = "application/json"
     stream: bool = False
     """Whether the same is told event by event to those who accept `text/event-stream`."""
+    conditional: bool = False
+    """Whether answers have an `ETag`, and those who have one are told so."""
     role: Role | None = "read"
     """What a caller's key must allow, where a key is needed; `None` where it never is."""
 
@@ -72,6 +74,7 @@ _HEADERS = {
     "X-Request-Id": "The id of this request, as it was logged.",
     "Server-Timing": "Where the time went, in milliseconds.",
 }
+_CONDITIONAL = {"ETag": "What tells this answer from others, for `If-None-Match`; weak."}
 _REFUSALS: Mapping[Role | None, Sequence[str]] = {
     None: (),
     "read": ("unauthorized",),
@@ -126,9 +129,10 @@ def _operation(operation: Operation) -> dict[str, Any]:
     statuses: dict[int, list[str]] = {}
     for slug in (*operation.problems, *_REFUSALS[operation.role], "method-not-allowed", "internal"):
         statuses.setdefault(TYPES[slug].status, []).append(slug)
+    headers = {**_HEADERS, **(_CONDITIONAL if operation.conditional else {})}
     answered = {
         "description": operation.summary,
-        "headers": {name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()},
+        "headers": {name: {"description": text, "schema": {"type": "string"}} for name, text in headers.items()},
         "content": {
             operation.media_type: {"schema": schema},
             **({EVENT_STREAM: {"schema": {"type": "string"}}} if operation.stream else {}),
@@ -144,6 +148,11 @@ def _operation(operation: Operation) -> dict[str, Any]:
         **({"requestBody": _body(operation.accepts)} if operation.accepts else {}),
         "responses": {
             "200": answered,
+            **(
+                {"304": {"description": "What `If-None-Match` names is still the answer."}}
+                if operation.conditional
+                else {}
+            ),
             **({"202": {**answered, "description": "Durable, and not done yet."}} if operation.later else {}),
             **{str(status): _problem_response(slugs) for status, slugs in sorted(statuses.items())},
         },

@@ -63,7 +63,7 @@ VOLATILE = frozenset(
 larger ones take more room; so do moments that are no whole second."""
 VOLATILE_HEADERS = frozenset(
     (
-        *("age", "broadsheet-epoch", "broadsheet-indexed-through", "content-length", "date", "last-modified"),
+        *("age", "broadsheet-epoch", "broadsheet-indexed-through", "content-length", "date", "etag", "last-modified"),
         *("repr-digest", "server-timing", "x-request-id"),
     )
 )

@@ -10,6 +10,7 @@ import orjson
 import pytest
 from redis import Redis
 
+from cache.entry import Entry, decode
 from indexer.exporting import MAX_KEPT
 from indexer.jobs import new_job_id
 from indexer.log import EventLog, log_path
@@ -48,8 +49,14 @@ def _put(live: ApiServer, article_id: str, **fields: str) -> Any:
 
 
 def _holding(client: Any, word: bytes) -> list[bytes]:
-    """Names of our entries that hold a word."""
-    return [name for name in client.scan_iter("broadsheet:*") if word in (client.get(name) or b"")]
+    """Names of our entries of which the bodies hold a word; stamps may, where somebody has asked for it."""
+    found = []
+    for name in client.scan_iter("broadsheet:*"):
+        entry = decode(client.get(name), bytes.fromhex(name.decode().rpartition(":")[2]), 0.0)
+        assert isinstance(entry, Entry)
+        if word in entry.body:
+            found.append(name)
+    return found
 
 
 def _ended(live: ApiServer, address: str, step: str = "") -> dict[str, Any]:

@@ -135,6 +135,8 @@ def test_answers_for_those_with_a_key_are_private(keyed: ApiServer, server: ApiS
     for address in ("/v1/search?q=budget", "/v1/articles/n0011"):
         closed = keyed.client.get(address, headers=bearer(MADE["read"][1]))
         assert closed.headers["Cache-Control"] == "private, max-age=0, must-revalidate"
+        assert closed.headers["Vary"] == "Authorization"
+        assert "Vary" not in server.client.get(address).headers
         assert server.client.get(address).headers["Cache-Control"] == "public, max-age=0, must-revalidate"
     for address in ("/", "/articles/n0011", "/v1/partitions"):
         kept = keyed.client.get(address, headers=bearer(MADE["read"][1])).headers["Cache-Control"]
