@@ -11,12 +11,13 @@ import random
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
+import pytest
 from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -31,7 +32,7 @@ from search.parameters import parse_search
 from search.ports import Judge, Loaded, decoded
 from search.service import SearchService
 from tests.search.asked import request
-from tests.search.generated import IDS, Generator
+from tests.search.generated import DAY_MS, IDS, Generator
 from tests.small_index import Clock, SmallIndex, article
 from web.admission import Admission
 from web.edge import Timings
@@ -280,3 +281,64 @@ def test_judgements() -> None:
     run_state_machine_as_test(Judgements, settings=settings_)
     assert JUDGED["right"] > 200
     assert JUDGED["changed"] > 50
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[SmallIndex]:
+    """An archive of a few articles, with statistics of its own."""
+    with SmallIndex(tmp_path / "archive") as opened:
+        opened.put(*(article(f"a/{n}", f"budget of {n}", body="storm", section="Sport") for n in range(6)))
+        opened.put(article("b", "budget vote of the senate", section="Politics"))
+        opened.log.append_statistics()
+        opened.publish()
+        yield opened
+
+
+def objection_after(index: SmallIndex, kind: str, given: dict[str, str], happens: Callable[[], object]) -> str | None:
+    """What is said about an answer after something has happened."""
+
+    async def run() -> str | None:
+        side = Side(index.root)
+        try:
+            await side.epochs.refresh()
+            before = await side.answer(kind, given)
+            assert before
+            happens()
+            index.publish()
+            await side.epochs.refresh()
+            await side.answer(kind, given)
+            assert side.recorder.judge
+            assert side.recorder.key == before.key
+            return await side.recorder.judge.objection(before.loaded.stamp)
+        finally:
+            side.broker.close()
+
+    return asyncio.run(run())
+
+
+def test_an_article_that_is_not_like_itself(index: SmallIndex) -> None:
+    """What is like an article depends on it, also where the filters do not let it pass."""
+    similar = {"id": "b", "section": "Sport"}
+    assert objection_after(index, "similar", similar, lambda: None) is None
+    corrected = article("b", "storm", section="Politics")
+    assert objection_after(index, "similar", similar, lambda: index.put(corrected)) == "changed"
+
+
+def test_who_writes_a_value_otherwise(index: SmallIndex) -> None:
+    """A facet shows values as the newest article writes them, whether that matches or not."""
+    asked = {"q": "storm", "facets": "section"}
+    same = article("c", "another", section="Sport", published_ms=DAY_MS)
+    assert objection_after(index, "search", asked, lambda: index.put(same)) is None
+    other = article("d", "another", section="SPORT", published_ms=2 * DAY_MS)
+    assert objection_after(index, "search", asked, lambda: index.put(other)) == "changed"
+
+
+def test_other_statistics(index: SmallIndex) -> None:
+    """Scores are others then."""
+    for kind, given in (("search", {"q": "storm"}), ("article", {"id": "b"})):
+        assert objection_after(index, kind, given, index.log.append_statistics) == "statistics"
+
+
+def test_an_archive_that_is_built_anew(index: SmallIndex) -> None:
+    """Log sequences alone do not say what its files hold."""
+    assert objection_after(index, "search", {"q": "storm"}, index.projector.rebuild) == "archive"
