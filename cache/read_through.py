@@ -120,8 +120,8 @@ class ReadThrough:
         self._wall_clock = wall_clock
         self._tier = Tier(backend, breaker or Breaker(), wall_clock)
         self._flights: Flights[_Landing] = Flights()
-        self._judged: dict[str, tuple[str, bytes]] = {}
-        """By name, under which state an entry with which stamp was found to be good."""
+        self._judged: dict[str, tuple[str, bytes, str | None]] = {}
+        """By name, what was said under which state about an entry with which stamp."""
 
     async def get_or_load(self, key: str, load: Callable[[], Awaitable[Loaded]], judge: Judge) -> Cached:
         """The answer for the key.
@@ -171,15 +171,17 @@ class ReadThrough:
     async def _look(self, key: Key, judge: Judge) -> Entry | None:
         """What is kept, if it still is an answer."""
         entry = await self._tier.look(key)
-        if entry is None or self._judged.get(key.name) == (judge.state, entry.stamp):
-            return entry
-        objection = await judge.objection(entry.stamp)
+        if entry is None:
+            return None
+        state, stamp, objection = self._judged.get(key.name, ("", b"", None))
+        if (state, stamp) != (judge.state, entry.stamp):
+            objection = await judge.objection(entry.stamp)
+            if len(self._judged) >= MAX_JUDGED:
+                self._judged.clear()
+            self._judged[key.name] = judge.state, entry.stamp, objection
         if objection is not None:
             metrics.OBJECTIONS.labels(objection).inc()
             return None
-        if len(self._judged) >= MAX_JUDGED:
-            self._judged.clear()
-        self._judged[key.name] = judge.state, entry.stamp
         return entry
 
     async def _look_and_load(self, key: Key, load: Callable[[], Awaitable[Loaded]], judge: Judge) -> _Landing:

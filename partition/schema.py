@@ -44,6 +44,15 @@ types."""
 NAME_FIELDS = ("author",)
 """Text fields of names, which are of no language."""
 
+
+def dictionaries_of(field: str) -> tuple[str, ...]:
+    """Where the words of a text field are that may be spelled like others: as they are written, else as terms.
+
+    Stems stand for themselves, too: that they are no words does no harm, since their words are.
+    """
+    return (field,) if field in NAME_FIELDS else (FORM, TEXT)
+
+
 FIELD_BOOSTS = {TEXT: 1.0, "title": 2.0, "body": 1.0, "author": 1.0}
 """Weight of a match by field, where a query names fields."""
 

@@ -10,6 +10,7 @@ from functools import partial
 from partition.manifest import RootManifest
 from search.broker import Broker, EpochGoneError, LeafError
 from search.dependence import changed, is_settled, objection, read_stamp
+from search.ports import state_key
 from search.snapshot import View
 
 
@@ -25,7 +26,7 @@ class StateJudge:
     @property
     def state(self) -> str:
         """The epoch."""
-        return f"{self._manifest.epoch}:{self._manifest.identity.hex()}"
+        return state_key(self._manifest)
 
     async def objection(self, stamp: bytes) -> str | None:
         """What speaks against an answer."""

@@ -19,7 +19,7 @@ from partition.kernels.clauses import Clauses
 from partition.kernels.matching import collect
 from partition.kernels.postings import BOUND_STEPS
 from partition.kernels.views import LATE, Lists, Range, SegmentView
-from partition.schema import FORM, NAME_FIELDS, NO_DATE_MS, TEXT, TEXT_FIELDS
+from partition.schema import NO_DATE_MS, TEXT_FIELDS, dictionaries_of
 from partition.scoring import K1, ONE, decays, norms_of
 from partition.segment import Segment
 from partition.statistics import Statistics
@@ -161,7 +161,7 @@ class PreparedSegment:
             DeadlineError, IndexFileError: as of `beginning`.
         """
         terms: list[int] = []
-        for dictionary in (field,) if field in NAME_FIELDS else (FORM, TEXT):
+        for dictionary in dictionaries_of(field):
             if time.monotonic_ns() > deadline_ns:
                 raise DeadlineError
             terms += self.segment.near(dictionary, form, edits)[0].tolist()

@@ -20,7 +20,7 @@ import numpy as np
 
 from partition.analysis import ideographic, parted, term_of
 from partition.errors import IndexFileError
-from partition.schema import FORM, NAME_FIELDS, TEXT
+from partition.schema import FORM, NAME_FIELDS, TEXT, dictionaries_of
 from partition.statistics import Statistics
 from search.canonical import disjunction
 from search.deadline import DeadlineError
@@ -82,8 +82,7 @@ def alike(snapshot: Snapshot, field: str, form: str, edits: int, deadline_s: flo
     asked = (field if names else FORM, form, edits)
     known = snapshot.partitions.alike.get(asked)
     if known is None:
-        # Stems stand for themselves, too: that they are no words does no harm, since their words are.
-        dictionaries = (field,) if names else (FORM, TEXT)
+        dictionaries = dictionaries_of(field)
         counts: dict[str, Counter[str]] = {one: Counter() for one in dictionaries}
         distances: dict[str, int] = {}
         for leaf in snapshot.partitions.leaves:
@@ -172,7 +171,11 @@ def corrected(text: str, parsed: Parsed, snapshot: Snapshot, deadline_s: float) 
     made = text
     looked: list[Near] = []
     for form in list(dict.fromkeys(_forms_of(parsed.node)))[:MAX_CORRECTED]:
-        meant = _meant(form, snapshot, deadline_s, looked)
+        slip = _slip_of(form, snapshot)
+        if slip is None:
+            continue
+        looked.append(slip)
+        meant = _meant(slip, snapshot, deadline_s)
         if meant:
             made = re.sub(_AS_A_WORD.format(re.escape(form)), meant, made, flags=re.IGNORECASE)
     return Corrected(made if made != text and len(made) <= MAX_QUERY_CHARS else None, tuple(looked))
@@ -190,20 +193,26 @@ def _forms_of(node: Node) -> Iterator[str]:
                 yield from _forms_of(child)
 
 
-def _meant(form: str, snapshot: Snapshot, deadline_s: float, looked: list[Near]) -> str | None:
-    """The word that was probably meant by one that hardly any article holds; notes which words decided that."""
+def _own_terms(form: str, snapshot: Snapshot) -> list[str]:
+    """The terms of a word in each language."""
+    languages = snapshot.manifest.languages_at(snapshot.state.applied_seq)
+    return [term_of(form, language) for language in languages]
+
+
+def _slip_of(form: str, snapshot: Snapshot) -> Near | None:
+    """What a word may be a slip of, if it may be one: to look for that takes a hundred times as long as this."""
     edits = edits_for(form)
     if not edits or ideographic(form):
         return None
-    languages = snapshot.manifest.languages_at(snapshot.state.applied_seq)
-    own = [term_of(form, language) for language in languages]
-    # To look for words that are spelled alike takes a hundred times as long.
-    if max(snapshot.statistics.df(TEXT, term) for term in own) >= FEW:
-        return None
-    looked.append(Near(TEXT, form, edits))
-    found = [one for one in alike(snapshot, TEXT, form, edits, deadline_s) if parted(one.key)[0].isalpha()]
+    held = max(snapshot.statistics.df(TEXT, term) for term in _own_terms(form, snapshot))
+    return Near(TEXT, form, edits) if held < FEW else None
+
+
+def _meant(slip: Near, snapshot: Snapshot, deadline_s: float) -> str | None:
+    """The word that was probably meant by one that hardly any article holds."""
+    found = [one for one in alike(snapshot, TEXT, slip.form, slip.edits, deadline_s) if parted(one.key)[0].isalpha()]
     terms = {one.term(TEXT): -one.articles for one in reversed(found)}
-    held = max(terms.get(term, 0) for term in own)
+    held = max(terms.get(term, 0) for term in _own_terms(slip.form, snapshot))
     if held >= FEW or any(one.edits == 0 and -one.articles >= FEW for one in found):
         return None
     for one in found:

@@ -132,6 +132,20 @@ def test_who_has_an_equal_one_keeps_it(server: ApiServer, root: Path) -> None:
     assert again(server, address, later).status_code == 200, "nobody can have what is not there yet"
 
 
+def test_nobody_keeps_what_leads_nowhere(server: ApiServer, root: Path) -> None:
+    """An equal answer of a state that cursors may not point into any more is sent anew, with links that do."""
+    address = SEARCHES[0]
+    first = server.client.get(address)
+    before = server.epoch()
+    unrelated = Article(id="b", title="Sport", section="Sport", published_ms=30 * 86_400_000)
+    publish(root, [unrelated], retention=Retention(seconds=0))
+    eventually(lambda: server.epoch() > before)
+    response = again(server, address, first.headers["ETag"])
+    assert response.status_code == 200
+    assert response.json()["data"] == first.json()["data"]
+    assert next(server.walk(response.json()))["data"]
+
+
 def test_a_takedown_is_another_answer(server: ApiServer, root: Path) -> None:
     """Nobody is told to keep what shows an article that was taken down, or served it."""
     before = {address: server.client.get(address) for address in SEARCHES[:3]}
