@@ -32,6 +32,7 @@ from broadsheet.redis_hints import listen
 from broadsheet.settings import Settings, resolve
 from broadsheet.telemetry import metrics
 from cache.backends import BackendError
+from cache.memory import Memory
 from cache.read_through import ReadThrough
 from indexer.change_operations import CHANGES
 from indexer.change_routes import change_routes
@@ -133,7 +134,7 @@ async def running_service(settings: Settings, now: Callable[[], float] = time.ti
         SettingsError: the cursor keys or the address of Redis cannot be used.
     """
     root = settings.root
-    cache = ReadThrough(backend_of(settings), ttl_s=settings.cache_ttl_s)
+    cache = ReadThrough(Memory(settings.cache_bytes), backend_of(settings), ttl_s=settings.cache_ttl_s)
     broker = Broker(root, threads=settings.threads)
     bell = Bell(root, EPOCH)
 

@@ -1,4 +1,4 @@
-"""The backend of the cache that the settings choose: Redis, or memory.
+"""The Redis that the cache shares with other processes, if the settings name one.
 
 Contract: it is not connected yet, so that settings can be checked without one.
 
@@ -6,16 +6,16 @@ Not here: backends (`cache/backends.py`).
 """
 
 from broadsheet.settings import Settings, SettingsError
-from cache.backends import Backend, CacheUrlError, open_backend
+from cache.backends import CacheUrlError, FailFastRedisCache
 
 
-def backend_of(settings: Settings) -> Backend:
-    """The cache's backend, not yet connected.
+def backend_of(settings: Settings) -> FailFastRedisCache | None:
+    """The cache's backend, not yet connected; none if there is memory only.
 
     Raises:
         SettingsError: the address of Redis makes no sense.
     """
     try:
-        return open_backend(settings.redis_url or None, settings.cache_bytes)
+        return FailFastRedisCache(settings.redis_url) if settings.redis_url else None
     except CacheUrlError as error:
         raise SettingsError(str(error)) from None

@@ -1,4 +1,4 @@
-"""Where entries are kept: in this process or in Redis. Only this file knows aiocache, redis and cachebox.
+"""Where entries are kept that several processes share: Redis. Only this file knows aiocache and redis.
 
 Contract: a `Backend` maps names to bytes for a time to live. It may lose anything at any moment. It answers
 within `2 * timeout_s` or raises one of
@@ -8,25 +8,23 @@ within `2 * timeout_s` or raises one of
         BackendRefusedError       an error reply: wrong type, read-only, out of memory, not permitted
         BackendBusyError          no connection was free in time; says nothing about the server
 
-Caches of aiocache are made with `timeout=None`, since theirs costs a task for each operation, and with a
+The cache of aiocache is made with `timeout=None`, since its own costs a task for each operation, and with a
 serializer that leaves bytes alone: its others corrupt bytes or unpickle them. `clear` is never used on a
 server that may be shared (it runs `KEYS`); `purge` is.
 
-Not here: entries and their proof (`entry.py`), when to go without a backend (`breaker.py`, `tier.py`).
+Not here: entries and their proof (`entry.py`), when to go without a backend (`breaker.py`, `tier.py`), what this
+process keeps itself (`memory.py`).
 """
 
 import asyncio
 import re
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from aiocache.backends.redis import RedisCache
-from aiocache.base import BaseCache
 from aiocache.serializers import NullSerializer
-from cachebox import LRUCache
 from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -41,9 +39,6 @@ REDIS_TIMEOUT_S = 0.05
 
 REDIS_CONNECTIONS = 32
 """Operations under way at once in one process; more wait their turn."""
-
-ENTRY_OVERHEAD_BYTES = 320
-"""Memory of an entry beyond its name and value: 270 measured (cachebox 6.2, Python 3.11), and some growth."""
 
 
 class BackendError(Exception):
@@ -67,7 +62,7 @@ class CacheUrlError(ValueError):
 
 
 class Backend(Protocol):
-    """What a tier needs; both caches below are one. Each method may raise `BackendError`."""
+    """What a tier needs. Each method may raise `BackendError`."""
 
     async def get(self, key: str) -> object:
         """What is kept under the name, or None; on a shared server that may be anything."""
@@ -78,6 +73,14 @@ class Backend(Protocol):
 
         `unless` is shown what is there, or its first `entry.ORDER_BYTES`.
         """
+        ...
+
+    async def take(self, name: str, token: bytes, ttl: float) -> bool:
+        """Be the only one with this name for at most `ttl` seconds, or be it already; whether nobody else is."""
+        ...
+
+    async def release(self, name: str, token: bytes) -> None:
+        """Leave the name to others, if it still is held with this token."""
         ...
 
     async def reconnect(self) -> None:
@@ -93,84 +96,8 @@ class Backend(Protocol):
         ...
 
 
-def open_backend(redis_url: str | None, memory_bytes: int) -> Backend:
-    """The backend that the settings ask for; connects nowhere yet, so any moment is right.
-
-    Args:
-        redis_url: `redis://`, `rediss://` or `unix://` address, or None for memory.
-        memory_bytes: Bound of the memory cache; 0 keeps nothing.
-
-    Raises:
-        CacheUrlError: the address makes no sense.
-        ValueError: `memory_bytes` is negative.
-    """
-    return MemoryCache(memory_bytes) if redis_url is None else FailFastRedisCache(redis_url)
-
-
-class MemoryCache(BaseCache):  # type: ignore[misc]  # aiocache is untyped
-    """An aiocache cache in this process, bounded in bytes, least recently used first out: `get` and `set`.
-
-    Args:
-        max_bytes: Bound on names, values and `ENTRY_OVERHEAD_BYTES` each; what is larger alone is not kept.
-        clock: A monotonic clock, in seconds.
-    """
-
-    def __init__(self, max_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
-        if max_bytes < 0:
-            raise ValueError(f"memory for the cache is {max_bytes} bytes; use 0 or more")
-        super().__init__(serializer=NullSerializer(encoding=None), timeout=None)
-        self._max_bytes = max_bytes
-        self._clock = clock
-        # The bound of 0 would mean no bound; nothing is as small as 1.
-        self._entries: LRUCache[str, tuple[float, bytes]] = LRUCache(
-            max(1, max_bytes), getsizeof=lambda key, kept: _entry_bytes(key, kept[1])
-        )
-
-    @property
-    def size_bytes(self) -> int:
-        """What is kept now, with entries that expired and have not been asked for since."""
-        return self._entries.current_size()
-
-    async def put(self, key: str, value: bytes, ttl: float, *, unless: Callable[[object], bool]) -> bool:
-        """As of `Backend`."""
-        kept = await self._get(key)
-        if kept is not None and unless(kept):
-            return False
-        return await self._set(key, value, ttl)
-
-    async def reconnect(self) -> None:
-        """Nothing to drop: memory has no connections."""
-
-    async def purge(self) -> int:
-        """Forget everything."""
-        count = len(self._entries)
-        self._entries.clear()
-        return count
-
-    async def _get(self, key: str, **_: object) -> bytes | None:
-        try:
-            expires_s, value = self._entries[key]
-        except KeyError:
-            return None
-        if self._clock() < expires_s:
-            return value
-        self._entries.pop(key, None)
-        return None
-
-    async def _set(self, key: str, value: bytes, ttl: float, **_: object) -> bool:
-        if _entry_bytes(key, value) > self._max_bytes:
-            self._entries.pop(key, None)
-            return False
-        self._entries.insert(key, (self._clock() + ttl, value))
-        return True
-
-
 def _milliseconds(ttl_s: float) -> int:
     return max(1, round(ttl_s * 1000))
-
-
-def _entry_bytes(key: str, value: bytes) -> int:
-    return len(key) + len(value) + ENTRY_OVERHEAD_BYTES
 
 
 class FailFastRedisCache(RedisCache):  # type: ignore[misc]  # aiocache is untyped
@@ -209,6 +136,27 @@ class FailFastRedisCache(RedisCache):  # type: ignore[misc]  # aiocache is untyp
                 return False
             return True
 
+    async def take(self, name: str, token: bytes, ttl: float) -> bool:
+        """As of `Backend`."""
+        async with self._exchange():
+            if await self.client.set(name, token, px=_milliseconds(ttl), nx=True):
+                return True
+            holder = await self.client.get(name)
+        if holder is not None and not (isinstance(holder, bytes) and len(holder) == len(token)):
+            raise BackendUnavailableError("what it says of a lease makes no sense")
+        return bool(holder == token)
+
+    async def release(self, name: str, token: bytes) -> None:
+        """As of `Backend`."""
+        async with self._exchange(), self.client.pipeline(transaction=True) as pipe:
+            await pipe.watch(name)
+            if await pipe.get(name) != token:
+                return
+            pipe.multi()  # type: ignore[no-untyped-call]
+            pipe.delete(name)
+            with suppress(WatchError):  # it has lapsed, and is another's
+                await pipe.execute()
+
     async def reconnect(self) -> None:
         """Drop idle connections; the next operations open new ones."""
         pool = self.client.connection_pool
@@ -234,10 +182,6 @@ class FailFastRedisCache(RedisCache):  # type: ignore[misc]  # aiocache is untyp
     async def _get(self, key: str, **_: object) -> object:
         async with self._exchange():
             return await self.client.get(key)
-
-    async def _set(self, key: str, value: bytes, ttl: float, **_: object) -> object:
-        async with self._exchange():
-            return await self.client.set(key, value, px=_milliseconds(ttl))
 
     async def _close(self, *_: object, **__: object) -> None:
         with suppress(Exception):  # a server that is gone closes nothing politely; the sockets go anyway

@@ -10,7 +10,7 @@ Not here: what the text is made of; callers know.
 from dataclasses import dataclass
 from hashlib import blake2b
 
-VERSION = 2
+VERSION = 3
 """Version of key names and of the entry format together; raise it when either changes."""
 
 NAMESPACE = f"broadsheet:{VERSION}:"

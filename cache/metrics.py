@@ -1,7 +1,8 @@
 """What the cache tells Prometheus: counters and gauges on the default registry, one set a process.
 
 Contract: every `get_or_load` that is not cancelled before it has looked counts as exactly one event: gets =
-hit + shared + recheck_hit + load. Labels come from fixed sets; keys are never labels.
+memory + redis + shared + load, and so does every `again` that finds something. Labels come from fixed sets; keys are
+never labels.
 
 Not here: serving `/metrics`.
 """
@@ -10,19 +11,19 @@ from prometheus_client import Counter, Gauge
 
 EVENTS = Counter(
     "broadsheet_cache_events",
-    "Requests to the cache: hit = found at once; shared = waited for another caller's flight; recheck_hit = "
-    "found by the second look, inside the flight; load = loaded. They add up to all requests.",
+    "Requests to the cache: memory, redis = found there; shared = waited for another caller's flight; load = loaded. "
+    "They add up to all requests.",
     ["result"],
 )
-HIT = EVENTS.labels("hit")
+FOUND_IN_MEMORY = EVENTS.labels("memory")
+FOUND_IN_REDIS = EVENTS.labels("redis")
 SHARED = EVENTS.labels("shared")
-RECHECK_HIT = EVENTS.labels("recheck_hit")
 LOAD = EVENTS.labels("load")
 
 WRITES = Counter(
     "broadsheet_cache_writes",
-    "What became of loaded answers: kept; declined = the loader said not to; outdated = there was a newer one; "
-    "skipped = the backend was away or too many writes were pending; failed = the backend did not take it.",
+    "What became of loaded answers in Redis: kept; declined = the loader said not to; outdated = there was a newer "
+    "one; skipped = Redis was away or too many writes were pending; failed = Redis did not take it.",
     ["result"],
 )
 KEPT = WRITES.labels("kept")
@@ -31,15 +32,36 @@ OUTDATED = WRITES.labels("outdated")
 SKIPPED = WRITES.labels("skipped")
 FAILED = WRITES.labels("failed")
 
+LEASES = Counter(
+    "broadsheet_cache_leases",
+    "Loads of which other processes were told: taken = this one loads; waited = another did, and its answer came; "
+    "late = another did, and nothing came in time.",
+    ["result"],
+)
+LEASE_TAKEN = LEASES.labels("taken")
+LEASE_WAITED = LEASES.labels("waited")
+LEASE_LATE = LEASES.labels("late")
+
+EVICTIONS = Counter(
+    "broadsheet_cache_evictions",
+    "Answers that the memory had no room for: evicted = made room for others; not_admitted = were asked for less "
+    "often than those that are there.",
+    ["reason"],
+)
+EVICTED = EVICTIONS.labels("evicted")
+NOT_ADMITTED = EVICTIONS.labels("not_admitted")
+MEMORY_BYTES = Gauge("broadsheet_cache_memory_bytes", "Answers in memory, in bytes", multiprocess_mode="livesum")
+MEMORY_ENTRIES = Gauge("broadsheet_cache_memory_entries", "Answers in memory", multiprocess_mode="livesum")
+
 BACKEND_ERRORS = Counter(
     "broadsheet_cache_backend_errors",
-    "Operations the backend did not do: unavailable = no sensible reply in time; refused = an error reply; "
+    "Operations Redis did not do: unavailable = no sensible reply in time; refused = an error reply; "
     "busy = no connection was free in time.",
     ["kind"],
 )
 REJECTED_ENTRIES = Counter(
     "broadsheet_cache_rejected_entries",
-    "What the backend returned but could not be used, by fault.",
+    "What Redis returned but could not be used, by fault.",
     ["fault"],
 )
 OBJECTIONS = Counter(
@@ -54,6 +76,6 @@ FLIGHTS = Gauge(
 )
 BREAKER_OPEN = Gauge(
     "broadsheet_cache_breaker_open",
-    "1 while the process goes without its cache backend, else 0.",
+    "1 while the process goes without Redis, else 0.",
     multiprocess_mode="livemax",
 )

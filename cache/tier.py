@@ -1,21 +1,25 @@
-"""One tier of the cache: a backend whose troubles stay inside.
+"""The second tier: a backend that processes share, whose troubles stay inside.
 
-Contract: `look` gives an entry that has proved itself, or nothing; `keep` keeps one or does not. Neither
-raises, neither takes longer than the backend's timeouts, and while the breaker is open neither takes any
-time. What a backend returns is believed only after `entry.decode`; if it is not an answer, the connections it
-may have come over are dropped too, since a connection out of step would give everyone the wrong reply.
+Contract: `look` gives an entry that has proved itself, or nothing; `keep` keeps one or does not; `take` says who
+loads, as far as that is known. None of them raises or takes longer than the backend's timeouts, and while the breaker
+is open none takes any time. What a backend returns is believed only after `entry.decode`; if it is not an answer, the
+connections it may have come over are dropped too, since a connection out of step would give everyone the wrong reply.
 
-Not here: loading, flights, lifetimes.
+Not here: loading, flights, lifetimes, what this process keeps itself (`memory.py`).
 """
 
 import time
 from collections.abc import Callable
+from secrets import token_bytes
 
 from cache import metrics
 from cache.backends import Backend, BackendBusyError, BackendError, BackendRefusedError
 from cache.breaker import Breaker
 from cache.entry import Entry, Fault, decode, encode, order_of
 from cache.keys import Key
+
+LEASE_S = 1.0
+"""How long others leave the loading to a process that may have ended meanwhile."""
 
 MAX_PENDING_WRITES = 64
 """Writes under way at once; what comes on top is not kept, so that a slow backend cannot fill the memory."""
@@ -35,6 +39,8 @@ class Tier:
         self._breaker = breaker
         self._wall_clock = wall_clock
         self._pending_writes = 0
+        self._token = token_bytes(16)
+        """What this process is told from others by."""
 
     async def look(self, key: Key) -> Entry | None:
         """The entry kept for this key, if there is a sound one and the backend is there."""
@@ -73,6 +79,31 @@ class Tier:
             metrics.FAILED.inc()
         finally:
             self._pending_writes -= 1
+
+    async def take(self, name: str) -> bool | None:
+        """Be the process that does what the name stands for, for `LEASE_S`; `False` if another is.
+
+        `None` if it cannot be known.
+        """
+        if not self._breaker.allows():
+            return None
+        try:
+            taken = await self._backend.take(name, self._token, LEASE_S)
+            self._breaker.succeeded()
+        except BackendError as error:
+            self._blame(error)
+            return None
+        return taken
+
+    async def release(self, name: str) -> None:
+        """Let others, if it is still this one; else it lapses."""
+        if not self._breaker.allows():
+            return
+        try:
+            await self._backend.release(name, self._token)
+            self._breaker.succeeded()
+        except BackendError as error:
+            self._blame(error)
 
     async def purge(self) -> int:
         """Drop everything that is kept; returns how much there was.

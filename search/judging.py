@@ -5,6 +5,7 @@ Contract: what can be said at first sight costs next to nothing; the second look
 Not here: what an answer depends on (`dependence.py`), the cache (`cache/`).
 """
 
+import time
 from functools import partial
 
 from partition.manifest import RootManifest
@@ -12,6 +13,11 @@ from search.broker import Broker, EpochGoneError, LeafError
 from search.dependence import changed, is_settled, objection, read_stamp
 from search.ports import state_key
 from search.snapshot import View
+
+
+def patience_s(deadline_s: float) -> float:
+    """How long another process is worth waiting for: there must be time left to do its work."""
+    return max(0.0, deadline_s - time.monotonic()) / 2
 
 
 class StateJudge:

@@ -22,11 +22,11 @@ from search.dates import origin_of
 from search.dependence import Dependence, Sought, dependence
 from search.documents import documents_shown
 from search.epochs import Epochs
-from search.judging import StateJudge
+from search.judging import StateJudge, patience_s
 from search.leaf import Slice
 from search.lookup_parameters import SuggestParameters
 from search.parameters import DEFAULT_TIMEOUT_MS, SearchParameters
-from search.ports import Answer, Cache, Judge, Loaded, Served, archive_key, decoded
+from search.ports import Answer, Cache, Loaded, Served, archive_key, decoded
 from search.query import Every
 from search.readiness import reached
 from search.refusals import changed, incomplete, late_or_broken
@@ -79,8 +79,7 @@ class Lookups:
             timings.add("documents", started_s)
             return found
 
-        judge = StateJudge(self._broker, manifest, deadline_s)
-        return await self._about(article_id, manifest, f"article:{archive_key(manifest)}", load, judge)
+        return await self._about(article_id, manifest, f"article:{archive_key(manifest)}", load, deadline_s)
 
     async def similar(self, article_id: str, parameters: SearchParameters, timings: Timings) -> Served:
         """The articles that are most like one, which is not among them.
@@ -120,8 +119,8 @@ class Lookups:
 
         shape = parameters.limit, parameters.fields, parameters.highlight, parameters.timeout_ms
         digest = blake2b(about_all.canonical() + msgspec.msgpack.encode(shape), digest_size=16).hexdigest()
-        judge = StateJudge(self._broker, manifest, deadline_s)
-        return await self._about(article_id, manifest, f"similar:{archive_key(manifest)}:{digest}", load, judge)
+        key = f"similar:{archive_key(manifest)}:{digest}"
+        return await self._about(article_id, manifest, key, load, deadline_s)
 
     async def suggest(self, parameters: SuggestParameters, timings: Timings) -> Served:
         """What a beginning may become.
@@ -148,8 +147,7 @@ class Lookups:
 
         shape = parameters.q, parameters.limit, parameters.timeout_ms
         digest = blake2b(msgspec.msgpack.encode(shape), digest_size=16).hexdigest()
-        judge = StateJudge(self._broker, manifest, deadline_s)
-        return await self._kept(manifest, f"suggest:{archive_key(manifest)}:{digest}", load, judge)
+        return await self._kept(manifest, f"suggest:{archive_key(manifest)}:{digest}", load, deadline_s)
 
     async def _found(
         self,
@@ -174,7 +172,12 @@ class Lookups:
         return found
 
     async def _about(
-        self, article_id: str, manifest: RootManifest, key: str, load: Callable[[], Awaitable[Loaded]], judge: Judge
+        self,
+        article_id: str,
+        manifest: RootManifest,
+        key: str,
+        load: Callable[[], Awaitable[Loaded]],
+        deadline_s: float,
     ) -> Served:
         """An answer about an article, kept or loaded.
 
@@ -183,12 +186,12 @@ class Lookups:
         """
         digest = blake2b(article_id.encode(), digest_size=16).hexdigest()
         try:
-            return await self._kept(manifest, f"{key}:{digest}", load, judge)
+            return await self._kept(manifest, f"{key}:{digest}", load, deadline_s)
         except TakenDownError:
             raise Problem("article-taken-down", f"{article_id!r} was taken down") from None
 
     async def _kept(
-        self, manifest: RootManifest, key: str, load: Callable[[], Awaitable[Loaded]], judge: Judge
+        self, manifest: RootManifest, key: str, load: Callable[[], Awaitable[Loaded]], deadline_s: float
     ) -> Served:
         """An answer, kept or loaded.
 
@@ -196,8 +199,9 @@ class Lookups:
             TakenDownError
             Problem
         """
+        judge = StateJudge(self._broker, manifest, deadline_s)
         try:
-            cached = await self._cache.get_or_load(key, load, judge)
+            cached = await self._cache.get_or_load(key, load, judge, patience_s(deadline_s))
         except EpochGoneError:
             raise changed() from None
         except LeafError as error:

@@ -73,6 +73,10 @@ class Cached(Protocol):
     """What comes back from the cache."""
 
     @property
+    def name(self) -> str:
+        """Under which it may be asked for again."""
+
+    @property
     def body(self) -> bytes:
         """The bytes that were loaded."""
 
@@ -94,6 +98,7 @@ class PastCache:
     """What was loaded without a cache."""
 
     body: bytes
+    name: str = ""
     outcome: str = "miss"
     age_s: float = 0.0
     ttl_s: float = 0.0
@@ -110,8 +115,16 @@ Raises:
 class Cache(Protocol):
     """The cache as this room sees it."""
 
-    async def get_or_load(self, key: str, load: Callable[[], Awaitable[Loaded]], judge: Judge) -> Cached:
-        """The bytes under `key`, loaded if they are not there or there is an objection to them."""
+    async def get_or_load(
+        self, key: str, load: Callable[[], Awaitable[Loaded]], judge: Judge, patience_s: float
+    ) -> Cached:
+        """The bytes under `key`, loaded if they are not there or there is an objection to them.
+
+        Another process that loads them already may be waited for so long.
+        """
+
+    def again(self, name: str, state: str) -> Cached | None:
+        """What was got before, if it is at hand and passed a judge of this state."""
 
 
 @dataclass(frozen=True, slots=True)

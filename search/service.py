@@ -32,7 +32,7 @@ from search.documents import documents_shown
 from search.epochs import Epochs
 from search.explanations import explained
 from search.facets import of_others
-from search.judging import StateJudge
+from search.judging import StateJudge, patience_s
 from search.leaf import Slice
 from search.lookups import Lookups
 from search.parameters import SearchParameters
@@ -139,7 +139,8 @@ class SearchService:
             if past_cache:
                 return Served(decoded((await load()).body), view.state, PastCache(b""), current.since_seq)
             judge = StateJudge(self._broker, current, deadline_s)
-            cached = await self._cache.get_or_load(_key(parameters, current, asked.query), load, judge)
+            key = _key(parameters, current, asked.query)
+            cached = await self._cache.get_or_load(key, load, judge, patience_s(deadline_s))
             if cached.outcome == "hit":
                 timings.add("cache", started_s)
         except EpochGoneError:

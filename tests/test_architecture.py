@@ -33,7 +33,7 @@ INSTALLED = ("partition", "indexer", "search", "cache", "web", "broadsheet")
 
 THIRD_PARTIES: dict[str, set[str]] = {
     "partition": {"Stemmer", "llvmlite", "numba", "numpy", "orjson", "whoosh", "zstandard"},
-    "cache": {"aiocache", "cachebox", "prometheus_client", "redis"},
+    "cache": {"aiocache", "prometheus_client", "redis", "zstandard"},
     "web": {"jinja2", "markupsafe", "msgspec", "orjson", "prometheus_client", "starlette", "structlog"},
     "indexer": {
         *("defusedxml", "fastwarc", "msgspec", "numpy", "orjson", "prometheus_client", "starlette", "structlog"),
@@ -53,7 +53,6 @@ FENCES: dict[str, tuple[str, ...]] = {
     ),
     "aiocache": ("cache/backends.py",),
     "redis": ("cache/backends.py", "broadsheet/redis_hints.py"),
-    "cachebox": ("cache/backends.py",),
     "defusedxml": ("indexer/feeds/xml_tree.py",),
     "fastwarc": ("indexer/readers/warc.py",),
     "py3langid": ("indexer/language.py",),

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from cache.backends import Backend, FailFastRedisCache, MemoryCache
-from tests.cache.doubles import PATIENCE_S, Clock
+from cache.backends import FailFastRedisCache
+from tests.cache.doubles import PATIENCE_S, Clock, Tiers
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])
@@ -17,16 +17,14 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]
     return "asyncio", {"use_uvloop": request.param == "uvloop"}
 
 
-@pytest.fixture(params=["memory", "redis"])
-async def backend(request: pytest.FixtureRequest, redis_url: str) -> AsyncIterator[Backend]:
-    """Each backend in turn."""
-    opened: Backend
-    if request.param == "memory":
-        opened = MemoryCache(1 << 20)
-    else:
-        opened = FailFastRedisCache(redis_url, timeout_s=PATIENCE_S)
-    yield opened
-    await opened.close()
+@pytest.fixture(params=["memory", "redis", "both"])
+async def tiers(request: pytest.FixtureRequest, redis_url: str) -> AsyncIterator[Tiers]:
+    """Each of the tiers alone, and both."""
+    memory_bytes = 0 if request.param == "redis" else 1 << 22
+    redis = None if request.param == "memory" else FailFastRedisCache(redis_url, timeout_s=PATIENCE_S)
+    yield Tiers(memory_bytes, redis)
+    if redis:
+        await redis.close()
 
 
 @pytest.fixture

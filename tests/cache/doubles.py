@@ -4,12 +4,30 @@ Not here: stand-ins for Redis; tests use a real server.
 """
 
 import asyncio
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from prometheus_client import REGISTRY
 
+from cache.backends import Backend
+from cache.memory import Memory
+from cache.read_through import ReadThrough
+
 PATIENCE_S = 10.0
 """Timeout of Redis operations where a test is not about timeouts: a busy machine must not fail it."""
+
+
+@dataclass(frozen=True)
+class Tiers:
+    """Of which tiers caches are made."""
+
+    memory_bytes: int
+    backend: Backend | None
+
+    def cache(self, clock: Callable[[], float] = time.time, ttl_s: float = 100) -> ReadThrough:
+        """Another process with these tiers, as far as caches know."""
+        return ReadThrough(Memory(self.memory_bytes, clock), self.backend, ttl_s=ttl_s, wall_clock=clock)
 
 
 @dataclass

@@ -1,7 +1,11 @@
 """The envelope: what was kept comes back, and nothing else does."""
 
+import tracemalloc
+from zlib import crc32
+
 from hypothesis import given
 from hypothesis import strategies as st
+from zstandard import ZstdCompressor
 
 from cache.entry import ORDER_BYTES, Entry, Fault, decode, encode, order_of
 from cache.keys import Key
@@ -13,7 +17,7 @@ RAW = encode(ENTRY, DIGEST)
 
 
 @given(
-    body=st.binary(max_size=300),
+    body=st.one_of(st.binary(max_size=300), st.binary(max_size=300).map(lambda some: 40 * some)),
     created_ms=st.integers(0, 2**40),
     lifetime_ms=st.integers(1, 10**9),
     stamp=st.binary(max_size=100),
@@ -44,6 +48,38 @@ def test_every_truncation_is_a_fault() -> None:
 def test_foreign_values_are_faults(raw: object) -> None:
     """Whatever another application left under our name, or another type, is a fault and never an exception."""
     assert isinstance(decode(raw, DIGEST, NOW_S), Fault)
+
+
+LARGE = Entry(b'{"data":[]}' * 1000, NOW_S, 60.0, b"a stamp" * 20)
+PACKED = encode(LARGE, DIGEST)
+
+
+def test_large_answers_are_packed() -> None:
+    """They take less room, and come back as they were."""
+    assert len(PACKED) < len(LARGE.body) / 10
+    assert decode(PACKED, DIGEST, NOW_S) == LARGE
+    assert len(encode(Entry(b"x" * 100, NOW_S, 60.0), DIGEST)) > 100
+
+
+def _resealed(raw: bytes, content: bytes, body_bytes: int) -> bytes:
+    """An envelope around something else, with a checksum that agrees."""
+    fields = raw[:66] + body_bytes.to_bytes(4, "big") + b"\1"
+    return fields + crc32(content, crc32(fields)).to_bytes(4, "big") + content
+
+
+def test_no_frame_becomes_larger_than_its_envelope_says() -> None:
+    """A few bytes may claim to be many: they are not unpacked."""
+    stamp_bytes = len(LARGE.stamp)
+    bomb = ZstdCompressor().compress(bytes(1 << 30))
+    told = _resealed(PACKED, bomb, (1 << 30) - stamp_bytes)
+    tracemalloc.start()
+    try:
+        for raw in (told, _resealed(PACKED, bomb, 100), _resealed(PACKED, b"no frame", 100)):
+            assert decode(raw, DIGEST, NOW_S) is Fault.DAMAGED
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 1 << 20
 
 
 def test_an_entry_answers_its_own_key_only() -> None:
@@ -82,14 +118,15 @@ def test_the_layout_is_the_documented_one() -> None:
     """Golden bytes, field by field: a change of layout needs a new version."""
     assert encode(Entry(b"hi", 1.5, 60.0, b"so", 258), bytes(range(32))) == bytes.fromhex(
         "42536365"  # magic
-        "0002"  # version
+        "0003"  # version
         "00000000000005dc"  # created_ms
         "000000000000ea60"  # lifetime_ms
         "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"  # digest
         "0000000000000102"  # order
         "00000002"  # stamp_bytes
-        "0000000000000002"  # body_bytes
-        "5a7ca109"  # crc32
+        "00000002"  # body_bytes
+        "00"  # packed
+        "dd4caa6a"  # crc32
         "736f"  # stamp
         "6869"  # body
     )

@@ -1,43 +1,51 @@
 """A tier: bounds on what is pending, and what opens the breaker."""
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from cache.backends import FailFastRedisCache, MemoryCache
+from cache.backends import FailFastRedisCache
 from cache.breaker import Breaker
 from cache.entry import Entry
 from cache.keys import Key
 from cache.tier import MAX_PENDING_WRITES, Tier
-from tests.cache.doubles import Counted
+from tests.cache.doubles import PATIENCE_S, Counted
 
 pytestmark = pytest.mark.anyio
 
 ENTRY = Entry(b"body", 1_700_000_000.0, 1e9)
 
 
-class GatedMemory(MemoryCache):
-    """A memory whose writes wait at a gate."""
+class GatedRedis(FailFastRedisCache):
+    """A Redis whose writes wait at a gate."""
 
-    def __init__(self) -> None:
-        super().__init__(1 << 20)
+    def __init__(self, url: str) -> None:
+        super().__init__(url, timeout_s=PATIENCE_S)
         self.gate = asyncio.Event()
 
-    async def _set(self, *args: object, **kwargs: object) -> bool:
+    async def put(self, key: str, value: bytes, ttl: float, *, unless: Callable[[object], bool]) -> bool:
+        """Wait, and write."""
         await self.gate.wait()
-        return await super()._set(*args, **kwargs)  # type: ignore[arg-type]
+        return await super().put(key, value, ttl, unless=unless)
 
 
-async def test_pending_writes_are_bounded() -> None:
+@pytest.fixture
+async def gated(redis_url: str) -> AsyncIterator[GatedRedis]:
+    """One of them."""
+    async with GatedRedis(redis_url) as redis:
+        yield redis
+
+
+async def test_pending_writes_are_bounded(gated: GatedRedis) -> None:
     """While too many writes are pending, more are not kept; then they are again."""
-    memory = GatedMemory()
-    tier = Tier(memory, Breaker())
+    tier = Tier(gated, Breaker())
     counted = Counted("writes", "result", "kept", "skipped")
     pending = [asyncio.create_task(tier.keep(Key.of(str(number)), ENTRY)) for number in range(MAX_PENDING_WRITES)]
     await asyncio.sleep(0)
     await tier.keep(Key.of("too many"), ENTRY)
     assert counted.moved() == (0, 1)
-    memory.gate.set()
+    gated.gate.set()
     await asyncio.gather(*pending)
     await tier.keep(Key.of("not too many"), ENTRY)
     assert counted.moved() == (MAX_PENDING_WRITES + 1, 1)
@@ -45,16 +53,15 @@ async def test_pending_writes_are_bounded() -> None:
     assert await tier.look(Key.of("not too many")) == ENTRY
 
 
-async def test_cancelled_writes_are_not_pending() -> None:
+async def test_cancelled_writes_are_not_pending(gated: GatedRedis) -> None:
     """Who is cancelled while writing makes room."""
-    memory = GatedMemory()
-    tier = Tier(memory, Breaker())
+    tier = Tier(gated, Breaker())
     for number in range(MAX_PENDING_WRITES + 1):
         write = asyncio.create_task(tier.keep(Key.of(str(number)), ENTRY))
         await asyncio.sleep(0)
         write.cancel()
         await asyncio.gather(write, return_exceptions=True)
-    memory.gate.set()
+    gated.gate.set()
     await tier.keep(Key.of("key"), ENTRY)
     assert await tier.look(Key.of("key")) == ENTRY
 

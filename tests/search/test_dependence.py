@@ -50,6 +50,7 @@ class Outcome:
     """What the service gets back."""
 
     body: bytes
+    name: str = ""
     outcome: str = "miss"
     age_s: float = 0.0
     ttl_s: float = 0.0
@@ -63,7 +64,12 @@ class Recorder:
         self.loads: list[Loaded] = []
         self.judge: Judge | None = None
 
-    async def get_or_load(self, key: str, load: Callable[[], Awaitable[Loaded]], judge: Judge) -> Outcome:
+    def again(self, _name: str, _state: str) -> None:
+        """Nothing."""
+
+    async def get_or_load(
+        self, key: str, load: Callable[[], Awaitable[Loaded]], judge: Judge, _patience_s: float
+    ) -> Outcome:
         """Load."""
         self.key, self.judge = key, judge
         self.loads.append(await load())
