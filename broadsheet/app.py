@@ -60,6 +60,7 @@ from web.logs import configure_logs
 from web.openapi import Operation, document
 from web.problems import HANDLERS, Problem, retry_after
 from web.rawpath import allow_together
+from web.shortcuts import Shortcut
 
 _TEXT = "text/plain; charset=utf-8"
 PROBES = (
@@ -186,6 +187,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             stopping = asyncio.Event()
             feed = Feed(chosen.root, lambda: running.epochs.current, running.epochs.reach, stopping)
             state = {"service": running.service, "access": access, "feed": feed, STOPPING: stopping}
+            state["shortcuts"] = running.service.known
             try:
                 async with command_side(chosen, QuerySide(running.service, running.epochs, running.cache)) as side:
                     yield {**state, "writes": side.writes, "sagas": side.sagas}
@@ -213,7 +215,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             Route("/readyz", readyz, methods=["GET"]),
             Route("/metrics", metrics, methods=["GET"]),
         ],
-        middleware=[Middleware(Edge), Middleware(Guard, open_paths=OPEN_PATHS)],
+        middleware=[Middleware(Shortcut), Middleware(Edge), Middleware(Guard, open_paths=OPEN_PATHS)],
         exception_handlers=HANDLERS,
         lifespan=lifespan,
     )

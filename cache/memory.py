@@ -34,7 +34,7 @@ MAX_COUNT = 255
 """What a counter holds; it stays there until it is halved."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Held:
     """An entry, and what is known of it."""
 
@@ -42,6 +42,8 @@ class Held:
     size_bytes: int
     good_for: str = ""
     """The state of the judge that last had no objection to it."""
+    part: "_Part | None" = None
+    """In which it is."""
 
 
 class _Part:
@@ -52,11 +54,13 @@ class _Part:
         self.size_bytes = 0
 
     def add(self, name: str, held: Held) -> None:
+        held.part = self
         self.entries[name] = held
         self.size_bytes += held.size_bytes
 
     def take(self, name: str) -> Held:
         held = self.entries.pop(name)
+        held.part = None
         self.size_bytes -= held.size_bytes
         return held
 
@@ -82,6 +86,8 @@ class Memory:
         self._main_bytes = max_bytes - int(WINDOW * max_bytes)
         self._clock = clock
         self._window, self._probation, self._protected = _Part(), _Part(), _Part()
+        self._held: dict[str, Held] = {}
+        """Those of all parts."""
         self._counts = bytearray(COUNTERS)
         self._counted = 0
 
@@ -91,36 +97,36 @@ class Memory:
         return self._window.size_bytes + self._probation.size_bytes + self._protected.size_bytes
 
     def __len__(self) -> int:
-        return sum(len(part.entries) for part in (self._window, self._probation, self._protected))
+        return len(self._held)
 
     def get(self, name: str) -> Held | None:
         """What is kept under a name, and may still be served."""
         self._count(name)
-        part = self._part_of(name)
-        if part is None:
+        held = self._held.get(name)
+        if held is None or held.part is None:
             return None
-        held = part.entries[name]
         if held.entry.ttl_s(self._clock()) <= 0:
-            part.take(name)
+            self._drop(name)
             self._tell()
             return None
-        if part is self._probation:
+        if held.part is self._probation:
             self._protect(name)
         else:
-            part.entries.move_to_end(name)
+            held.part.entries.move_to_end(name)
         return held
 
     def put(self, name: str, entry: Entry) -> Held:
         """Keep an entry, if it is worth its room and there is no newer one; returns it, or the newer one."""
         held = Held(entry, len(name) + len(entry.stamp) + len(entry.body) + ENTRY_OVERHEAD_BYTES)
-        part = self._part_of(name)
-        if part is not None:
-            kept = part.entries[name]
+        kept, part = self._held.get(name), self._window
+        if kept is not None and kept.part is not None:
             if kept.entry.order > entry.order:
                 return kept
-            part.take(name)
+            part = kept.part
+            self._drop(name)
         if held.size_bytes <= self._max_bytes:
-            (part or self._window).add(name, held)
+            self._held[name] = held
+            part.add(name, held)
             self._make_room()
         self._tell()
         return held
@@ -129,14 +135,14 @@ class Memory:
         """Forget everything; returns how many entries there were."""
         count = len(self)
         self._window, self._probation, self._protected = _Part(), _Part(), _Part()
+        self._held.clear()
         self._tell()
         return count
 
-    def _part_of(self, name: str) -> _Part | None:
-        for part in (self._protected, self._probation, self._window):
-            if name in part.entries:
-                return part
-        return None
+    def _drop(self, name: str) -> None:
+        held = self._held.pop(name)
+        if held.part is not None:
+            held.part.take(name)
 
     def _protect(self, name: str) -> None:
         """Move an entry that was found again, and back what there is no room for."""
@@ -147,37 +153,34 @@ class Memory:
 
     def _make_room(self) -> None:
         while self._window.size_bytes > self._max_bytes - self._main_bytes:
-            candidate = self._window.oldest()
-            self._admit(candidate, self._window.take(candidate))
+            self._admit(self._window.oldest())
         while self._probation.size_bytes + self._protected.size_bytes > self._main_bytes:  # one of them has grown
-            name, part = next(self._victims())
-            part.take(name)
+            self._drop(next(self._victims()))
             metrics.EVICTED.inc()
 
-    def _victims(self) -> Iterator[tuple[str, _Part]]:
+    def _victims(self) -> Iterator[str]:
         """The main part, those first that are worth the least."""
-        for part in (self._probation, self._protected):
-            for name in part.entries:
-                yield name, part
+        yield from self._probation.entries
+        yield from self._protected.entries
 
-    def _admit(self, name: str, held: Held) -> None:
-        """Take what leaves the window into the main part, if it is worth more than each that must go for it."""
+    def _admit(self, name: str) -> None:
+        """Take the next of the window into the main part, if it is worth more than each that must go for it."""
+        held = self._held[name]
         missing = self._probation.size_bytes + self._protected.size_bytes + held.size_bytes - self._main_bytes
         often, leaving = self._counts[hash(name) % COUNTERS], []
-        for victim, part in self._victims():
-            if missing <= 0:
+        for victim in self._victims():
+            if missing <= 0 or often <= self._counts[hash(victim) % COUNTERS]:
                 break
-            if often <= self._counts[hash(victim) % COUNTERS]:
-                break
-            leaving.append((victim, part))
-            missing -= part.entries[victim].size_bytes
+            leaving.append(victim)
+            missing -= self._held[victim].size_bytes
         if missing > 0:
+            self._drop(name)
             metrics.NOT_ADMITTED.inc()
             return
-        for victim, part in leaving:
-            part.take(victim)
+        for victim in leaving:
+            self._drop(victim)
             metrics.EVICTED.inc()
-        self._probation.add(name, held)
+        self._probation.add(name, self._window.take(name))
 
     def _count(self, name: str) -> None:
         slot = hash(name) % COUNTERS

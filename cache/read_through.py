@@ -14,7 +14,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from cache import metrics
 from cache.backends import Backend
@@ -78,8 +78,7 @@ Outcome = Literal["hit", "miss", "shared"]
 Where = Literal["memory", "redis"]
 
 
-@dataclass(frozen=True, slots=True)
-class Cached:
+class Cached(NamedTuple):
     """An answer, and where it came from."""
 
     name: str

@@ -85,6 +85,10 @@ class Cached(Protocol):
         """`hit`, `miss` or `shared`."""
 
     @property
+    def where(self) -> str | None:
+        """In which tier a hit was found."""
+
+    @property
     def age_s(self) -> float:
         """Seconds since it was loaded."""
 
@@ -100,6 +104,7 @@ class PastCache:
     body: bytes
     name: str = ""
     outcome: str = "miss"
+    where: str | None = None
     age_s: float = 0.0
     ttl_s: float = 0.0
 

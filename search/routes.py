@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from search.answers import links_of, partitions_body
+from search.known import KnownTargets, told_of
 from search.lookup_parameters import SIMILAR, SUGGEST, parse_similar, parse_suggest
 from search.parameters import MIN_SEQ, SEARCH, parse_search
 from search.ports import Served
@@ -25,6 +26,7 @@ from web.conditional import offered_tags
 from web.openapi import Operation
 from web.parameters import parse, query_pairs
 from web.rawpath import RawPathRoute
+from web.shortcuts import target_of
 from web.times import iso
 
 JSON = "application/json"
@@ -32,34 +34,36 @@ JSON = "application/json"
 ServiceOf = Callable[[Request], SearchService]
 
 
-def _served(request: Request, served: Served, links: dict[str, str | None]) -> Response:
-    """The answer, or 304 to a caller who has it.
+def _answer(
+    request: Request, known: KnownTargets, begun: int, served: Served, links: dict[str, str | None]
+) -> Response:
+    """The answer, or 304 to a caller who has it; from now on it is known (`known.py`).
 
     A tag is weak: when a body was made, and where its links lead, does not count. Whoever has an equal body of an
     earlier state keeps it, as long as cursors of that state are good.
     """
-    cached, state = served.cached, served.state
+    answer, state = served.answer, served.state
     headers = {
         "Broadsheet-Epoch": str(state.epoch),
         "Broadsheet-Indexed-Through": f"{state.applied_seq}; {iso(state.indexed_through_ms)}",
-        "Cache-Control": "public, max-age=0, must-revalidate" if served.answer.complete else "no-store",
+        "Cache-Control": "public, max-age=0, must-revalidate" if answer.complete else "no-store",
+        **told_of(served.cached),
     }
-    if cached.outcome == "hit":
-        headers["Cache-Status"] = f"broadsheet; hit; ttl={int(cached.ttl_s)}"
-        headers["Age"] = str(int(cached.age_s))
-    else:
-        collapsed = "; collapsed" if cached.outcome == "shared" else ""
-        headers["Cache-Status"] = f"broadsheet; fwd=miss{collapsed}"
     if shown := [f'<{address}>; rel="{relation}"' for relation, address in links.items() if address]:
         headers["Link"] = ", ".join(shown)
-    if not served.answer.complete:
-        return Response(served.answer.body, headers=headers, media_type=JSON)
-    known = next((tag for tag in offered_tags(request.headers.get("If-None-Match")) if _is_same(tag, served)), None)
-    mine = f"{served.answer.seq:x}-{served.answer.digest}"
-    headers["ETag"] = f'W/"{mine if known in {None, "*"} else known}"'
-    if known is not None:
-        return Response(status_code=304, headers=headers)
-    return Response(served.answer.body, headers=headers, media_type=JSON)
+    whole = Response(answer.body, headers=headers, media_type=JSON)
+    if not answer.complete:
+        return whole
+    tag = f"{answer.seq:x}-{answer.digest}"
+    etag = f'W/"{tag}"'
+    if served.cached.name:
+        target = target_of(request.scope)
+        known.remember(target, begun, served.cached.name, request.scope["route"], whole.raw_headers, etag.encode())
+    offered = next((one for one in offered_tags(request.headers.get("If-None-Match")) if _is_same(one, served)), None)
+    if offered is None:
+        whole.headers["ETag"] = etag
+        return whole
+    return Response(status_code=304, headers={**headers, "ETag": etag if offered == "*" else f'W/"{offered}"'})
 
 
 def _is_same(tag: str, served: Served) -> bool:
@@ -77,28 +81,37 @@ def _is_same(tag: str, served: Served) -> bool:
 def query_routes(service_of: ServiceOf) -> list[BaseRoute]:
     """The routes of this room; `service_of` finds the service of a request's app."""
 
+    def begins(request: Request) -> tuple[SearchService, int]:
+        service = service_of(request)
+        return service, service.known.moment()
+
     async def search(request: Request) -> Response:
         parameters = parse_search(query_pairs(request))
-        served = await service_of(request).search(parameters, request.state.timings)
+        service, begun = begins(request)
+        served = await service.search(parameters, request.state.timings)
         answer = served.answer
-        return _served(
-            request, served, {"next": answer.next, "prev": answer.prev, "first": links_of(parameters, None)}
-        )
+        links = {"next": answer.next, "prev": answer.prev, "first": links_of(parameters, None)}
+        return _answer(request, service.known, begun, served, links)
 
     async def article(request: Request) -> Response:
         values = parse((MIN_SEQ,), query_pairs(request))
-        service, article_id = service_of(request), request.path_params["id"]
+        service, begun = begins(request)
+        article_id = request.path_params["id"]
         served = await service.lookups.article(article_id, request.state.timings, values["min_seq"])
-        return _served(request, served, {})
+        return _answer(request, service.known, begun, served, {})
 
     async def similar(request: Request) -> Response:
         parameters = parse_similar(query_pairs(request))
-        service, article_id = service_of(request), request.path_params["id"]
-        return _served(request, await service.lookups.similar(article_id, parameters, request.state.timings), {})
+        service, begun = begins(request)
+        article_id = request.path_params["id"]
+        served = await service.lookups.similar(article_id, parameters, request.state.timings)
+        return _answer(request, service.known, begun, served, {})
 
     async def suggest(request: Request) -> Response:
         parameters = parse_suggest(query_pairs(request))
-        return _served(request, await service_of(request).lookups.suggest(parameters, request.state.timings), {})
+        service, begun = begins(request)
+        served = await service.lookups.suggest(parameters, request.state.timings)
+        return _answer(request, service.known, begun, served, {})
 
     async def partitions(request: Request) -> Response:
         parse((), query_pairs(request))

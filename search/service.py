@@ -33,6 +33,7 @@ from search.epochs import Epochs
 from search.explanations import explained
 from search.facets import of_others
 from search.judging import StateJudge, patience_s
+from search.known import KnownTargets
 from search.leaf import Slice
 from search.lookups import Lookups
 from search.parameters import SearchParameters
@@ -104,6 +105,8 @@ class SearchService:
             epochs=epochs, broker=broker, cache=cache, admission=admission, partition_of=partition_of, now=now
         )
         """What is not a page of a search."""
+        self.known = KnownTargets(epochs, cache, now)
+        """What requests for an address are answered."""
         self.partition_of = partition_of
         """The partition of an article id, of so many."""
         self._was_withdrawn = was_withdrawn

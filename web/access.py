@@ -26,6 +26,7 @@ from web.problems import Problem
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing (RFC 9110, section 9.2.1)."""
 ANONYMOUS = "anonymous"
+_LOCAL = Caller(ANONYMOUS, "admin")
 _CHALLENGE = 'Bearer realm="broadsheet"'
 _THIS_MACHINE = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?", re.ASCII | re.IGNORECASE)
 _NO_OTHER_SITE = frozenset({"same-origin", "none"})
@@ -61,7 +62,7 @@ class Access:
         if not self._keys.configured and self._loopback:
             if role != "read" or not safe:
                 _refuse_other_sites(request)
-            return Caller(ANONYMOUS, "admin")
+            return _LOCAL
         # Several headers of this name are one that holds no valid key.
         offered = ", ".join(request.headers.getlist("authorization"))
         if offered.partition(" ")[0].lower() != "bearer":

@@ -8,28 +8,71 @@ address longer than `MAX_TARGET_BYTES` is refused before anything parses it. Tim
 Not here: admission (`admission.py`), problems (`problems.py`).
 """
 
+import random
 import re
 import time
-from secrets import token_hex
+from functools import cache
 
 from prometheus_client import Counter, Histogram
-from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from web.problems import Problem, address_of, on_exception
+from web.tallies import Tally
 
 MAX_TARGET_BYTES = 8192
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 REQUESTS = Counter("broadsheet_http_requests", "HTTP requests answered", ["route", "method", "status"])
 DURATION = Histogram(
     "broadsheet_http_request_duration_seconds",
     "Time from the request's arrival to the start of its answer",
     ["route"],
-    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+    buckets=_BUCKETS,
 )
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
+
+
+def header_of(scope: Scope, name: bytes) -> bytes | None:
+    """The first header of this name, which is written small."""
+    for other, value in scope["headers"]:
+        if other == name:
+            found: bytes = value
+            return found
+    return None
+
+
+def request_id_of(scope: Scope) -> str:
+    """The id that a request brings, if it looks like one; else a new one."""
+    offered = header_of(scope, b"x-request-id")
+    if offered is not None and _REQUEST_ID.fullmatch(offered):
+        return offered.decode()
+    return f"{random.getrandbits(64):016x}"
+
+
+def headers_of_all(request_id: str) -> list[tuple[bytes, bytes]]:
+    """What every answer has."""
+    return [(b"x-request-id", request_id.encode()), (b"x-content-type-options", b"nosniff")]
+
+
+def counted(route: str, method: str, status: int, started_s: float) -> None:
+    """Count and time an answer, whose request came at `started_s` (performance counter)."""
+    requests, duration = _counters(route, method if method in _METHODS else "other", status)
+    requests.inc()
+    duration.observe(time.perf_counter() - started_s)
+
+
+@cache
+def tally_of(route: str, method: str, status: int) -> Tally:
+    """The same for many answers of one kind, that take next to no time each."""
+    return Tally(*_counters(route, method, status), _BUCKETS)
+
+
+@cache
+def _counters(route: str, method: str, status: int) -> tuple[Counter, Histogram]:
+    """Those of one kind of answer; looking them up takes longer than counting."""
+    return REQUESTS.labels(route, method, status), DURATION.labels(route)
 
 
 class Timings:
@@ -59,9 +102,7 @@ class Edge:
             await self._app(scope, receive, send)
             return
         started_s = time.perf_counter()
-        request = Request(scope)
-        offered = request.headers.get("x-request-id", "")
-        request_id = offered if _REQUEST_ID.fullmatch(offered) else token_hex(8)
+        request_id = request_id_of(scope)
         timings = Timings()
         scope["state"] = {**scope.get("state", {}), "request_id": request_id, "timings": timings}
 
@@ -71,24 +112,20 @@ class Edge:
             nonlocal started
             started = True
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = request_id
-                headers["X-Content-Type-Options"] = "nosniff"
+                headers = [*message["headers"], *headers_of_all(request_id)]
                 if timing := timings.header():
-                    headers["Server-Timing"] = timing
-                route = getattr(scope.get("route"), "path", "none")
-                method = scope["method"] if scope["method"] in _METHODS else "other"
-                REQUESTS.labels(route, method, message["status"]).inc()
-                DURATION.labels(route).observe(time.perf_counter() - started_s)
+                    headers.append((b"server-timing", timing.encode()))
+                message["headers"] = headers
+                counted(getattr(scope.get("route"), "path", "none"), scope["method"], message["status"], started_s)
             await send(message)
 
         if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_TARGET_BYTES:
             problem = Problem("uri-too-long", f"the address is longer than {MAX_TARGET_BYTES} bytes")
-            await problem.response(request_id, address_of(request)[:100])(scope, receive, send_with_headers)
+            await problem.response(request_id, address_of(Request(scope))[:100])(scope, receive, send_with_headers)
             return
         try:
             await self._app(scope, receive, send_with_headers)
         except Exception as error:
             if started:  # nothing can be said any more
                 raise
-            await (await on_exception(request, error))(scope, receive, send_with_headers)
+            await (await on_exception(Request(scope), error))(scope, receive, send_with_headers)

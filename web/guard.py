@@ -9,7 +9,7 @@ Not here: what a request must show (`access.py`); what more than reading a route
 `request.state.access`).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -51,13 +51,19 @@ class Guard:
         return scope["method"] in SAFE_METHODS and (path in self._open or path.startswith(self._open_folders))
 
 
+def private(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer that no cache may give to somebody else."""
+    changed = MutableHeaders(raw=list(headers))
+    if kept := changed.get("cache-control"):
+        changed["Cache-Control"] = kept.replace("public", "private")
+    changed.add_vary_header("Authorization")
+    return changed.raw
+
+
 def _privately(send: Send) -> Send:
     async def send_privately(message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            if kept := headers.get("cache-control"):
-                headers["Cache-Control"] = kept.replace("public", "private")
-            headers.add_vary_header("Authorization")
+            message["headers"] = private(message["headers"])
         await send(message)
 
     return send_privately

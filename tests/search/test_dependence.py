@@ -12,7 +12,6 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qsl
@@ -29,7 +28,7 @@ from search.cursor import CursorCodec
 from search.epochs import Epochs
 from search.lookup_parameters import parse_similar, parse_suggest
 from search.parameters import parse_search
-from search.ports import Judge, Loaded, decoded
+from search.ports import Judge, Loaded, PastCache, decoded
 from search.service import SearchService
 from tests.search.asked import request
 from tests.search.generated import DAY_MS, IDS, Generator
@@ -45,17 +44,6 @@ _VOLATILE = re.compile(rb'"as_of":"[^"]*"|cursor=[A-Za-z0-9_-]*')
 """What may differ: when the state was published, and which state a cursor names."""
 
 
-@dataclass
-class Outcome:
-    """What the service gets back."""
-
-    body: bytes
-    name: str = ""
-    outcome: str = "miss"
-    age_s: float = 0.0
-    ttl_s: float = 0.0
-
-
 class Recorder:
     """A cache that keeps nothing, but shows what it was given and whom it was to ask."""
 
@@ -64,16 +52,17 @@ class Recorder:
         self.loads: list[Loaded] = []
         self.judge: Judge | None = None
 
-    def again(self, _name: str, _state: str) -> None:
+    def again(self, name: str, state: str) -> None:
         """Nothing."""
 
     async def get_or_load(
-        self, key: str, load: Callable[[], Awaitable[Loaded]], judge: Judge, _patience_s: float
-    ) -> Outcome:
+        self, key: str, load: Callable[[], Awaitable[Loaded]], judge: Judge, patience_s: float
+    ) -> PastCache:
         """Load."""
+        assert patience_s >= 0
         self.key, self.judge = key, judge
         self.loads.append(await load())
-        return Outcome(self.loads[-1].body)
+        return PastCache(self.loads[-1].body)
 
 
 class Kept(NamedTuple):

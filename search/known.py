@@ -1,0 +1,101 @@
+"""What requests for an address are answered, for as long as that is certain.
+
+Contract: an address is known in one epoch and one hour, since in others it may ask for something else; then all are
+forgotten. Its answer is the cache's: what is remembered here is under which name the cache has it, and the headers.
+Ages are told anew.
+
+Not here: how requests get here (`web/shortcuts.py`), whether an answer still is one (`judging.py`).
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from partition.manifest import RootManifest
+from search.dates import origin_of
+from search.epochs import Epochs
+from search.ports import Cache, Cached, decoded, state_key
+from web.shortcuts import Known
+
+MAX_TARGETS = 8192
+MAX_TARGET_BYTES = 1024
+_TOLD_ANEW = frozenset({b"age", b"cache-status", b"etag"})
+
+
+class _Target(NamedTuple):
+    name: str
+    """Under which the cache has the answer."""
+    route: Any
+    headers: list[tuple[bytes, bytes]]
+    etag: bytes
+
+
+def told_of(cached: Cached) -> dict[str, str]:
+    """`Cache-Status` (RFC 9211) and `Age` of an answer."""
+    if cached.outcome == "hit":
+        status = f"broadsheet; hit; ttl={int(cached.ttl_s)}; detail={cached.where}"
+        return {"Cache-Status": status, "Age": str(int(cached.age_s))}
+    collapsed = "; collapsed" if cached.outcome == "shared" else ""
+    return {"Cache-Status": f"broadsheet; fwd=miss{collapsed}"}
+
+
+class KnownTargets:
+    """Addresses of which the answers are known."""
+
+    def __init__(self, epochs: Epochs, cache: Cache, now: Callable[[], float]) -> None:
+        """Args: which state is answered from; where the answers are; the clock that relative dates go by."""
+        self._epochs = epochs
+        self._cache = cache
+        self._now = now
+        self._manifest: RootManifest | None = None
+        self._origin_ms = 0
+        self._state = ""
+        self._moment = 0
+        self._targets: dict[bytes, _Target] = {}
+
+    def moment(self) -> int:
+        """A number for this epoch and hour."""
+        origin_ms = origin_of(self._now())
+        if self._epochs.current is not self._manifest or origin_ms != self._origin_ms:
+            self._manifest, self._origin_ms = self._epochs.current, origin_ms
+            self._state = state_key(self._manifest) if self._manifest else ""
+            self._moment += 1
+            self._targets.clear()
+        return self._moment
+
+    def remember(
+        self, target: bytes, begun: int, name: str, route: Any, headers: list[tuple[bytes, bytes]], etag: bytes
+    ) -> None:
+        """Remember what an address was answered.
+
+        Args:
+            target: as of `shortcuts.target_of`.
+            begun: the moment in which the request came; if it is over, what it was answered may belong to the next.
+            name: under which the cache has the answer.
+            route: whose it is.
+            headers: with which it was given.
+            etag: of the answer.
+        """
+        if begun != self.moment() or len(target) > MAX_TARGET_BYTES:
+            return
+        if len(self._targets) >= MAX_TARGETS:
+            self._targets.clear()
+        lasting = [header for header in headers if header[0] not in _TOLD_ANEW]
+        self._targets[target] = _Target(name, route, [*lasting, (b"etag", etag)], etag)
+
+    def find(self, target: bytes, if_none_match: bytes | None) -> Known | None:
+        """As of `shortcuts.Shortcuts`; other tags than the answer's own are for those who know what tags mean."""
+        self.moment()
+        known = self._targets.get(target)
+        if known is None or (if_none_match is not None and if_none_match != known.etag):
+            return None
+        cached = self._cache.again(known.name, self._state)
+        if cached is None:
+            return None
+        headers = [
+            *known.headers,
+            (b"cache-status", b"broadsheet; hit; ttl=%d; detail=memory" % cached.ttl_s),
+            (b"age", b"%d" % cached.age_s),
+        ]
+        if if_none_match is not None:
+            return Known(known.route, 304, [one for one in headers if not one[0].startswith(b"content-")], b"")
+        return Known(known.route, 200, headers, decoded(cached.body).body)
