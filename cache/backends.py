@@ -1,7 +1,8 @@
 """Where entries are kept that several processes share: Redis. Only this file knows aiocache and redis.
 
-Contract: a `Backend` maps names to bytes for a time to live. It may lose anything at any moment. It answers
-within `2 * timeout_s` or raises one of
+Contract: a `Backend` maps names to bytes for a time to live. It may lose anything at any moment. `get` and `take`
+answer within `2 * timeout_s` and two last looks, the others within `(1 + PATIENCE) * timeout_s` and as many looks, or
+raise one of
 
     BackendError
         BackendUnavailableError   no sensible reply in time: refused, hung, closed, loading, garbage
@@ -37,8 +38,17 @@ from cache.keys import NAMESPACE
 REDIS_TIMEOUT_S = 0.05
 """Longest wait for a connection, and again for a reply: 500 times a usual reply on a local network."""
 
+PATIENCE = 5
+"""Timeouts that an exchange may take for which nobody waits: several replies, to a process that is busy."""
+
+LAST_LOOK_S = 0.005
+"""How long after a timeout."""
+
 REDIS_CONNECTIONS = 32
 """Operations under way at once in one process; more wait their turn."""
+
+MAX_TOGETHER = 32
+"""Names that are asked for in one exchange: its time is bounded, and answers may be large."""
 
 
 class BackendError(Exception):
@@ -117,10 +127,13 @@ class FailFastRedisCache(RedisCache):  # type: ignore[misc]  # aiocache is untyp
         self.client = Redis.from_pool(_pool(url, timeout_s, connections))
         self._timeout_s = timeout_s
         self._turns = asyncio.Semaphore(connections)
+        self._waiting: list[tuple[str, asyncio.Future[object]]] = []
+        """Names that are to be asked for, and who waits for them."""
+        self._asking: asyncio.Task[None] | None = None
 
     async def put(self, key: str, value: bytes, ttl: float, *, unless: Callable[[object], bool]) -> bool:
         """As of `Backend`; what somebody else puts there at the same time stays."""
-        async with self._exchange(), self.client.pipeline(transaction=True) as pipe:
+        async with self._exchange(PATIENCE), self.client.pipeline(transaction=True) as pipe:
             await pipe.watch(key)
             try:
                 kept = await pipe.getrange(key, 0, ORDER_BYTES - 1)
@@ -148,7 +161,7 @@ class FailFastRedisCache(RedisCache):  # type: ignore[misc]  # aiocache is untyp
 
     async def release(self, name: str, token: bytes) -> None:
         """As of `Backend`."""
-        async with self._exchange(), self.client.pipeline(transaction=True) as pipe:
+        async with self._exchange(PATIENCE), self.client.pipeline(transaction=True) as pipe:
             await pipe.watch(name)
             if await pipe.get(name) != token:
                 return
@@ -180,15 +193,43 @@ class FailFastRedisCache(RedisCache):  # type: ignore[misc]  # aiocache is untyp
                 return count
 
     async def _get(self, key: str, **_: object) -> object:
-        async with self._exchange():
-            return await self.client.get(key)
+        """Ask together with all who come while others are being asked for: an exchange costs more than its names."""
+        reply: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        self._waiting.append((key, reply))
+        if self._asking is None:
+            self._asking = asyncio.create_task(self._ask())
+        return await reply
+
+    async def _ask(self) -> None:
+        """Ask until nobody waits; if that fails, all who wait hear of it, since they would only wait longer."""
+        asked: list[tuple[str, asyncio.Future[object]]] = []
+        error: BaseException = BackendUnavailableError("closed")
+        try:
+            while self._waiting:
+                asked, self._waiting = self._waiting[:MAX_TOGETHER], self._waiting[MAX_TOGETHER:]
+                async with self._exchange():
+                    values: object = await self.client.mget([name for name, _ in asked])
+                if not isinstance(values, list) or len(values) != len(asked):
+                    await self.reconnect()
+                    raise BackendUnavailableError("what it says of several names makes no sense")
+                for (_, reply), value in zip(asked, values, strict=True):
+                    if not reply.done():  # else whoever asked has gone
+                        reply.set_result(value)
+        except BackendError as found:
+            error = found
+        finally:
+            self._asking = None
+            for _, reply in (*asked, *self._waiting):
+                if not reply.done():
+                    reply.set_exception(error)
+            self._waiting = []
 
     async def _close(self, *_: object, **__: object) -> None:
         with suppress(Exception):  # a server that is gone closes nothing politely; the sockets go anyway
             await self.client.aclose()
 
     @asynccontextmanager
-    async def _exchange(self) -> AsyncIterator[None]:
+    async def _exchange(self, patience: float = 1) -> AsyncIterator[None]:
         """One turn with the server, its time bounded and its errors ours.
 
         Turns are taken here, not in the pool, so that many callers at once are told from a server in trouble.
@@ -205,18 +246,37 @@ class FailFastRedisCache(RedisCache):  # type: ignore[misc]  # aiocache is untyp
         except TimeoutError:
             raise BackendBusyError(f"no free connection after {self._timeout_s} s") from None
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with _in_time(patience * self._timeout_s):
                 yield
         except ResponseError as error:
             raise BackendRefusedError(str(error)) from error
         except TimeoutError:
-            raise BackendUnavailableError(f"no reply after {self._timeout_s} s") from None
+            raise BackendUnavailableError(f"no reply after {patience * self._timeout_s} s") from None
         except Exception as error:  # garbage on the wire ends in any error of client or parser
             raise BackendUnavailableError(str(error) or type(error).__name__) from error
         finally:
             self._turns.release()
             if task and task.cancelling() > cancellations:
                 raise asyncio.CancelledError
+
+
+@asynccontextmanager
+async def _in_time(timeout_s: float) -> AsyncIterator[None]:
+    """A timeout that does not take a busy event loop for a slow server.
+
+    When the loop was held up, timers come before what has arrived meanwhile: so when time is up, there is a last
+    look.
+
+    Raises:
+        TimeoutError
+    """
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as bound:
+        ending = loop.call_later(timeout_s, lambda: bound.reschedule(loop.time() + LAST_LOOK_S))
+        try:
+            yield
+        finally:
+            ending.cancel()
 
 
 def _pool(url: str, timeout_s: float, connections: int) -> ConnectionPool:
@@ -226,8 +286,9 @@ def _pool(url: str, timeout_s: float, connections: int) -> ConnectionPool:
         pool = ConnectionPool.from_url(
             url,
             max_connections=connections,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s,
+            # Ours come first: theirs take no last look.
+            socket_timeout=PATIENCE * timeout_s + 2 * LAST_LOOK_S,
+            socket_connect_timeout=PATIENCE * timeout_s + 2 * LAST_LOOK_S,
             retry=Retry(NoBackoff(), 0),  # said, because clients made in other ways try ten times
             # Otherwise the server may lengthen our timeouts, and connections that still hold an unread reply are
             # used again.

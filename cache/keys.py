@@ -34,6 +34,11 @@ class Key:
         digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).digest()
         return cls(digest, NAMESPACE + digest.hex())
 
+    @classmethod
+    def named(cls, name: str) -> "Key":
+        """The key with this name."""
+        return cls(bytes.fromhex(name.removeprefix(NAMESPACE)), name)
+
     @property
     def spread(self) -> float:
         """A place in [-1, 1] for each key, even over all keys, so that lifetimes can differ."""

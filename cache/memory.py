@@ -17,6 +17,7 @@ hits of a cache without bound, LRU finds 0.59, segmented LRU 0.70, this 0.79.
 Not here: whether an entry still is an answer (`read_through.py`), other processes (`tier.py`).
 """
 
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ ENTRY_OVERHEAD_BYTES = 450
 """Memory of an entry beyond its name, its stamp and its body: 375 measured (Python 3.11), and some growth."""
 WINDOW, PROTECTED = 0.01, 0.8
 """Of all bytes those of the window; of the rest those of entries that were found again."""
+TELL_S = 1.0
 COUNTERS = 1 << 18
 MAX_COUNT = 255
 """What a counter holds; it stays there until it is halved."""
@@ -90,6 +92,7 @@ class Memory:
         """Those of all parts."""
         self._counts = bytearray(COUNTERS)
         self._counted = 0
+        self._told_s = -math.inf
 
     @property
     def size_bytes(self) -> int:
@@ -194,5 +197,10 @@ class Memory:
             self._counts = bytearray(halved.to_bytes(COUNTERS))
 
     def _tell(self) -> None:
+        """Tell how much there is, once a second: it costs as much as putting it there."""
+        now_s = self._clock()
+        if now_s - self._told_s < TELL_S and self._held:
+            return
+        self._told_s = now_s
         metrics.MEMORY_BYTES.set(self.size_bytes)
         metrics.MEMORY_ENTRIES.set(len(self))

@@ -201,6 +201,18 @@ class ReadThrough:
         held = self._memory.get(name)
         return self._remembered(name, held) if held is not None and held.good_for == state else None
 
+    async def fetch(self, name: str, judge: Judge) -> Cached | None:
+        """What Redis has under a name, if the judge has no objection; for those who found nothing by `again`."""
+        if self._tier is None:
+            return None
+        key = Key.named(name)
+        entry = await self._tier.look(key)
+        if entry is None or await judge.objection(entry.stamp) is not None:
+            return None
+        self._remember(name, entry, judge.state)
+        metrics.FOUND_IN_REDIS.inc()
+        return self._cached(name, entry, "hit", "redis")
+
     async def purge(self) -> int:
         """Drop everything that is kept; returns how many answers there were.
 
@@ -234,7 +246,7 @@ class ReadThrough:
                 if leased is False:
                     entry, leased = await self._wait(self._tier, asked, objected)
             if entry is not None:
-                self._remember(asked, entry)
+                self._remember(asked.key.name, entry, asked.judge.state)
                 metrics.FOUND_IN_REDIS.inc()
                 return _Landing(entry, "redis", bool(leased))
         metrics.LOAD.inc()
@@ -247,7 +259,7 @@ class ReadThrough:
         lifetime_s = self._ttl_s * (1 + JITTER * asked.key.spread) if loaded.keep else 0.0
         entry = Entry(loaded.body, self._wall_clock(), lifetime_s, loaded.stamp, loaded.order)
         if loaded.keep:
-            self._remember(asked, entry)
+            self._remember(asked.key.name, entry, asked.judge.state)
         return _Landing(entry, None, bool(leased))
 
     async def _look(self, tier: Tier, asked: _Asked, objected: set[bytes]) -> Entry | None:
@@ -295,10 +307,10 @@ class ReadThrough:
             self._alone_until_s = time.monotonic() + ALONE_S
         return None, leased
 
-    def _remember(self, asked: _Asked, entry: Entry) -> None:
-        held = self._memory.put(asked.key.name, entry)
+    def _remember(self, name: str, entry: Entry, state: str) -> None:
+        held = self._memory.put(name, entry)
         if held.entry is entry:
-            held.good_for = asked.judge.state
+            held.good_for = state
 
     async def _keep(self, asked: _Asked, landing: _Landing) -> None:
         if landing.where is None and landing.entry.lifetime_s <= 0:

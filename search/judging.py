@@ -20,6 +20,21 @@ def patience_s(deadline_s: float) -> float:
     return max(0.0, deadline_s - time.monotonic()) / 2
 
 
+class SightJudge:
+    """Judges by the state of an epoch what can be judged at sight, and has no opinion of the rest."""
+
+    def __init__(self, manifest: RootManifest) -> None:
+        """Args: the epoch."""
+        self._manifest = manifest
+        self.state = state_key(manifest)
+        """As of `ports.Judge`."""
+
+    async def objection(self, stamp: bytes) -> str | None:
+        """What speaks against an answer."""
+        one = read_stamp(stamp)
+        return objection(one, self._manifest) or (None if one and is_settled(one, self._manifest) else "unknown")
+
+
 class StateJudge:
     """Judges by the state of an epoch (`ports.Judge`)."""
 

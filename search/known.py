@@ -13,11 +13,13 @@ from typing import Any, NamedTuple
 from partition.manifest import RootManifest
 from search.dates import origin_of
 from search.epochs import Epochs
-from search.ports import Cache, Cached, decoded, state_key
+from search.judging import SightJudge
+from search.ports import Cache, Cached, decoded
 from web.shortcuts import Known
 
 MAX_TARGETS = 8192
 MAX_TARGET_BYTES = 1024
+_STATUS = {where: f"broadsheet; hit; ttl=%d; detail={where}".encode() for where in ("memory", "redis")}
 _TOLD_ANEW = frozenset({b"age", b"cache-status", b"etag"})
 
 
@@ -48,7 +50,7 @@ class KnownTargets:
         self._now = now
         self._manifest: RootManifest | None = None
         self._origin_ms = 0
-        self._state = ""
+        self._judge: SightJudge | None = None
         self._moment = 0
         self._targets: dict[bytes, _Target] = {}
 
@@ -57,7 +59,7 @@ class KnownTargets:
         origin_ms = origin_of(self._now())
         if self._epochs.current is not self._manifest or origin_ms != self._origin_ms:
             self._manifest, self._origin_ms = self._epochs.current, origin_ms
-            self._state = state_key(self._manifest) if self._manifest else ""
+            self._judge = SightJudge(self._manifest) if self._manifest else None
             self._moment += 1
             self._targets.clear()
         return self._moment
@@ -86,16 +88,27 @@ class KnownTargets:
         """As of `shortcuts.Shortcuts`; other tags than the answer's own are for those who know what tags mean."""
         self.moment()
         known = self._targets.get(target)
-        if known is None or (if_none_match is not None and if_none_match != known.etag):
+        if known is None or self._judge is None or (if_none_match is not None and if_none_match != known.etag):
             return None
-        cached = self._cache.again(known.name, self._state)
-        if cached is None:
+        cached = self._cache.again(known.name, self._judge.state)
+        return None if cached is None else _made(known, cached, if_none_match)
+
+    async def fetch(self, target: bytes, if_none_match: bytes | None) -> Known | None:
+        """As of `shortcuts.Shortcuts`."""
+        known = self._targets.get(target)
+        if known is None or self._judge is None or (if_none_match is not None and if_none_match != known.etag):
             return None
-        headers = [
-            *known.headers,
-            (b"cache-status", b"broadsheet; hit; ttl=%d; detail=memory" % cached.ttl_s),
-            (b"age", b"%d" % cached.age_s),
-        ]
-        if if_none_match is not None:
-            return Known(known.route, 304, [one for one in headers if not one[0].startswith(b"content-")], b"")
-        return Known(known.route, 200, headers, decoded(cached.body).body)
+        cached = await self._cache.fetch(known.name, self._judge)
+        return None if cached is None else _made(known, cached, if_none_match)
+
+
+def _made(known: _Target, cached: Cached, if_none_match: bytes | None) -> Known:
+    """The answer to a request for a known address."""
+    headers = [
+        *known.headers,
+        (b"cache-status", _STATUS[cached.where or "memory"] % cached.ttl_s),
+        (b"age", b"%d" % cached.age_s),
+    ]
+    if if_none_match is not None:
+        return Known(known.route, 304, [one for one in headers if not one[0].startswith(b"content-")], b"")
+    return Known(known.route, 200, headers, decoded(cached.body).body)

@@ -131,6 +131,9 @@ class Cache(Protocol):
     def again(self, name: str, state: str) -> Cached | None:
         """What was got before, if it is at hand and passed a judge of this state."""
 
+    async def fetch(self, name: str, judge: Judge) -> Cached | None:
+        """What was got before, from farther away, if there is no objection to it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Served:

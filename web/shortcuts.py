@@ -40,6 +40,9 @@ class Shortcuts(Protocol):
     def find(self, target: bytes, if_none_match: bytes | None) -> Known | None:
         """The answer to a request for this path and query, as they were sent, with this `If-None-Match`."""
 
+    async def fetch(self, target: bytes, if_none_match: bytes | None) -> Known | None:
+        """The same, of answers that are not at hand."""
+
 
 def target_of(scope: Scope) -> bytes:
     """The path and the query of a request, as they were sent."""
@@ -55,28 +58,28 @@ class Shortcut:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection scope."""
-        started_s = time.perf_counter()
-        known = self._found(scope) if scope["type"] == "http" and scope["method"] in _METHODS else None
-        if known is None:
+        if scope["type"] != "http" or scope["method"] not in _METHODS:
+            await self._app(scope, receive, send)
+            return
+        started_s, state = time.perf_counter(), scope["state"]
+        shortcuts: Shortcuts = state["shortcuts"]
+        access: Access = state["access"]
+        target, tag = target_of(scope), header_of(scope, b"if-none-match")
+        known = shortcuts.find(target, tag) or await shortcuts.fetch(target, tag)
+        if known is None or not _may_read(access, scope):
             await self._app(scope, receive, send)
             return
         headers = [*known.headers, *headers_of_all(request_id_of(scope))]
-        access: Access = scope["state"]["access"]
         if access.reads_need_a_key:
             headers = private(headers)
         tally_of(known.route.path, scope["method"], known.status).add(time.perf_counter() - started_s)
         await send({"type": "http.response.start", "status": known.status, "headers": headers})
         await send({"type": "http.response.body", "body": known.body})
 
-    def _found(self, scope: Scope) -> Known | None:
-        """What is known, and may be read by whoever asks."""
-        state = scope["state"]
-        shortcuts: Shortcuts = state["shortcuts"]
-        known = shortcuts.find(target_of(scope), header_of(scope, b"if-none-match"))
-        if known is not None:
-            access: Access = state["access"]
-            try:
-                access.require(Request(scope), "read")
-            except Problem:
-                return None
-        return known
+
+def _may_read(access: Access, scope: Scope) -> bool:
+    try:
+        access.require(Request(scope), "read")
+    except Problem:
+        return False
+    return True

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 from uuid import uuid4
@@ -9,7 +10,13 @@ from uuid import uuid4
 import pytest
 from redis.asyncio.client import Pipeline
 
-from cache.backends import CacheUrlError, FailFastRedisCache
+from cache.backends import (
+    MAX_TOGETHER,
+    REDIS_TIMEOUT_S,
+    BackendUnavailableError,
+    CacheUrlError,
+    FailFastRedisCache,
+)
 from cache.entry import ORDER_BYTES
 from tests.cache.doubles import PATIENCE_S
 from tests.redis_server import RedisServer
@@ -90,6 +97,38 @@ async def test_redis_keeps_for_the_time_to_live(redis_url: str) -> None:
         await redis.put(names[1], b"value", 0.0001, unless=lambda _there: False)
         assert 80_000 < await redis.client.pttl(names[0]) <= 90_500
         assert await redis.client.pttl(names[1]) <= 1
+
+
+@pytest.mark.anyio
+async def test_many_are_asked_for_together(redis_server: RedisServer) -> None:
+    """Each gets its own, whoever goes meanwhile; in few exchanges."""
+    async with FailFastRedisCache(redis_server.url, timeout_s=PATIENCE_S) as redis:
+        for number in range(0, 400, 2):
+            await redis.put(f"test:{number}", b"%d" % number, 60.0, unless=lambda _there: False)
+        asking = [asyncio.create_task(redis.get(f"test:{number}")) for number in range(400)]
+        await asyncio.sleep(0)
+        for gone in asking[::7]:
+            gone.cancel()
+        found = await asyncio.gather(*asking, return_exceptions=True)
+        for number, value in enumerate(found):
+            if number % 7:
+                assert value == (b"%d" % number if number % 2 == 0 else None)
+        stats = await redis.client.info("commandstats")
+        assert stats["cmdstat_mget"]["calls"] <= 400 / MAX_TOGETHER + 2
+        assert await redis.get("test:2") == b"2"
+
+
+@pytest.mark.anyio
+async def test_all_who_wait_hear_of_it(redis_server: RedisServer) -> None:
+    """Not one group after another: that would take a timeout each."""
+    async with FailFastRedisCache(redis_server.url) as redis:
+        await redis.get("test:1")
+        redis_server.hang()
+        start_s = time.monotonic()
+        found = await asyncio.gather(*(redis.get(f"test:{number}") for number in range(500)), return_exceptions=True)
+        assert time.monotonic() - start_s < 8 * REDIS_TIMEOUT_S < 500 / MAX_TOGETHER * REDIS_TIMEOUT_S
+        assert {type(one) for one in found} == {BackendUnavailableError}
+        redis_server.resume()
 
 
 @pytest.mark.anyio

@@ -229,6 +229,24 @@ async def test_purge_empties_both_tiers(redis_server: RedisServer, key: str) -> 
     await cache.close()
 
 
+async def test_fetch_finds_what_redis_has(redis_url: str, key: str) -> None:
+    """If the judge has no objection at sight; then memory has it too."""
+    redis = [FailFastRedisCache(redis_url, timeout_s=PATIENCE_S) for _ in "12"]
+    one, other = (ReadThrough(Memory(1 << 20), backend, ttl_s=100) for backend in redis)
+    first = await ask(one, key, Loader(Answer(b"body", stamp=b"1")))
+    assert await other.fetch(first.name, Judging(objections={b"1": "unknown"})) is None
+    assert other.again(first.name, "now") is None
+    found = await other.fetch(first.name, Judging())
+    assert found
+    assert (found.body, found.outcome, found.where) == (b"body", "hit", "redis")
+    assert other.again(first.name, "now")
+    await one.purge()
+    assert await one.fetch(first.name, Judging()) is None
+    assert await ReadThrough(Memory(1 << 20), None, ttl_s=100).fetch(first.name, Judging()) is None
+    await one.close()
+    await other.close()
+
+
 async def test_a_time_to_live_must_be_positive() -> None:
     """Without a lifetime nothing could be kept."""
     with pytest.raises(ValueError, match="time to live is 0 s"):

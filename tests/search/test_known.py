@@ -16,6 +16,7 @@ from search.known import MAX_TARGET_BYTES, MAX_TARGETS, KnownTargets
 from search.ports import Answer, Cache
 from tests.api_server import ApiServer, eventually
 from tests.archive import Archive, copied
+from tests.redis_server import RedisServer
 from web.keys import Key, encode_keys, make_key
 from web.tallies import TELL_S
 
@@ -75,6 +76,28 @@ def test_who_has_it_is_told_so_at_once(served: ApiServer, address: str) -> None:
     assert lasting(short) == lasting(long)
     assert short.content == long.content == b""
     assert served.client.get(address, headers={"If-None-Match": '"other"'}).status_code == 200
+
+
+def test_what_memory_has_no_room_for_comes_from_redis(
+    archive: Archive, tmp_path: Path, redis_server: RedisServer
+) -> None:
+    """As short; and when Redis has it no longer, or is gone, it is computed."""
+    addresses = [f"/v1/search?q=river&limit=100&fields=id,title,body&facet_limit={n + 1}" for n in range(30)]
+    root = copied(archive.root, tmp_path / "copy")
+    with ApiServer(root, redis_url=redis_server.url, cache_bytes=65_536) as server:
+        first = [server.client.get(address) for address in addresses]
+        assert sum(len(response.content) for response in first) > 2 * 65_536
+        second = [server.client.get(address) for address in addresses]
+        assert [response.content for response in second] == [response.content for response in first]
+        assert [lasting(response) for response in second] == [lasting(response) for response in first]
+        far = [number for number, response in enumerate(second) if "detail=redis" in response.headers["Cache-Status"]]
+        assert len(far) > 5
+        assert all(is_short(response) for response in second)
+        for disturb in (lambda: redis_server.command(b"FLUSHALL"), redis_server.kill):
+            disturb()
+            third = [server.client.get(address) for address in addresses]
+            assert [response.content for response in third] == [response.content for response in first]
+            assert any("fwd=miss" in response.headers["Cache-Status"] for response in third)
 
 
 def test_requests_are_counted_and_named(served: ApiServer) -> None:
@@ -170,7 +193,7 @@ class Kept:
         """It."""
         assert state
         body = msgspec.msgpack.encode(Answer(name.encode(), "digest", 1, None, None, complete=True))
-        return SimpleNamespace(body=body, age_s=1.5, ttl_s=3.5)
+        return SimpleNamespace(body=body, where="memory", age_s=1.5, ttl_s=3.5)
 
 
 def known_by(clock: list[float], epochs: Any) -> KnownTargets:
