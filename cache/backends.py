@@ -1,8 +1,8 @@
 """Where entries are kept that several processes share: Redis. Only this file knows aiocache and redis.
 
 Contract: a `Backend` maps names to bytes for a time to live. It may lose anything at any moment. `get` and `take`
-answer within `2 * timeout_s` and two last looks, the others within `(1 + PATIENCE) * timeout_s` and as many looks, or
-raise one of
+answer within `2 * timeout_s`, the others within `(1 + PATIENCE) * timeout_s`, and a few last looks each; time in
+which our own event loop is held up does not count, up to `HELD_UP` timeouts. Or they raise one of
 
     BackendError
         BackendUnavailableError   no sensible reply in time: refused, hung, closed, loading, garbage
@@ -35,14 +35,18 @@ from redis.maint_notifications import MaintNotificationsConfig
 from cache.entry import ORDER_BYTES
 from cache.keys import NAMESPACE
 
-REDIS_TIMEOUT_S = 0.05
-"""Longest wait for a connection, and again for a reply: 500 times a usual reply on a local network."""
+REDIS_TIMEOUT_S = 0.04
+"""Longest wait for a connection, and again for a reply: 400 times a usual reply on a local network. With the last
+looks it is 50 ms."""
 
 PATIENCE = 5
-"""Timeouts that an exchange may take for which nobody waits: several replies, to a process that is busy."""
+"""Timeouts that an exchange may take for which nobody waits: several replies."""
 
-LAST_LOOK_S = 0.005
-"""How long after a timeout."""
+HELD_UP = 20
+"""Timeouts that do not count, at most, while our own event loop is held up."""
+
+LAST_LOOKS, LAST_LOOK_S = 3, 0.003
+"""How many there are when time is up, and how long each waits."""
 
 REDIS_CONNECTIONS = 32
 """Operations under way at once in one process; more wait their turn."""
@@ -85,8 +89,11 @@ class Backend(Protocol):
         """
         ...
 
-    async def take(self, name: str, token: bytes, ttl: float) -> bool:
-        """Be the only one with this name for at most `ttl` seconds, or be it already; whether nobody else is."""
+    async def take(self, name: str, token: bytes, ttl: float, key: str) -> tuple[bool, object]:
+        """Be the only one with this name for at most `ttl` seconds, or be it already; whether nobody else is.
+
+        And what was kept under the key by then.
+        """
         ...
 
     async def release(self, name: str, token: bytes) -> None:
@@ -149,15 +156,18 @@ class FailFastRedisCache(RedisCache):  # type: ignore[misc]  # aiocache is untyp
                 return False
             return True
 
-    async def take(self, name: str, token: bytes, ttl: float) -> bool:
+    async def take(self, name: str, token: bytes, ttl: float, key: str) -> tuple[bool, object]:
         """As of `Backend`."""
-        async with self._exchange():
-            if await self.client.set(name, token, px=_milliseconds(ttl), nx=True):
-                return True
-            holder = await self.client.get(name)
-        if holder is not None and not (isinstance(holder, bytes) and len(holder) == len(token)):
+        async with self._exchange(), self.client.pipeline(transaction=False) as pipe:
+            pipe.set(name, token, px=_milliseconds(ttl), nx=True)
+            pipe.mget([name, key])
+            said: list[object] = await pipe.execute()
+            match said:
+                case [True | None, [bytes(holder), kept]] if len(holder) == len(token):
+                    return holder == token, kept
+                case [None, [None, kept]]:  # it was left in between
+                    return False, kept
             raise BackendUnavailableError("what it says of a lease makes no sense")
-        return bool(holder == token)
 
     async def release(self, name: str, token: bytes) -> None:
         """As of `Backend`."""
@@ -246,7 +256,7 @@ class FailFastRedisCache(RedisCache):  # type: ignore[misc]  # aiocache is untyp
         except TimeoutError:
             raise BackendBusyError(f"no free connection after {self._timeout_s} s") from None
         try:
-            async with _in_time(patience * self._timeout_s):
+            async with _in_time(patience * self._timeout_s, HELD_UP * self._timeout_s):
                 yield
         except ResponseError as error:
             raise BackendRefusedError(str(error)) from error
@@ -261,22 +271,39 @@ class FailFastRedisCache(RedisCache):  # type: ignore[misc]  # aiocache is untyp
 
 
 @asynccontextmanager
-async def _in_time(timeout_s: float) -> AsyncIterator[None]:
+async def _in_time(timeout_s: float, held_up_s: float) -> AsyncIterator[None]:
     """A timeout that does not take a busy event loop for a slow server.
 
-    When the loop was held up, timers come before what has arrived meanwhile: so when time is up, there is a last
-    look.
+    When the loop is held up, it turns seldom, and each turn begins with the timers: what has arrived meanwhile comes
+    after them. So when time is up there are some last looks, which begin again whenever one is late, up to
+    `held_up_s` after the beginning.
 
     Raises:
         TimeoutError
     """
     loop = asyncio.get_running_loop()
+    last_s = loop.time() + held_up_s
+    timer: asyncio.TimerHandle | None = None
+
+    def wait(pause_s: float, looks: int) -> None:
+        nonlocal timer
+        timer = loop.call_later(pause_s, look, loop.time() + pause_s, looks)
+
+    def look(due_s: float, looks: int) -> None:
+        now_s = loop.time()
+        left = LAST_LOOKS if now_s - due_s > LAST_LOOK_S else looks
+        if not left or now_s > last_s:
+            bound.reschedule(now_s)
+        else:
+            wait(LAST_LOOK_S, left - 1)
+
     async with asyncio.timeout(None) as bound:
-        ending = loop.call_later(timeout_s, lambda: bound.reschedule(loop.time() + LAST_LOOK_S))
+        wait(timeout_s, LAST_LOOKS)
         try:
             yield
         finally:
-            ending.cancel()
+            assert timer
+            timer.cancel()
 
 
 def _pool(url: str, timeout_s: float, connections: int) -> ConnectionPool:
@@ -287,8 +314,11 @@ def _pool(url: str, timeout_s: float, connections: int) -> ConnectionPool:
             url,
             max_connections=connections,
             # Ours come first: theirs take no last look.
-            socket_timeout=PATIENCE * timeout_s + 2 * LAST_LOOK_S,
-            socket_connect_timeout=PATIENCE * timeout_s + 2 * LAST_LOOK_S,
+            socket_timeout=(HELD_UP + 1) * timeout_s,
+            socket_connect_timeout=(HELD_UP + 1) * timeout_s,
+            # Nothing is said before the first question, where the address asks for no database and no password.
+            protocol=2,
+            driver_info=None,
             retry=Retry(NoBackoff(), 0),  # said, because clients made in other ways try ten times
             # Otherwise the server may lengthen our timeouts, and connections that still hold an unread reply are
             # used again.

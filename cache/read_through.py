@@ -234,17 +234,17 @@ class ReadThrough:
         """Find the answer, or load it."""
         objected: set[bytes] = set()
         held = asked.held
-        if held is not None and await self._passes(held.entry, asked.judge, objected):
+        if held is not None and await self._passing(held.entry, asked.judge, objected):
             held.good_for = asked.judge.state
             metrics.FOUND_IN_MEMORY.inc()
             return _Landing(held.entry, "memory")
         leased: bool | None = None
         if self._tier is not None:
-            entry = await self._look(self._tier, asked, objected)
+            entry = await self._passing(await self._tier.look(asked.key), asked.judge, objected)
             if entry is None:
-                leased = await self._take(self._tier, asked)
-                if leased is False:
-                    entry, leased = await self._wait(self._tier, asked, objected)
+                leased, entry = await self._take(self._tier, asked, objected)
+                if leased is False and entry is None:
+                    leased, entry = await self._wait(self._tier, asked, objected)
             if entry is not None:
                 self._remember(asked.key.name, entry, asked.judge.state)
                 metrics.FOUND_IN_REDIS.inc()
@@ -262,50 +262,41 @@ class ReadThrough:
             self._remember(asked.key.name, entry, asked.judge.state)
         return _Landing(entry, None, bool(leased))
 
-    async def _look(self, tier: Tier, asked: _Asked, objected: set[bytes]) -> Entry | None:
-        """What Redis has, if it still is an answer."""
-        entry = await tier.look(asked.key)
-        return entry if entry is not None and await self._passes(entry, asked.judge, objected) else None
-
-    async def _passes(self, entry: Entry, judge: Judge, objected: set[bytes]) -> bool:
-        """Whether an entry still is an answer; the stamps of those that are not are remembered."""
-        if entry.stamp in objected:
-            return False
+    async def _passing(self, entry: Entry | None, judge: Judge, objected: set[bytes]) -> Entry | None:
+        """An entry, if it still is an answer; the stamps of those that are not are remembered."""
+        if entry is None or entry.stamp in objected:
+            return None
         objection = await judge.objection(entry.stamp)
         if objection is None:
-            return True
+            return entry
         objected.add(entry.stamp)
         metrics.OBJECTIONS.labels(objection).inc()
-        return False
+        return None
 
-    async def _take(self, tier: Tier, asked: _Asked) -> bool | None:
-        """Tell other processes that this one loads; `False` if another does."""
+    async def _take(self, tier: Tier, asked: _Asked, objected: set[bytes]) -> tuple[bool | None, Entry | None]:
+        """Tell other processes that this one loads (`False` if another does), and look once more."""
         if time.monotonic() < self._alone_until_s:
-            return None
-        taken = await tier.take(asked.lease)
-        if taken:
+            return None, None
+        taken, found = await tier.take(asked.lease, asked.key)
+        entry = await self._passing(found, asked.judge, objected)
+        if taken and entry is None:
             metrics.LEASE_TAKEN.inc()
-        return taken
+        return taken, entry
 
-    async def _wait(self, tier: Tier, asked: _Asked, objected: set[bytes]) -> tuple[Entry | None, bool | None]:
-        """Wait for the answer of another process; without one, whether this one was the next to load."""
+    async def _wait(self, tier: Tier, asked: _Asked, objected: set[bytes]) -> tuple[bool | None, Entry | None]:
+        """Wait for the answer of another process; without one, whether this one is the next to load."""
         end_s, pause_s = time.monotonic() + min(asked.patience_s, LEASE_S), FIRST_POLL_S
-        leased: bool | None = False
-        while leased is False and time.monotonic() + pause_s < end_s:
+        while time.monotonic() + pause_s < end_s:
             await asyncio.sleep(pause_s)
             pause_s = min(1.5 * pause_s, LAST_POLL_S)
-            entry = await self._look(tier, asked, objected)
-            if entry is None:
-                leased = await self._take(tier, asked)
-                if leased:  # the other may have kept its answer since the look
-                    entry = await self._look(tier, asked, objected)
+            leased, entry = await self._take(tier, asked, objected)
             if entry is not None:
                 metrics.LEASE_WAITED.inc()
-                return entry, leased
-        if leased is False:
-            metrics.LEASE_LATE.inc()
-            self._alone_until_s = time.monotonic() + ALONE_S
-        return None, leased
+            if entry is not None or leased is not False:
+                return leased, entry
+        metrics.LEASE_LATE.inc()
+        self._alone_until_s = time.monotonic() + ALONE_S
+        return False, None
 
     def _remember(self, name: str, entry: Entry, state: str) -> None:
         held = self._memory.put(name, entry)

@@ -49,14 +49,7 @@ class Tier:
         try:
             raw = await self._backend.get(key.name)
             self._breaker.succeeded()
-            if raw is None:
-                return None
-            found = decode(raw, key.digest, self._wall_clock())
-            if isinstance(found, Entry):
-                return found
-            metrics.REJECTED_ENTRIES.labels(found).inc()
-            if found is not Fault.EXPIRED:
-                await self._backend.reconnect()
+            return await self._believed(raw, key)
         except BackendError as error:
             self._blame(error)
         return None
@@ -80,20 +73,21 @@ class Tier:
         finally:
             self._pending_writes -= 1
 
-    async def take(self, name: str) -> bool | None:
-        """Be the process that does what the name stands for, for `LEASE_S`; `False` if another is.
+    async def take(self, name: str, key: Key) -> tuple[bool | None, Entry | None]:
+        """Be the process that does what the name stands for, for `LEASE_S`; and look once more.
 
-        `None` if it cannot be known.
+        `False` if another process is; `None` if it cannot be known. Who did it before has kept the entry before it
+        let others: so it is there, if this process is the one now.
         """
         if not self._breaker.allows():
-            return None
+            return None, None
         try:
-            taken = await self._backend.take(name, self._token, LEASE_S)
+            taken, raw = await self._backend.take(name, self._token, LEASE_S, key.name)
             self._breaker.succeeded()
+            return taken, await self._believed(raw, key)
         except BackendError as error:
             self._blame(error)
-            return None
-        return taken
+        return None, None
 
     async def release(self, name: str) -> None:
         """Let others, if it is still this one; else it lapses."""
@@ -116,6 +110,22 @@ class Tier:
     async def close(self) -> None:
         """Let go of the backend."""
         await self._backend.close()
+
+    async def _believed(self, raw: object, key: Key) -> Entry | None:
+        """The entry in what the backend returned.
+
+        Raises:
+            BackendError
+        """
+        if raw is None:
+            return None
+        found = decode(raw, key.digest, self._wall_clock())
+        if isinstance(found, Entry):
+            return found
+        metrics.REJECTED_ENTRIES.labels(found).inc()
+        if found is not Fault.EXPIRED:
+            await self._backend.reconnect()
+        return None
 
     def _blame(self, error: BackendError) -> None:
         """Open the breaker for silence only: an error reply costs no time, being busy is our own doing."""

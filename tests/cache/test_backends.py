@@ -134,19 +134,31 @@ async def test_all_who_wait_hear_of_it(redis_server: RedisServer) -> None:
 @pytest.mark.anyio
 async def test_one_at_a_time_has_a_name(redis_url: str) -> None:
     """Until it is released or lapses; who has it no longer takes nothing from who has."""
-    name = f"test:{uuid4()}"
+    name, key = f"test:{uuid4()}", f"test:{uuid4()}"
     async with FailFastRedisCache(redis_url, timeout_s=PATIENCE_S) as redis:
-        assert await redis.take(name, b"one", 60.0)
-        assert await redis.take(name, b"one", 60.0)
-        assert not await redis.take(name, b"two", 60.0)
+        assert await redis.take(name, b"one", 60.0, key) == (True, None)
+        assert await redis.take(name, b"one", 60.0, key) == (True, None)
+        assert await redis.take(name, b"two", 60.0, key) == (False, None)
+        await redis.put(key, b"kept", 60.0, unless=lambda _there: False)
+        assert await redis.take(name, b"two", 60.0, key) == (False, b"kept")
         await redis.release(name, b"two")
-        assert not await redis.take(name, b"two", 60.0)
+        assert await redis.take(name, b"two", 60.0, key) == (False, b"kept")
         await redis.release(name, b"one")
-        assert await redis.take(name, b"two", 0.001)
+        assert await redis.take(name, b"two", 0.001, key) == (True, b"kept")
         await asyncio.sleep(0.05)
-        assert await redis.take(name, b"six", 60.0)
+        assert await redis.take(name, b"six", 60.0, key) == (True, b"kept")
         await redis.release(name, b"two")
         assert await redis.client.get(name) == b"six"
+
+
+@pytest.mark.anyio
+async def test_a_lease_that_makes_no_sense(redis_url: str) -> None:
+    """What is no token of anybody's is not believed, whatever it is."""
+    name = f"test:{uuid4()}"
+    async with FailFastRedisCache(redis_url, timeout_s=PATIENCE_S) as redis:
+        await redis.client.set(name, b"something else")
+        with pytest.raises(BackendUnavailableError, match="makes no sense"):
+            await redis.take(name, b"one", 60.0, "test:key")
 
 
 @pytest.mark.anyio
@@ -160,7 +172,7 @@ async def test_what_another_took_meanwhile_stays(redis_server: RedisServer, monk
 
     multi: Callable[[Pipeline], None] = Pipeline.multi
     async with FailFastRedisCache(redis_server.url, timeout_s=PATIENCE_S) as redis:
-        assert await redis.take(name, b"one", 60.0)
+        assert await redis.take(name, b"one", 60.0, "test:key") == (True, None)
         monkeypatch.setattr(Pipeline, "multi", meanwhile)
         await redis.release(name, b"one")
         assert await redis.client.get(name) == b"other"

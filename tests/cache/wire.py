@@ -43,7 +43,11 @@ class Wire:
     async def _connect(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         self.connections += 1
         number = self.connections
-        server, to_server = await asyncio.open_unix_connection(self._server_path)
+        try:
+            server, to_server = await asyncio.open_unix_connection(self._server_path)
+        except OSError:  # it is gone; so is this
+            to_client.close()
+            return
         self._tasks.add(asyncio.create_task(self._ask(client, to_server)))
         self._tasks.add(asyncio.create_task(self._reply(number, server, to_client)))
 
