@@ -32,6 +32,7 @@ from broadsheet.redis_hints import listen
 from broadsheet.settings import Settings, resolve
 from broadsheet.telemetry import metrics
 from cache.backends import BackendError
+from cache.finding import Tolerance
 from cache.memory import Memory
 from cache.read_through import ReadThrough
 from indexer.change_operations import CHANGES
@@ -51,7 +52,7 @@ from search.page.routes import page_routes
 from search.parameters import EXPORTED
 from search.routes import OPERATIONS, query_routes
 from search.scrub import Scrubber
-from search.service import SearchService
+from search.service import REVALIDATED, SearchService
 from web.admission import Admission
 from web.docs import docs_routes
 from web.edge import Edge
@@ -113,6 +114,19 @@ def service_of(request: Request) -> SearchService:
     return service
 
 
+def cache_control(settings: Settings) -> str:
+    """What caches on the way are told of whole answers (RFC 9111, section 5.2.2; RFC 5861)."""
+    allowed = {
+        "max-age": settings.max_age_s,
+        "stale-while-revalidate": settings.stale_while_revalidate_s,
+        "stale-if-error": settings.stale_if_error_s,
+    }
+    if not any(allowed.values()):
+        return REVALIDATED
+    told = [f"{name}={seconds}" for name, seconds in allowed.items() if seconds or name == "max-age"]
+    return ", ".join(("public", *told))
+
+
 class Running(NamedTuple):
     """A search service and those of its parts that somebody must keep going."""
 
@@ -135,7 +149,9 @@ async def running_service(settings: Settings, now: Callable[[], float] = time.ti
         SettingsError: the cursor keys or the address of Redis cannot be used.
     """
     root = settings.root
-    cache = ReadThrough(Memory(settings.cache_bytes), backend_of(settings), ttl_s=settings.cache_ttl_s)
+    tolerance = Tolerance(settings.stale_while_revalidate_s, settings.stale_if_error_s)
+    memory = Memory(settings.cache_bytes)
+    cache = ReadThrough(memory, backend_of(settings), ttl_s=settings.cache_ttl_s, tolerance=tolerance)
     broker = Broker(root, threads=settings.threads)
     bell = Bell(root, EPOCH)
 
@@ -158,6 +174,7 @@ async def running_service(settings: Settings, now: Callable[[], float] = time.ti
         admission=Admission(working=settings.working, queued=settings.queued, wait_s=settings.queue_wait_ms / 1000),
         partition_of=partition_of,
         was_withdrawn=told_withdrawn,
+        cache_control=cache_control(settings),
         now=now,
     )
     try:

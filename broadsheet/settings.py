@@ -41,6 +41,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     redis_url: Annotated[str, Meta(description="Redis for the cache; empty keeps it in memory.")] = ""
     cache_bytes: Annotated[int, Meta(ge=1 << 16, description="Bound of the cache in memory.")] = 64 << 20
     cache_ttl_s: Annotated[float, Meta(gt=0, description="How long an answer may be served.")] = 3600.0
+    max_age_s: Annotated[int, Meta(ge=0, description="How long caches on the way may give an answer unasked.")] = 0
+    stale_while_revalidate_s: Annotated[
+        int, Meta(ge=0, description="How long an older answer may be given while a newer one is computed.")
+    ] = 0
+    stale_if_error_s: Annotated[
+        int, Meta(ge=0, description="How long an older answer may be given where none can be computed.")
+    ] = 0
     scrub_s: Annotated[
         float, Meta(gt=0, description="In how many seconds a server reads every byte of the index again.")
     ] = 3600.0

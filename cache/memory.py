@@ -44,6 +44,8 @@ class Held:
     size_bytes: int
     good_for: str = ""
     """The state of the judge that last had no objection to it."""
+    good_s: float = 0.0
+    """When it last was known to be an answer, by the wall clock."""
     part: "_Part | None" = None
     """In which it is."""
 
@@ -133,6 +135,12 @@ class Memory:
             self._make_room()
         self._tell()
         return held
+
+    def remember(self, name: str, entry: Entry, state: str) -> None:
+        """The same of an entry that is good for a state of judges, now."""
+        held = self.put(name, entry)
+        if held.entry is entry:
+            held.good_for, held.good_s = state, self._clock()
 
     def clear(self) -> int:
         """Forget everything; returns how many entries there were."""

@@ -42,6 +42,16 @@ LEASE_TAKEN = LEASES.labels("taken")
 LEASE_WAITED = LEASES.labels("waited")
 LEASE_LATE = LEASES.labels("late")
 
+STALE = Counter(
+    "broadsheet_cache_stale",
+    "Answers given that were none any more, as the settings allow: while_loading = a newer one was loaded meanwhile; "
+    "if_error = none could be loaded.",
+    ["reason"],
+)
+STALE_WHILE_LOADING = STALE.labels("while_loading")
+STALE_IF_ERROR = STALE.labels("if_error")
+RELOAD = Counter("broadsheet_cache_reloads", "Answers loaded for which nobody waited.")
+
 EVICTIONS = Counter(
     "broadsheet_cache_evictions",
     "Answers that the memory had no room for: evicted = made room for others; not_admitted = were asked for less "

@@ -7,17 +7,14 @@ Not here: what an answer depends on (`dependence.py`), the cache (`cache/`).
 
 import time
 from functools import partial
+from http import HTTPStatus
 
 from partition.manifest import RootManifest
 from search.broker import Broker, EpochGoneError, LeafError
 from search.dependence import changed, is_settled, objection, read_stamp
 from search.ports import state_key
 from search.snapshot import View
-
-
-def patience_s(deadline_s: float) -> float:
-    """How long another process is worth waiting for: there must be time left to do its work."""
-    return max(0.0, deadline_s - time.monotonic()) / 2
+from web.problems import TYPES, Problem
 
 
 class SightJudge:
@@ -34,20 +31,34 @@ class SightJudge:
         one = read_stamp(stamp)
         return objection(one, self._manifest) or (None if one and is_settled(one, self._manifest) else "unknown")
 
+    def bears(self, _objection: str, _order: int) -> bool:
+        """Never: others find out what can be done."""
+        return False
+
+    def excuses(self, _error: Exception) -> bool:
+        """Nothing is loaded for it."""
+        return False
+
 
 class StateJudge:
     """Judges by the state of an epoch (`ports.Judge`)."""
 
-    def __init__(self, broker: Broker, manifest: RootManifest, deadline_s: float) -> None:
-        """Args: who looks; the epoch; when to give up, on the monotonic clock."""
+    def __init__(self, broker: Broker, manifest: RootManifest, deadline_s: float, min_seq: int = 0) -> None:
+        """Args: who looks; the epoch; when to give up, on the monotonic clock; what the answer must know."""
         self._broker = broker
         self._manifest = manifest
         self._deadline_s = deadline_s
+        self._min_seq = min_seq
 
     @property
     def state(self) -> str:
         """The epoch."""
         return state_key(self._manifest)
+
+    @property
+    def patience_s(self) -> float:
+        """How long another process is worth waiting for: there must be time left to do its work."""
+        return max(0.0, self._deadline_s - time.monotonic()) / 2
 
     async def objection(self, stamp: bytes) -> str | None:
         """What speaks against an answer."""
@@ -62,3 +73,13 @@ class StateJudge:
             )
         except (EpochGoneError, LeafError):
             return "unknown"
+
+    def bears(self, objection: str, order: int) -> bool:
+        """An answer of an earlier state may be given, if it knows enough and nothing was taken down since."""
+        return objection in {"changed", "statistics"} and order >= self._min_seq
+
+    def excuses(self, error: Exception) -> bool:
+        """What is a fault of ours, and not what the archive says now (RFC 5861, section 4)."""
+        return isinstance(error, EpochGoneError | LeafError) or (
+            isinstance(error, Problem) and TYPES[error.slug].status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        )

@@ -7,6 +7,7 @@ Ages are told anew.
 Not here: how requests get here (`web/shortcuts.py`), whether an answer still is one (`judging.py`).
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -33,6 +34,8 @@ class _Target(NamedTuple):
 
 def told_of(cached: Cached) -> dict[str, str]:
     """`Cache-Status` (RFC 9211) and `Age` of an answer."""
+    if cached.stale_s is not None:
+        return {"Cache-Status": f"broadsheet; hit; ttl={-math.ceil(cached.stale_s)}", "Age": str(int(cached.age_s))}
     if cached.outcome == "hit":
         status = f"broadsheet; hit; ttl={int(cached.ttl_s)}; detail={cached.where}"
         return {"Cache-Status": status, "Age": str(int(cached.age_s))}

@@ -22,11 +22,11 @@ from search.dates import origin_of
 from search.dependence import Dependence, Sought, dependence
 from search.documents import documents_shown
 from search.epochs import Epochs
-from search.judging import StateJudge, patience_s
+from search.judging import StateJudge
 from search.leaf import Slice
 from search.lookup_parameters import SuggestParameters
 from search.parameters import DEFAULT_TIMEOUT_MS, SearchParameters
-from search.ports import Answer, Cache, Loaded, Served, archive_key, decoded
+from search.ports import Answer, Cache, Loaded, Served, archive_key, served
 from search.query import Every
 from search.readiness import reached
 from search.refusals import changed, incomplete, late_or_broken
@@ -79,7 +79,8 @@ class Lookups:
             timings.add("documents", started_s)
             return found
 
-        return await self._about(article_id, manifest, f"article:{archive_key(manifest)}", load, deadline_s)
+        judge = StateJudge(self._broker, manifest, deadline_s, min_seq)
+        return await self._about(article_id, manifest, f"article:{archive_key(manifest)}", load, judge)
 
     async def similar(self, article_id: str, parameters: SearchParameters, timings: Timings) -> Served:
         """The articles that are most like one, which is not among them.
@@ -113,14 +114,15 @@ class Lookups:
                         articles=(hash64(article_id),),
                         stories=stories_of(snapshot, matches) if "copies" in parameters.fields else (),
                     )
-                    return _whole(body, made_of)
+                    return _whole(body, snapshot, made_of)
 
                 return await self._broker.search(view, query, part, deadline_s, page)
 
         shape = parameters.limit, parameters.fields, parameters.highlight, parameters.timeout_ms
         digest = blake2b(about_all.canonical() + msgspec.msgpack.encode(shape), digest_size=16).hexdigest()
         key = f"similar:{archive_key(manifest)}:{digest}"
-        return await self._about(article_id, manifest, key, load, deadline_s)
+        judge = StateJudge(self._broker, manifest, deadline_s, parameters.min_seq)
+        return await self._about(article_id, manifest, key, load, judge)
 
     async def suggest(self, parameters: SuggestParameters, timings: Timings) -> Served:
         """What a beginning may become.
@@ -138,7 +140,7 @@ class Lookups:
             def made(snapshot: Snapshot) -> Loaded:
                 found = completed(snapshot, parameters.q, parameters.limit, deadline_s)
                 body = suggest_body(snapshot, found, deadline_s)
-                return _whole(body, msgspec.structs.replace(dependence(snapshot), everything=True))
+                return _whole(body, snapshot, msgspec.structs.replace(dependence(snapshot), everything=True))
 
             async with self._admission.admitted(deadline_s):
                 loaded = await self._broker.consult(view, deadline_s, made)
@@ -147,7 +149,8 @@ class Lookups:
 
         shape = parameters.q, parameters.limit, parameters.timeout_ms
         digest = blake2b(msgspec.msgpack.encode(shape), digest_size=16).hexdigest()
-        return await self._kept(manifest, f"suggest:{archive_key(manifest)}:{digest}", load, deadline_s)
+        judge = StateJudge(self._broker, manifest, deadline_s, parameters.min_seq)
+        return await self._kept(manifest, f"suggest:{archive_key(manifest)}:{digest}", load, judge)
 
     async def _found(
         self,
@@ -177,7 +180,7 @@ class Lookups:
         manifest: RootManifest,
         key: str,
         load: Callable[[], Awaitable[Loaded]],
-        deadline_s: float,
+        judge: StateJudge,
     ) -> Served:
         """An answer about an article, kept or loaded.
 
@@ -186,12 +189,12 @@ class Lookups:
         """
         digest = blake2b(article_id.encode(), digest_size=16).hexdigest()
         try:
-            return await self._kept(manifest, f"{key}:{digest}", load, deadline_s)
+            return await self._kept(manifest, f"{key}:{digest}", load, judge)
         except TakenDownError:
             raise Problem("article-taken-down", f"{article_id!r} was taken down") from None
 
     async def _kept(
-        self, manifest: RootManifest, key: str, load: Callable[[], Awaitable[Loaded]], deadline_s: float
+        self, manifest: RootManifest, key: str, load: Callable[[], Awaitable[Loaded]], judge: StateJudge
     ) -> Served:
         """An answer, kept or loaded.
 
@@ -199,19 +202,18 @@ class Lookups:
             TakenDownError
             Problem
         """
-        judge = StateJudge(self._broker, manifest, deadline_s)
         try:
-            cached = await self._cache.get_or_load(key, load, judge, patience_s(deadline_s))
+            cached = await self._cache.get_or_load(key, load, judge, judge.patience_s)
         except EpochGoneError:
             raise changed() from None
         except LeafError as error:
             raise late_or_broken(error) from None
-        return Served(decoded(cached.body), manifest.state, cached, manifest.since_seq)
+        return served(cached, manifest.state, manifest.since_seq)
 
 
-def _whole(body: Body, made_of: Dependence, *, keep: bool = True) -> Loaded:
+def _whole(body: Body, snapshot: Snapshot, made_of: Dependence, *, keep: bool = True) -> Loaded:
     """An answer of one page and of all partitions that it needs."""
-    answer = Answer(*body, made_of.seq, None, None, complete=True)
+    answer = Answer(*body, snapshot.state, None, None, complete=True)
     return Loaded(msgspec.msgpack.encode(answer), keep, made_of.stamp(), made_of.seq)
 
 
@@ -221,7 +223,7 @@ def _article_body(snapshot: Snapshot, address: DocAddress) -> Loaded:
         dependence(snapshot), articles=(hash64(stored["id"]),), stories=(int(story["story_id"], 16),)
     )
     # Of partitions that are damaged there will be more to tell.
-    return _whole(body_of(article_body(stored, story)), made_of, keep=story["copies"] is not None)
+    return _whole(body_of(article_body(stored, story)), snapshot, made_of, keep=story["copies"] is not None)
 
 
 def _telling(snapshot: Snapshot, address: DocAddress) -> list[Telling]:

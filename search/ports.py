@@ -14,7 +14,7 @@ import msgspec
 
 from partition.manifest import RootManifest, State
 
-ANSWER_VERSION = 13
+ANSWER_VERSION = 14
 """Part of every cache key: advanced when the same query would be answered with other bytes."""
 
 
@@ -24,8 +24,8 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
     body: bytes
     digest: str
     """What tells the body from others; when it was made, and where its links lead, does not count."""
-    seq: int
-    """The log sequence of the state that it was made from."""
+    state: State
+    """That it was made from."""
     next: str | None
     prev: str | None
     complete: bool
@@ -68,6 +68,12 @@ class Judge(Protocol):
     async def objection(self, stamp: bytes) -> str | None:
         """What speaks against it; `None` if it is what a fresh one would be."""
 
+    def bears(self, objection: str, order: int) -> bool:
+        """Whether it may be given all the same while there is no better one, if the owner wants that."""
+
+    def excuses(self, error: Exception) -> bool:
+        """Whether it is better than this error of a load."""
+
 
 class Cached(Protocol):
     """What comes back from the cache."""
@@ -96,6 +102,10 @@ class Cached(Protocol):
     def ttl_s(self) -> float:
         """Seconds it may still be kept."""
 
+    @property
+    def stale_s(self) -> float | None:
+        """Seconds since it was last known to be the answer; `None` if it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class PastCache:
@@ -107,6 +117,7 @@ class PastCache:
     where: str | None = None
     age_s: float = 0.0
     ttl_s: float = 0.0
+    stale_s: float | None = None
 
 
 WasWithdrawn = Callable[[RootManifest, int, str], bool]
@@ -135,12 +146,19 @@ class Cache(Protocol):
         """What was got before, from farther away, if there is no objection to it."""
 
 
+def served(kept: Cached, state: State, since_seq: int) -> "Served":
+    """What was got from the cache by a request that was to be answered from a state."""
+    answer = decoded(kept.body)
+    return Served(answer, state if kept.stale_s is None else answer.state, kept, since_seq)
+
+
 @dataclass(frozen=True, slots=True)
 class Served:
     """An answer with what travels in headers."""
 
     answer: Answer
     state: State
+    """That it is true of."""
     cached: Cached
     since_seq: int
     """The earliest state that cursors may still point into."""

@@ -15,11 +15,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from search.answers import links_of, partitions_body
-from search.known import KnownTargets, told_of
+from search.known import told_of
 from search.lookup_parameters import SIMILAR, SUGGEST, parse_similar, parse_suggest
 from search.parameters import MIN_SEQ, SEARCH, parse_search
 from search.ports import Served
-from search.service import SearchService
+from search.service import REVALIDATED, SearchService
 from search.shapes import ArticleAnswer, PartitionsAnswer, SearchAnswer, SimilarAnswer
 from search.suggestions import SuggestAnswer
 from web.conditional import offered_tags
@@ -35,18 +35,18 @@ ServiceOf = Callable[[Request], SearchService]
 
 
 def _answer(
-    request: Request, known: KnownTargets, begun: int, served: Served, links: dict[str, str | None]
+    request: Request, service: SearchService, begun: int, served: Served, links: dict[str, str | None]
 ) -> Response:
     """The answer, or 304 to a caller who has it; from now on it is known (`known.py`).
 
     A tag is weak: when a body was made, and where its links lead, does not count. Whoever has an equal body of an
     earlier state keeps it, as long as cursors of that state are good.
     """
-    answer, state = served.answer, served.state
+    answer, state, stale = served.answer, served.state, served.cached.stale_s is not None
     headers = {
         "Broadsheet-Epoch": str(state.epoch),
         "Broadsheet-Indexed-Through": f"{state.applied_seq}; {iso(state.indexed_through_ms)}",
-        "Cache-Control": "public, max-age=0, must-revalidate" if answer.complete else "no-store",
+        "Cache-Control": (REVALIDATED if stale else service.cache_control) if answer.complete else "no-store",
         **told_of(served.cached),
     }
     if shown := [f'<{address}>; rel="{relation}"' for relation, address in links.items() if address]:
@@ -54,11 +54,11 @@ def _answer(
     whole = Response(answer.body, headers=headers, media_type=JSON)
     if not answer.complete:
         return whole
-    tag = f"{answer.seq:x}-{answer.digest}"
+    tag = f"{answer.state.applied_seq:x}-{answer.digest}"
     etag = f'W/"{tag}"'
-    if served.cached.name:
-        target = target_of(request.scope)
-        known.remember(target, begun, served.cached.name, request.scope["route"], whole.raw_headers, etag.encode())
+    if served.cached.name and not stale:
+        target, route = target_of(request.scope), request.scope["route"]
+        service.known.remember(target, begun, served.cached.name, route, whole.raw_headers, etag.encode())
     offered = next((one for one in offered_tags(request.headers.get("If-None-Match")) if _is_same(one, served)), None)
     if offered is None:
         whole.headers["ETag"] = etag
@@ -91,27 +91,27 @@ def query_routes(service_of: ServiceOf) -> list[BaseRoute]:
         served = await service.search(parameters, request.state.timings)
         answer = served.answer
         links = {"next": answer.next, "prev": answer.prev, "first": links_of(parameters, None)}
-        return _answer(request, service.known, begun, served, links)
+        return _answer(request, service, begun, served, links)
 
     async def article(request: Request) -> Response:
         values = parse((MIN_SEQ,), query_pairs(request))
         service, begun = begins(request)
         article_id = request.path_params["id"]
         served = await service.lookups.article(article_id, request.state.timings, values["min_seq"])
-        return _answer(request, service.known, begun, served, {})
+        return _answer(request, service, begun, served, {})
 
     async def similar(request: Request) -> Response:
         parameters = parse_similar(query_pairs(request))
         service, begun = begins(request)
         article_id = request.path_params["id"]
         served = await service.lookups.similar(article_id, parameters, request.state.timings)
-        return _answer(request, service.known, begun, served, {})
+        return _answer(request, service, begun, served, {})
 
     async def suggest(request: Request) -> Response:
         parameters = parse_suggest(query_pairs(request))
         service, begun = begins(request)
         served = await service.lookups.suggest(parameters, request.state.timings)
-        return _answer(request, service.known, begun, served, {})
+        return _answer(request, service, begun, served, {})
 
     async def partitions(request: Request) -> Response:
         parse((), query_pairs(request))

@@ -32,14 +32,25 @@ from search.documents import documents_shown
 from search.epochs import Epochs
 from search.explanations import explained
 from search.facets import of_others
-from search.judging import StateJudge, patience_s
+from search.judging import StateJudge
 from search.known import KnownTargets
 from search.leaf import Slice
 from search.lookups import Lookups
 from search.parameters import SearchParameters
 from search.parsing import Note, QueryError, parse_query
 from search.placing import ArticlePlace, placed
-from search.ports import Answer, Cache, Loaded, PastCache, Served, WasWithdrawn, archive_key, decoded, state_key
+from search.ports import (
+    Answer,
+    Cache,
+    Loaded,
+    PastCache,
+    Served,
+    WasWithdrawn,
+    archive_key,
+    decoded,
+    served,
+    state_key,
+)
 from search.query import Filters, Query
 from search.readiness import current_of, reached
 from search.refusals import changed, incomplete, invalid, late_or_broken
@@ -55,6 +66,8 @@ from web.problems import ParameterError, Problem
 T = TypeVar("T")
 
 MAX_REMEMBERED_QUERIES = 10_000
+REVALIDATED = "public, max-age=0, must-revalidate"
+"""Caches on the way ask each time: a takedown must reach them all."""
 FEW_FOUND = 3
 """Articles; a query that finds fewer may have been misspelled."""
 
@@ -82,6 +95,7 @@ class SearchService:
         admission: Admission,
         partition_of: Callable[[str, int], int],
         was_withdrawn: WasWithdrawn,
+        cache_control: str = REVALIDATED,
         now: Callable[[], float] = time.time,
     ) -> None:
         """Take the parts together.
@@ -94,6 +108,7 @@ class SearchService:
             admission: who may work.
             partition_of: the routing that the indexer used: `partition_of(article_id, partitions)`.
             was_withdrawn: what the log tells of ids that the index does not have.
+            cache_control: what caches on the way are told of whole answers.
             now: the clock that relative dates go by.
         """
         self._epochs = epochs
@@ -110,6 +125,8 @@ class SearchService:
         self.partition_of = partition_of
         """The partition of an article id, of so many."""
         self._was_withdrawn = was_withdrawn
+        self.cache_control = cache_control
+        """What caches on the way are told of whole answers."""
         self._now = now
         self._parsed = lru_cache(MAX_REMEMBERED_QUERIES)(parse_query)
         self._analysed = lru_cache(MAX_REMEMBERED_QUERIES)(analysed)
@@ -141,16 +158,16 @@ class SearchService:
             started_s = time.perf_counter()
             if past_cache:
                 return Served(decoded((await load()).body), view.state, PastCache(b""), current.since_seq)
-            judge = StateJudge(self._broker, current, deadline_s)
+            judge = StateJudge(self._broker, current, deadline_s, parameters.min_seq)
             key = _key(parameters, current, asked.query)
-            cached = await self._cache.get_or_load(key, load, judge, patience_s(deadline_s))
+            cached = await self._cache.get_or_load(key, load, judge, judge.patience_s)
             if cached.outcome == "hit":
                 timings.add("cache", started_s)
         except EpochGoneError:
             if cursor is None:
                 raise changed() from None
             raise self._expired(parameters, cursor, current) from None
-        return Served(decoded(cached.body), view.state, cached, current.since_seq)
+        return served(cached, view.state, current.since_seq)
 
     def _cursor(self, text: str | None) -> Cursor | None:
         if text is None:
@@ -300,7 +317,7 @@ class SearchService:
                 spellings=spellings,
             )
         timings.add("documents", started_s)
-        answer = Answer(*body, made_of.seq, next_, prev, complete)
+        answer = Answer(*body, snapshot.state, next_, prev, complete)
         return Loaded(msgspec.msgpack.encode(answer), complete, made_of.stamp(), made_of.seq)
 
     def _meant(

@@ -59,6 +59,19 @@ class Judging:
     objections: dict[bytes, str] = field(default_factory=dict)
     """By stamp."""
     asked: list[bytes] = field(default_factory=list)
+    borne: tuple[str, ...] = ()
+    """Objections that it bears, if the answer is not of an order below `least`."""
+    least: int = 0
+    excused: tuple[type[Exception], ...] = ()
+    """Errors that are worse than an older answer."""
+
+    def bears(self, objection: str, order: int) -> bool:
+        """As it was told."""
+        return objection in self.borne and order >= self.least
+
+    def excuses(self, error: Exception) -> bool:
+        """As it was told."""
+        return isinstance(error, self.excused)
 
     async def objection(self, stamp: bytes) -> str | None:
         """What it was told."""

@@ -8,9 +8,10 @@ from uuid import uuid4
 import pytest
 
 from cache.backends import FailFastRedisCache
+from cache.finding import ALONE_S
 from cache.keys import Key
 from cache.memory import Memory
-from cache.read_through import ALONE_S, ReadThrough
+from cache.read_through import ReadThrough
 from cache.tier import LEASE_S
 from tests.cache.doubles import PATIENCE_S, Answer, Counted, Judging, Loader
 from tests.redis_server import RedisServer

@@ -7,8 +7,9 @@ from uuid import uuid4
 import pytest
 
 from cache.backends import FailFastRedisCache
+from cache.finding import JITTER
 from cache.memory import Memory
-from cache.read_through import JITTER, Cached, ReadThrough
+from cache.read_through import Cached, ReadThrough
 from tests.cache.doubles import PATIENCE_S, Answer, Clock, Counted, Judging, Loader, Tiers
 from tests.redis_server import RedisServer
 

@@ -55,6 +55,9 @@ class Recorder:
     def again(self, name: str, state: str) -> None:
         """Nothing."""
 
+    async def fetch(self, name: str, judge: Judge) -> None:
+        """Nothing."""
+
     async def get_or_load(
         self, key: str, load: Callable[[], Awaitable[Loaded]], judge: Judge, patience_s: float
     ) -> PastCache:

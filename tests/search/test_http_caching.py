@@ -183,3 +183,43 @@ def test_pages_of_a_walk_stay(server: ApiServer, root: Path) -> None:
     assert response.content == second.content
     assert response.headers["Cache-Status"].startswith("broadsheet; hit")
     assert again(server, first["page"]["next"], second.headers["ETag"]).status_code == 304
+
+
+@pytest.fixture
+def lenient(root: Path) -> Iterator[ApiServer]:
+    """A server that may give older answers, and lets caches on the way do so."""
+    with ApiServer(root, max_age_s=5, stale_while_revalidate_s=600, stale_if_error_s=60) as opened:
+        yield opened
+
+
+def test_an_older_answer_while_a_newer_one_is_computed(lenient: ApiServer, root: Path) -> None:
+    """It says of which state it tells, and that it is none any more; the next has the newer one."""
+    address = "/v1/search?q=budget"
+    first = lenient.client.get(address)
+    assert first.headers["Cache-Control"] == "public, max-age=5, stale-while-revalidate=600, stale-if-error=60"
+    written(lenient, root, Article(id="new", title="budget", body="budget", published_ms=0))
+    older = lenient.client.get(address)
+    assert older.content == first.content
+    assert older.headers["Cache-Control"] == "public, max-age=0, must-revalidate"
+    assert int(older.headers["Cache-Status"].removeprefix("broadsheet; hit; ttl=")) <= 0
+    for name in ("Broadsheet-Epoch", "Broadsheet-Indexed-Through", "ETag"):
+        assert older.headers[name] == first.headers[name]
+
+    def newer() -> httpx2.Response | None:
+        found = lenient.client.get(address)
+        return found if found.content != first.content else None
+
+    assert eventually(newer).json()["total"]["value"] == first.json()["total"]["value"] + 1
+
+
+def test_own_writes_and_takedowns_are_waited_for(lenient: ApiServer, root: Path) -> None:
+    """Whoever names a sequence gets an answer that knows it, and nobody gets what was taken down."""
+    address = "/v1/search?q=storm&limit=100"
+    before = lenient.client.get(address).json()
+    written(lenient, root, Article(id="new", title="storm", body="storm", published_ms=0))
+    seq = lenient.client.get("/v1/partitions").json()["applied_seq"]
+    after = lenient.client.get(f"{address}&min_seq={seq}").json()
+    assert after["total"]["value"] == before["total"]["value"] + 1
+    taken = before["data"][0]["id"]
+    logged(lenient, root, Submission(taken, None, b"", "takedown"))
+    assert taken not in {item["id"] for item in lenient.client.get(address).json()["data"]}

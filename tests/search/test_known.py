@@ -11,6 +11,7 @@ import httpx2
 import msgspec
 import pytest
 
+from partition.manifest import State
 from search.epochs import Epochs
 from search.known import MAX_TARGET_BYTES, MAX_TARGETS, KnownTargets
 from search.ports import Answer, Cache
@@ -192,8 +193,9 @@ class Kept:
     def again(self, name: str, state: str) -> Any:
         """It."""
         assert state
-        body = msgspec.msgpack.encode(Answer(name.encode(), "digest", 1, None, None, complete=True))
-        return SimpleNamespace(body=body, where="memory", age_s=1.5, ttl_s=3.5)
+        state = State(epoch=1, published_ms=0, applied_seq=1, indexed_through_ms=0)
+        body = msgspec.msgpack.encode(Answer(name.encode(), "digest", state, None, None, complete=True))
+        return SimpleNamespace(body=body, where="memory", age_s=1.5, ttl_s=3.5, stale_s=None)
 
 
 def known_by(clock: list[float], epochs: Any) -> KnownTargets:
