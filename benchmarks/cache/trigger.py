@@ -1,15 +1,15 @@
 """What is left of a trouble when it is over: nothing should keep a service down that could serve.
 
 Searches that mostly nobody asked before come at a share of what the server computes without any cache, from callers
-who try three times. Then, for a while, something happens; then it stops. Goodput is what was answered within a
-second, counted second by second.
+who try three times, as far as a budget allows. Then, for a while, something happens; then it stops. Goodput is what
+was answered within a second, counted second by second.
 
 Contract: the same load before, during and after; a caller tries again as soon as it was refused or has waited a
 second.
 
-Not here: answers that are wrong (`troubles.py`).
-
 Source: N. Bronson et al., "Metastable Failures in Distributed Systems", HotOS 2021.
+
+Not here: answers that are wrong (`troubles.py`).
 """
 
 import asyncio
@@ -30,6 +30,8 @@ from tests.redis_server import RedisServer
 
 SHARE = 0.8
 TRIES = 3
+BUDGET = 0.1
+"""Tries again for each search that is asked: callers that have used it up give up at once."""
 PATIENCE_S = 1.0
 POPULAR = 500
 """Queries that half of the searches are for: what is cached of them is lost with the cache."""
@@ -39,20 +41,27 @@ BURST = 5
 class Callers:
     """Who asks, and how much of it is answered in time."""
 
-    def __init__(self, client: Client, queries: Sequence[str]) -> None:
+    def __init__(self, client: Client, popular: Sequence[str], others: Iterator[str]) -> None:
+        """Args: connections; the addresses that half of the searches are for; those that nobody asked for before."""
         self._client = client
-        self._popular = [address(query) for query in queries[:POPULAR]]
-        self._others = itertools.cycle([address(query) for query in queries[POPULAR:]])
+        self._popular = popular
+        self._others = others
         self._draw = random.Random(3)
         self.good: Counter[int] = Counter()
         """By second in which it was due."""
         self.sent = self.asked = 0
+        self._tokens = 10.0
 
     async def one(self, due_s: float) -> None:
         """A search, tried up to `TRIES` times."""
         target = self._draw.choice(self._popular) if self._draw.random() < 0.5 else next(self._others)
         self.asked += 1
-        for _ in range(TRIES):
+        self._tokens = min(10.0, self._tokens + BUDGET)
+        for attempt in range(TRIES):
+            if attempt:
+                if self._tokens < 1:
+                    return
+                self._tokens -= 1
             self.sent += 1
             with contextlib.suppress(ConnectionError, TimeoutError):
                 async with asyncio.timeout(PATIENCE_S):
@@ -100,14 +109,15 @@ TRIGGERS: dict[str, Trigger] = {"flushed": _flushed, "hung": _hung, "burst": _bu
 
 async def triggered(root: Path, queries: Sequence[str], *, seconds: float) -> dict[str, Any]:
     """The figures of each trigger, which lasts so long."""
-    different = list(dict.fromkeys(queries))
+    different = [address(query) for query in dict.fromkeys(queries)]
+    others = itertools.cycle(different[POPULAR:])
     found: dict[str, Any] = {}
     with contextlib.closing(RedisServer()) as redis:
         server = await asyncio.to_thread(lambda: ApiServer(root, redis_url=redis.url, cache_bytes=1 << 16))
         with contextlib.closing(server):
             for name, trigger in TRIGGERS.items():
                 async with Client(server.port) as client:
-                    callers = Callers(client, different)
+                    callers = Callers(client, different[:POPULAR], others)
                     capacity = await callers.capacity(seconds / 2)
                     found[name] = {
                         "capacity": round(capacity, 1),
@@ -120,10 +130,11 @@ async def _one(redis: RedisServer, callers: Callers, trigger: Trigger, rate: flo
     began_s = time.monotonic()
     load = asyncio.create_task(on_schedule(evenly(rate, 4 * seconds), callers.one))
     await asyncio.sleep(seconds)
-    await trigger(redis, callers, rate, seconds)
+    triggering = asyncio.create_task(trigger(redis, callers, rate, seconds))
+    await asyncio.sleep(seconds)
     over_s = time.monotonic()
-    await load
-    by_second = [callers.good[second] for second in range(int(began_s) + 1, int(time.monotonic()))]
+    await asyncio.gather(triggering, load)
+    by_second = [callers.good[second] for second in range(int(began_s) + 1, int(began_s + 4 * seconds))]
     before = by_second[: int(seconds) - 1]
     after = [callers.good[second] for second in range(int(over_s) + 1, int(began_s + 4 * seconds))]
     usual = sum(before) / len(before)
