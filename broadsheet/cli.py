@@ -3,7 +3,7 @@
 Contract: that of `command.py`, which says what each exit status means.
 
 Not here: `follow` and `import` (`intake_commands.py`), `rebuild`, `rollback` and `reshard` (`upkeep_commands.py`),
-`keys` (`key_commands.py`), what the commands do (the rooms), settings (`settings.py`).
+`keys` (`key_commands.py`), `cache` (`cache_commands.py`), what the commands do (the rooms), settings (`settings.py`).
 """
 
 import asyncio
@@ -20,6 +20,7 @@ import typer
 
 from broadsheet import __version__
 from broadsheet.bells import ring
+from broadsheet.cache_commands import cache
 from broadsheet.command import FAILED, INTERRUPTED, MISUSED, SOME_REJECTED, Config, Data, fail, resolved
 from broadsheet.cursor_keys import cursor_keys
 from broadsheet.intake_commands import follow, import_
@@ -42,6 +43,7 @@ app = typer.Typer(
 )
 
 app.add_typer(keys)
+app.add_typer(cache)
 
 
 @app.command()

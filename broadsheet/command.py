@@ -4,7 +4,8 @@ Contract: exit status 0 is success, 1 a failure that the last line explains, 2 a
 be used, 3 a run that finished but rejected some of what it read, 130 a run that was interrupted. Results go to
 standard output, everything else to standard error.
 
-Not here: the commands (`cli.py`, `intake_commands.py`, `upkeep_commands.py`, `key_commands.py`).
+Not here: the commands (`cli.py`, `intake_commands.py`, `upkeep_commands.py`, `key_commands.py`,
+`cache_commands.py`).
 """
 
 from pathlib import Path

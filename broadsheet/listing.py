@@ -3,7 +3,7 @@
 Contract: plain text when the output is not a terminal; marked words are shown in colour on one. Control characters
 in articles never reach it.
 
-Not here: JSON output, which is the API's own.
+Not here: JSON output, which is the API's own; the figures of the cache (`cache_report.py`).
 """
 
 import html
@@ -27,8 +27,8 @@ def print_answer(answer: dict[str, Any]) -> None:
         copies = (hit.get("copies") or {}).get("count", 0)
         said = f"and {copies:,} more" if copies else ""
         facts = (day, hit["section"], hit["source"], f"{hit['score']:.3f}", hit["id"], said)
-        console.print(Text(f"{rank:>3}  ").append(_safe(hit["title"]), style="bold"), soft_wrap=True)
-        console.print(Text("     " + "  ".join(_safe(fact) for fact in facts if fact), style="dim"), soft_wrap=True)
+        console.print(Text(f"{rank:>3}  ").append(safe(hit["title"]), style="bold"), soft_wrap=True)
+        console.print(Text("     " + "  ".join(safe(fact) for fact in facts if fact), style="dim"), soft_wrap=True)
         if hit["snippet"]:
             console.print(Text("     ").append_text(_marked(hit["snippet"])), soft_wrap=True)
     for name, facet in answer["facets"].items():
@@ -36,11 +36,11 @@ def print_answer(answer: dict[str, Any]) -> None:
             console.print(Text(name, style="bold").append("  ").append_text(_counted(facet)), soft_wrap=True)
     for note in answer["notes"]:
         console.print(
-            f"note: {_safe(note['detail'])} (character {note['position'] + 1})", soft_wrap=True, markup=False
+            f"note: {safe(note['detail'])} (character {note['position'] + 1})", soft_wrap=True, markup=False
         )
     if meant := answer["did_you_mean"]:
         console.print(
-            f"did you mean: {_safe(meant['q'])}  ({meant['total']:,} articles)", soft_wrap=True, markup=False
+            f"did you mean: {safe(meant['q'])}  ({meant['total']:,} articles)", soft_wrap=True, markup=False
         )
     coverage = answer["coverage"]["partitions"]
     total = answer["total"]
@@ -50,7 +50,7 @@ def print_answer(answer: dict[str, Any]) -> None:
 
 
 def _counted(facet: dict[str, Any]) -> Text:
-    shown = [f"{_safe(one['value'])} {one['count']:,}" for one in facet["values"]]
+    shown = [f"{safe(one['value'])} {one['count']:,}" for one in facet["values"]]
     other = facet["other"]
     if other["values"]:
         shown.append(f"{other['values']:,} others {other['count']:,}")
@@ -67,10 +67,11 @@ def _marked(snippet: str) -> Text:
 
 
 def _unescaped(text: str) -> str:
-    return _safe(html.unescape(text))
+    return safe(html.unescape(text))
 
 
-def _safe(text: str) -> str:
+def safe(text: str) -> str:
+    """The text, with spaces for what could command a terminal."""
     return _CONTROL.sub(" ", text)
 
 

@@ -30,7 +30,7 @@ ENTRY_OVERHEAD_BYTES = 450
 """Memory of an entry beyond its name, its stamp and its body: 375 measured (Python 3.11), and some growth."""
 WINDOW, PROTECTED = 0.01, 0.8
 """Of all bytes those of the window; of the rest those of entries that were found again."""
-TELL_S = 1.0
+TELL_S = 0.01
 COUNTERS = 1 << 18
 MAX_COUNT = 255
 """What a counter holds; it stays there until it is halved."""
@@ -205,7 +205,7 @@ class Memory:
             self._counts = bytearray(halved.to_bytes(COUNTERS))
 
     def _tell(self) -> None:
-        """Tell how much there is, once a second: it costs as much as putting it there."""
+        """Tell how much there is, not too often: that costs as much as putting it there."""
         now_s = self._clock()
         if now_s - self._told_s < TELL_S and self._held:
             return

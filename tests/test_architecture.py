@@ -64,6 +64,7 @@ FENCES: dict[str, tuple[str, ...]] = {
         "broadsheet/intake_commands.py",
         "broadsheet/upkeep_commands.py",
         "broadsheet/key_commands.py",
+        "broadsheet/cache_commands.py",
     ),
     "whoosh": ("partition/analysis.py", "partition/whoosh_*.py"),
 }

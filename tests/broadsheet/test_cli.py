@@ -20,7 +20,7 @@ from tests.api_server import ApiServer, eventually
 from tests.archive import Archive, copied
 from tests.small_index import contents, files_of, newest
 
-COMMANDS = ("index", "follow", "import", "search", "serve", "check", "info", "keys", "sample")
+COMMANDS = ("index", "follow", "import", "search", "serve", "check", "info", "keys", "cache", "sample")
 ROWS = [
     {"id": f"a/{number}", "headline": f"Title {number}", "text": "storm", "date": "2007-04-10"} for number in range(9)
 ]
@@ -45,7 +45,11 @@ def copy(archive: Archive, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "command", [*(name for name in COMMANDS if name != "keys"), "keys add", "keys list", "keys revoke"]
+    "command",
+    [
+        *(name for name in COMMANDS if name not in {"keys", "cache"}),
+        *("keys add", "keys list", "keys revoke", "cache stats"),
+    ],
 )
 def test_every_command_has_help_with_examples(command: str) -> None:
     """`--help` says what it does, shows how, and explains every option."""
