@@ -50,9 +50,11 @@ from search.cursor import CursorCodec
 from search.epochs import Epochs
 from search.page.routes import page_routes
 from search.parameters import EXPORTED
+from search.popular import Popular
 from search.routes import OPERATIONS, query_routes
 from search.scrub import Scrubber
 from search.service import REVALIDATED, SearchService
+from search.warming import Warmer
 from web.admission import Admission
 from web.docs import docs_routes
 from web.edge import Edge
@@ -135,6 +137,7 @@ class Running(NamedTuple):
     cache: ReadThrough
     bell: Bell
     scrubber: Scrubber
+    warmer: Warmer
 
 
 @contextlib.asynccontextmanager
@@ -165,7 +168,7 @@ async def running_service(settings: Settings, now: Callable[[], float] = time.ti
         except LogError as error:
             raise Problem("log-unusable", str(error), headers=retry_after(2)) from None
 
-    epochs = Epochs(root, broker, bell.heard, forget)
+    epochs, popular = Epochs(root, broker, bell.heard, forget), Popular()
     service = SearchService(
         epochs=epochs,
         broker=broker,
@@ -175,10 +178,13 @@ async def running_service(settings: Settings, now: Callable[[], float] = time.ti
         partition_of=partition_of,
         was_withdrawn=told_withdrawn,
         cache_control=cache_control(settings),
+        asked=popular.asked,
         now=now,
     )
     try:
-        yield Running(service, epochs, cache, bell, Scrubber(epochs, broker.snapshots, period_s=settings.scrub_s))
+        scrubber = Scrubber(epochs, broker.snapshots, period_s=settings.scrub_s)
+        warmer = Warmer(service, epochs, popular, root, count=settings.warm_searches)
+        yield Running(service, epochs, cache, bell, scrubber, warmer)
     finally:
         bell.close()
         broker.close()
@@ -197,7 +203,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             with contextlib.suppress(Exception):  # whoever follows the epochs tries again, and says what is wrong
                 await running.epochs.refresh()
             gc.freeze()  # what is there now stays: it need not be looked through again and again
-            endless = [running.epochs.follow(), running.scrubber.follow()]
+            endless = [running.epochs.follow(), running.scrubber.follow(), running.warmer.follow()]
             if chosen.redis_url:
                 endless.append(listen(chosen.redis_url, running.bell.ring))
             following = [asyncio.create_task(one) for one in endless]

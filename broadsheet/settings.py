@@ -48,6 +48,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     stale_if_error_s: Annotated[
         int, Meta(ge=0, description="How long an older answer may be given where none can be computed.")
     ] = 0
+    warm_searches: Annotated[
+        int, Meta(ge=0, le=4096, description="Searches, the most asked, that are computed before anybody asks again.")
+    ] = 200
     scrub_s: Annotated[
         float, Meta(gt=0, description="In how many seconds a server reads every byte of the index again.")
     ] = 3600.0

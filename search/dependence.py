@@ -24,6 +24,7 @@ from search.deadline import DeadlineError
 from search.leaf import PartitionDamagedError
 from search.query import Filters, Node
 from search.snapshot import Snapshot
+from search.spelling import may_be_slip
 from search.spellings import spelled
 
 Objection = Literal["unreadable", "archive", "redaction", "statistics", "newer", "old", "changed", "unknown"]
@@ -66,6 +67,10 @@ class Dependence(msgspec.Struct, frozen=True, array_like=True):
     """`types.hash64` of their ids."""
     stories: tuple[int, ...] = ()
     spellings: tuple[Spelling, ...] = ()
+    scored: bool = True
+    """Whether it would be another under other statistics: not if nothing was found."""
+    rare: tuple[tuple[str, bool], ...] = ()
+    """Words of the query, and whether each may be a slip (`spelling.may_be_slip`)."""
 
     def stamp(self) -> bytes:
         """What is kept with the answer."""
@@ -109,7 +114,7 @@ def objection(one: Dependence | None, manifest: RootManifest) -> Objection | Non
         return "newer"
     if one.seq < manifest.since_seq:
         return "old"
-    if not one.pinned and one.statistics != manifest.statistics_epoch:
+    if not one.pinned and one.scored and one.statistics != manifest.statistics_epoch:
         return "statistics"
     return None
 
@@ -127,6 +132,8 @@ def changed(one: Dependence, snapshot: Snapshot, deadline_s: float) -> Objection
         changes = snapshot.changes()
         if one.seq < changes.since_seq:
             return "old"
+        if any(may_be_slip(form, snapshot) != might for form, might in one.rare):
+            return "statistics"
         if not changes.any_since(one.seq):
             return None
         different = (

@@ -46,8 +46,18 @@ def told_of(cached: Cached) -> dict[str, str]:
 class KnownTargets:
     """Addresses of which the answers are known."""
 
-    def __init__(self, epochs: Epochs, cache: Cache, now: Callable[[], float]) -> None:
-        """Args: which state is answered from; where the answers are; the clock that relative dates go by."""
+    def __init__(
+        self, epochs: Epochs, cache: Cache, now: Callable[[], float], asked: Callable[[bytes], None] = lambda _: None
+    ) -> None:
+        """Know nothing yet.
+
+        Args:
+            epochs: which state is answered from.
+            cache: where the answers are.
+            now: the clock that relative dates go by.
+            asked: is told of each address that was answered.
+        """
+        self._asked = asked
         self._epochs = epochs
         self._cache = cache
         self._now = now
@@ -80,6 +90,7 @@ class KnownTargets:
             headers: with which it was given.
             etag: of the answer.
         """
+        self._asked(target)
         if begun != self.moment() or len(target) > MAX_TARGET_BYTES:
             return
         if len(self._targets) >= MAX_TARGETS:
@@ -94,7 +105,10 @@ class KnownTargets:
         if known is None or self._judge is None or (if_none_match is not None and if_none_match != known.etag):
             return None
         cached = self._cache.again(known.name, self._judge.state)
-        return None if cached is None else _made(known, cached, if_none_match)
+        if cached is None:
+            return None
+        self._asked(target)
+        return _made(known, cached, if_none_match)
 
     async def fetch(self, target: bytes, if_none_match: bytes | None) -> Known | None:
         """As of `shortcuts.Shortcuts`."""
@@ -102,7 +116,10 @@ class KnownTargets:
         if known is None or self._judge is None or (if_none_match is not None and if_none_match != known.etag):
             return None
         cached = await self._cache.fetch(known.name, self._judge)
-        return None if cached is None else _made(known, cached, if_none_match)
+        if cached is None:
+            return None
+        self._asked(target)
+        return _made(known, cached, if_none_match)
 
 
 def _made(known: _Target, cached: Cached, if_none_match: bytes | None) -> Known:

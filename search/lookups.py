@@ -220,7 +220,7 @@ def _whole(body: Body, snapshot: Snapshot, made_of: Dependence, *, keep: bool = 
 def _article_body(snapshot: Snapshot, address: DocAddress) -> Loaded:
     stored, story = stored_at(snapshot, address), story_of(snapshot, address)
     made_of = msgspec.structs.replace(
-        dependence(snapshot), articles=(hash64(stored["id"]),), stories=(int(story["story_id"], 16),)
+        dependence(snapshot), articles=(hash64(stored["id"]),), stories=(int(story["story_id"], 16),), scored=False
     )
     # Of partitions that are damaged there will be more to tell.
     return _whole(body_of(article_body(stored, story)), snapshot, made_of, keep=story["copies"] is not None)

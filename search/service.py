@@ -96,6 +96,7 @@ class SearchService:
         partition_of: Callable[[str, int], int],
         was_withdrawn: WasWithdrawn,
         cache_control: str = REVALIDATED,
+        asked: Callable[[bytes], None] = lambda _: None,
         now: Callable[[], float] = time.time,
     ) -> None:
         """Take the parts together.
@@ -109,6 +110,7 @@ class SearchService:
             partition_of: the routing that the indexer used: `partition_of(article_id, partitions)`.
             was_withdrawn: what the log tells of ids that the index does not have.
             cache_control: what caches on the way are told of whole answers.
+            asked: is told of each address that was answered.
             now: the clock that relative dates go by.
         """
         self._epochs = epochs
@@ -120,7 +122,7 @@ class SearchService:
             epochs=epochs, broker=broker, cache=cache, admission=admission, partition_of=partition_of, now=now
         )
         """What is not a page of a search."""
-        self.known = KnownTargets(epochs, cache, now)
+        self.known = KnownTargets(epochs, cache, now, asked)
         """What requests for an address are answered."""
         self.partition_of = partition_of
         """The partition of an article id, of so many."""
@@ -294,7 +296,7 @@ class SearchService:
         precedes = has_more if backwards else bool(cursor and matches)
         next_ = link(-1, towards_start=False) if follows else None
         prev = link(0, towards_start=True) if precedes else None
-        meant, looked = (None, ()) if cursor else self._meant(parameters, asked.query, snapshot, found, deadline_s)
+        meant, looked, rare = self._meant(parameters, asked.query, cursor, snapshot, found, deadline_s)
         body = page_body(
             *(parameters, asked.query, snapshot, found, matches, documents, facets, place),
             notes=asked.notes,
@@ -315,26 +317,34 @@ class SearchService:
                 # Which articles are on the pages that follow, nobody knows yet.
                 everything=shows_copies and follows,
                 spellings=spellings,
+                scored=bool(found.matches),
+                rare=rare,
             )
         timings.add("documents", started_s)
         answer = Answer(*body, snapshot.state, next_, prev, complete)
         return Loaded(msgspec.msgpack.encode(answer), complete, made_of.stamp(), made_of.seq)
 
     def _meant(
-        self, parameters: SearchParameters, query: Query, snapshot: Snapshot, found: Gathered, deadline_s: float
-    ) -> tuple[DidYouMean | None, tuple[Sought, ...]]:
-        """What was probably meant by a query that finds little, and which articles decided that."""
-        if found.failed or len(found.matches) >= FEW_FOUND:
-            return None, ()
-        text, looked = corrected(parameters.q, self._parsed(parameters.q), snapshot, deadline_s)
+        self,
+        parameters: SearchParameters,
+        query: Query,
+        cursor: Cursor | None,
+        snapshot: Snapshot,
+        found: Gathered,
+        deadline_s: float,
+    ) -> tuple[DidYouMean | None, tuple[Sought, ...], tuple[tuple[str, bool], ...]]:
+        """What was probably meant by a query that finds little; which articles and which words decided that."""
+        if cursor or found.failed or len(found.matches) >= FEW_FOUND:
+            return None, (), ()
+        text, looked, rare = corrected(parameters.q, self._parsed(parameters.q), snapshot, deadline_s)
         sought = tuple(Sought(near, Filters()) for near in looked)
         if text is None:
-            return None, sought
+            return None, sought, rare
         languages = snapshot.manifest.languages_at(snapshot.state.applied_seq)
         node = self._analysed(self._parsed(text).node, languages)
         total = found.count(node)
         sought += (Sought(node, query.filters),)
-        return DidYouMean(text, total) if total > len(found.matches) else None, sought
+        return DidYouMean(text, total) if total > len(found.matches) else None, sought, rare
 
     def _place(
         self, parameters: SearchParameters, query: Query, snapshot: Snapshot, found: Gathered

@@ -154,6 +154,8 @@ class Corrected(NamedTuple):
     """Its text with words that hardly any article holds replaced by ones that many do; `None` if there are none."""
     looked: tuple[Near, ...]
     """Which words of the archive decided that."""
+    rare: tuple[tuple[str, bool], ...]
+    """Which words of the query were looked at, and whether by the frozen statistics each may be a slip."""
 
 
 def corrected(text: str, parsed: Parsed, snapshot: Snapshot, deadline_s: float) -> Corrected:
@@ -170,15 +172,17 @@ def corrected(text: str, parsed: Parsed, snapshot: Snapshot, deadline_s: float) 
     """
     made = text
     looked: list[Near] = []
+    rare: list[tuple[str, bool]] = []
     for form in list(dict.fromkeys(_forms_of(parsed.node)))[:MAX_CORRECTED]:
         slip = _slip_of(form, snapshot)
+        rare.append((form, slip is not None))
         if slip is None:
             continue
         looked.append(slip)
         meant = _meant(slip, snapshot, deadline_s)
         if meant:
             made = re.sub(_AS_A_WORD.format(re.escape(form)), meant, made, flags=re.IGNORECASE)
-    return Corrected(made if made != text and len(made) <= MAX_QUERY_CHARS else None, tuple(looked))
+    return Corrected(made if made != text and len(made) <= MAX_QUERY_CHARS else None, tuple(looked), tuple(rare))
 
 
 def _forms_of(node: Node) -> Iterator[str]:
@@ -206,6 +210,11 @@ def _slip_of(form: str, snapshot: Snapshot) -> Near | None:
         return None
     held = max(snapshot.statistics.df(TEXT, term) for term in _own_terms(form, snapshot))
     return Near(TEXT, form, edits) if held < FEW else None
+
+
+def may_be_slip(form: str, snapshot: Snapshot) -> bool:
+    """Whether so few articles held a word when the statistics of a state were frozen that it may be a slip."""
+    return _slip_of(form, snapshot) is not None
 
 
 def _meant(slip: Near, snapshot: Snapshot, deadline_s: float) -> str | None:

@@ -85,8 +85,8 @@ class ApiServer:
         **settings: object,
     ) -> None:
         self.port: int = port or free_port()
-        # Most tests publish epochs themselves, at moments of their choosing.
-        settings = {"workers": 1, "threads": 2, "indexer": False, **settings}
+        # Most tests publish epochs themselves, at moments of their choosing, on archives that others use too.
+        settings = {"workers": 1, "threads": 2, "indexer": False, "warm_searches": 0, **settings}
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
         self._process = subprocess.Popen(
             [*command, "serve", "--data", str(root), "--port", str(self.port)],

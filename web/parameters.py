@@ -42,8 +42,17 @@ def query_pairs(request: Request) -> list[tuple[str, str]]:
     Raises:
         Problem: `parameter-invalid`, when it is not UTF-8.
     """
+    return pairs_of(request.scope["query_string"])
+
+
+def pairs_of(query_string: bytes) -> list[tuple[str, str]]:
+    """The same of a query string as it was sent.
+
+    Raises:
+        Problem: `parameter-invalid`.
+    """
     try:
-        raw = request.scope["query_string"].decode("ascii")
+        raw = query_string.decode("ascii")
         return parse_qsl(raw, keep_blank_values=True, errors="strict", max_num_fields=200)
     except ValueError:  # not ASCII, not UTF-8 when decoded, or too many
         error = ParameterError("query string", "is not percent-encoded UTF-8 with at most 200 parameters")

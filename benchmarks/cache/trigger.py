@@ -135,14 +135,15 @@ async def _one(redis: RedisServer, callers: Callers, trigger: Trigger, rate: flo
     over_s = time.monotonic()
     await asyncio.gather(triggering, load)
     by_second = [callers.good[second] for second in range(int(began_s) + 1, int(began_s + 4 * seconds))]
-    before = by_second[: int(seconds) - 1]
+    before = by_second[: max(1, int(seconds) - 1)]
+    last = by_second[-max(1, int(seconds)) :]
     after = [callers.good[second] for second in range(int(over_s) + 1, int(began_s + 4 * seconds))]
     usual = sum(before) / len(before)
     return {
         "rate": round(rate, 1),
         "goodput_before": round(usual, 1),
         "goodput_least": min(by_second),
-        "goodput_after": round(sum(after[-int(seconds) :]) / len(after[-int(seconds) :]), 1),
+        "goodput_after": round(sum(last) / len(last), 1),
         "back_within_s": next((at for at in range(len(after)) if _steady(after[at:], usual)), None),
         "sent_for_asked": round(callers.sent / callers.asked, 2),
     }

@@ -332,9 +332,19 @@ def test_who_writes_a_value_otherwise(index: SmallIndex) -> None:
 
 
 def test_other_statistics(index: SmallIndex) -> None:
-    """Scores are others then."""
-    for kind, given in (("search", {"q": "storm"}), ("article", {"id": "b"})):
-        assert objection_after(index, kind, given, index.log.append_statistics) == "statistics"
+    """Scores are others then; of what has none, only what was probably meant may be."""
+    freeze = index.log.append_statistics
+    assert objection_after(index, "search", {"q": "storm"}, freeze) == "statistics"
+    for kind, given in (("article", {"id": "b"}), ("search", {"q": "nowhere"}), ("search", {"q": "storm nowhere"})):
+        assert objection_after(index, kind, given, freeze) is None
+
+    def write_and_freeze(word: str) -> None:
+        index.put(*(article(f"{word}/{number}", word) for number in range(12)))
+        freeze()
+
+    assert objection_after(index, "search", {"q": "nowhere"}, lambda: write_and_freeze("blizzard")) is None
+    unheard = {"q": "hurricane nowhere"}
+    assert objection_after(index, "search", unheard, lambda: write_and_freeze("hurricane")) == "statistics"
 
 
 def test_an_archive_that_is_built_anew(index: SmallIndex) -> None:

@@ -193,8 +193,8 @@ class Kept:
     def again(self, name: str, state: str) -> Any:
         """It."""
         assert state
-        state = State(epoch=1, published_ms=0, applied_seq=1, indexed_through_ms=0)
-        body = msgspec.msgpack.encode(Answer(name.encode(), "digest", state, None, None, complete=True))
+        made_from = State(epoch=1, published_ms=0, applied_seq=1, indexed_through_ms=0)
+        body = msgspec.msgpack.encode(Answer(name.encode(), "digest", made_from, None, None, complete=True))
         return SimpleNamespace(body=body, where="memory", age_s=1.5, ttl_s=3.5, stale_s=None)
 
 
