@@ -2,12 +2,13 @@
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from benchmarks.cache import __main__ as command
-from benchmarks.cache import stampede, trigger, troubles
+from benchmarks.cache import asking, stampede, trigger, troubles, writes
 from tests.archive import Archive
 
 QUERIES = ["river", "water", "storm warning", "river", "election", "water", "school", "river", "city", "health"] * 3
@@ -21,9 +22,11 @@ def brief(archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     log.write_text("\n".join(QUERIES), encoding="utf-8")
     monkeypatch.setattr(command, "CROWDS", 2)
     monkeypatch.setattr(stampede, "CLIENTS", 50)
-    monkeypatch.setattr(
-        troubles, "TROUBLES", [one for one in troubles.TROUBLES if one.name in {"refused", "damaged"}]
-    )
+    some = [one for one in troubles.TROUBLES if one.name in {"refused", "damaged"}]
+    monkeypatch.setattr(troubles, "TROUBLES", some)
+    # Answers that memory has no room for.
+    monkeypatch.setattr(troubles, "address", partial(asking.address, limit=100, fields="id,title,body"))
+    monkeypatch.setattr(writes, "TEXTS", 100)
     monkeypatch.setattr(trigger, "TRIGGERS", {"flushed": trigger.TRIGGERS["flushed"]})
     monkeypatch.setattr(trigger, "POPULAR", 3)
     monkeypatch.setattr(trigger, "SHARE", 0.02)
