@@ -73,6 +73,10 @@ class Parsed(NamedTuple):
     notes: tuple[Note, ...]
 
 
+OPERATORS = frozenset({"AND", "OR", "NOT"})
+"""Words that are operators, in capitals only."""
+
+
 def edits_for(form: str) -> int:
     """How many letters a word may be wrong by, if nobody says: none of two letters, one of five, two of more."""
     return min(MAX_EDITS, len(form) // 3)

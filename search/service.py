@@ -37,7 +37,7 @@ from search.known import KnownTargets
 from search.leaf import Slice
 from search.lookups import Lookups
 from search.parameters import SearchParameters
-from search.parsing import Note, QueryError, parse_query
+from search.parsing import OPERATORS, Note, QueryError, parse_query
 from search.placing import ArticlePlace, placed
 from search.ports import (
     Answer,
@@ -148,6 +148,7 @@ class SearchService:
             Problem
         """
         deadline_s = time.monotonic() + parameters.timeout_ms / 1000
+        parameters = self._plainly(parameters)
         current = await reached(self._epochs, parameters.min_seq, deadline_s)
         cursor = self._cursor(parameters.cursor)
         try:
@@ -170,6 +171,20 @@ class SearchService:
                 raise changed() from None
             raise self._expired(parameters, cursor, current) from None
         return served(cached, view.state, current.since_seq)
+
+    def _plainly(self, parameters: SearchParameters) -> SearchParameters:
+        """The same with the plainest spelling of its query: who asks for the same gets the same, links and all."""
+        spelled = " ".join(word if word in OPERATORS else word.lower() for word in parameters.q.split())
+        if spelled == parameters.q:
+            return parameters
+        try:
+            plain, parsed = self._parsed(spelled), self._parsed(parameters.q)
+        except QueryError:  # which is said where it belongs
+            return parameters
+        if plain.node != parsed.node or plain.notes or parsed.notes:  # notes tell places
+            return parameters
+        given = tuple((name, spelled if name == "q" else text) for name, text in parameters.given)
+        return msgspec.structs.replace(parameters, q=spelled, given=given)
 
     def _cursor(self, text: str | None) -> Cursor | None:
         if text is None:

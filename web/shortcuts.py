@@ -58,28 +58,32 @@ class Shortcut:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection scope."""
-        if scope["type"] != "http" or scope["method"] not in _METHODS:
-            await self._app(scope, receive, send)
-            return
-        started_s, state = time.perf_counter(), scope["state"]
-        shortcuts: Shortcuts = state["shortcuts"]
-        access: Access = state["access"]
-        target, tag = target_of(scope), header_of(scope, b"if-none-match")
-        known = shortcuts.find(target, tag) or await shortcuts.fetch(target, tag)
-        if known is None or not _may_read(access, scope):
+        started_s = time.perf_counter()
+        known = None
+        # Whoever may not read is not even to learn from the time it takes whether others have asked for it.
+        if scope["type"] == "http" and scope["method"] in _METHODS and _may_read(scope):
+            shortcuts: Shortcuts = scope["state"]["shortcuts"]
+            target, tag = target_of(scope), header_of(scope, b"if-none-match")
+            known = shortcuts.find(target, tag) or await shortcuts.fetch(target, tag)
+        if known is None:
             await self._app(scope, receive, send)
             return
         headers = [*known.headers, *headers_of_all(request_id_of(scope))]
-        if access.reads_need_a_key:
+        if _access_of(scope).reads_need_a_key:
             headers = private(headers)
         tally_of(known.route.path, scope["method"], known.status).add(time.perf_counter() - started_s)
         await send({"type": "http.response.start", "status": known.status, "headers": headers})
         await send({"type": "http.response.body", "body": known.body})
 
 
-def _may_read(access: Access, scope: Scope) -> bool:
+def _may_read(scope: Scope) -> bool:
     try:
-        access.require(Request(scope), "read")
+        _access_of(scope).require(Request(scope), "read")
     except Problem:
         return False
     return True
+
+
+def _access_of(scope: Scope) -> Access:
+    access: Access = scope["state"]["access"]
+    return access

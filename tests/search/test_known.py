@@ -132,6 +132,24 @@ def test_other_spellings_are_other_addresses_and_one_answer(served: ApiServer) -
     assert "hit" in first.headers["Cache-Status"]
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("storm warning", "  Storm   WARNING "),
+        ('"storm warning" OR river', '"Storm  Warning" OR River'),
+        ("title:river -storm", "title:River  -STORM"),
+    ],
+)
+def test_other_spellings_of_a_query_are_one_query(served: ApiServer, one: str, other: str) -> None:
+    """Case and spaces say nothing: the same bytes, computed once, and links that go on."""
+    first = served.client.get("/v1/search", params={"q": other, "limit": 2})
+    second = served.client.get("/v1/search", params={"q": one, "limit": 2})
+    assert first.content == second.content
+    assert "; hit" in second.headers["Cache-Status"]
+    if following := first.json()["page"]["next"]:
+        assert served.client.get(following).json()["data"]
+
+
 def test_refusals_are_not_known(served: ApiServer) -> None:
     """They are made anew, with their own request id."""
     for address in ("/v1/search?limit=0", "/v1/articles/nobody", "/v1/search?q=river&allow_partial=no"):
