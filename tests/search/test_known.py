@@ -29,6 +29,8 @@ ADDRESSES = (
     "/v1/articles/n0011/similar?limit=3",
     "/v1/suggest?q=ri",
 )
+KEYS = "1:" + 32 * "5a"
+"""Two servers sign cursors with the same."""
 SHORTLY = {"age", "cache-status", "date", "server-timing", "x-request-id"}
 """Headers that may differ from answer to answer."""
 
@@ -36,7 +38,7 @@ SHORTLY = {"age", "cache-status", "date", "server-timing", "x-request-id"}
 @pytest.fixture(scope="module")
 def served(archive: Archive, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     """A server of its own."""
-    with ApiServer(copied(archive.root, tmp_path_factory.mktemp("known") / "copy")) as opened:
+    with ApiServer(copied(archive.root, tmp_path_factory.mktemp("known") / "copy"), cursor_keys=KEYS) as opened:
         yield opened
 
 
@@ -148,6 +150,76 @@ def test_other_spellings_of_a_query_are_one_query(served: ApiServer, one: str, o
     assert "; hit" in second.headers["Cache-Status"]
     if following := first.json()["page"]["next"]:
         assert served.client.get(following).json()["data"]
+
+
+@pytest.fixture(scope="module")
+def twin(archive: Archive, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """Another server on the same archive, of which nobody asks anything odd."""
+    with ApiServer(copied(archive.root, tmp_path_factory.mktemp("twin") / "copy"), cursor_keys=KEYS) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "ftp", "Forwarded": "host=evil.example"},
+        {"X-Original-URL": "/v1/search?q=other", "X-Rewrite-URL": "/livez", "X-HTTP-Method-Override": "DELETE"},
+        {"Accept": "text/html", "Accept-Language": "nl", "Accept-Encoding": "br", "Accept-Charset": "utf-16"},
+        {
+            "Range": "bytes=0-3",
+            "If-Range": '"x"',
+            "If-Match": '"x"',
+            "If-Modified-Since": "Thu, 01 Jan 1970 00:00:00 GMT",
+        },
+        {
+            "Cookie": "session=mine",
+            "Authorization": "Basic bWU6bWU=",
+            "Cache-Control": "no-store",
+            "Pragma": "no-cache",
+        },
+        {"If-None-Match": "*", "X-Request-Id": "poison"},
+        {"If-None-Match": 'W/"0-x", "' + 'y" , "' * 200 + '"'},
+    ],
+    ids=lambda headers: next(iter(headers)),
+)
+def test_no_header_of_one_shapes_the_answer_of_another(
+    served: ApiServer, twin: ApiServer, headers: dict[str, str], request: pytest.FixtureRequest
+) -> None:
+    """Whoever asks first, and however: others get what they would have got."""
+    address = f"/v1/search?q=river&limit=3&facet_limit={len(request.node.name) % 90 + 1}&total=exact"
+    for _ in range(2):
+        served.client.get(address, headers=headers)
+    right = twin.client.get(address)
+    for _ in range(2):
+        found = served.client.get(address)
+        assert (found.status_code, found.content) == (200, right.content)
+        assert lasting(found) == lasting(right)
+
+
+@pytest.mark.parametrize(
+    ("odd", "plain"),
+    [
+        ("q=river&limit=2&q=", None),
+        ("q=river&limit=2&limit=2", None),
+        ("q=river&limit=2&Limit=3", None),
+        ("q=river%00&limit=2", "q=river&limit=2"),
+        ("q=river;limit=2", "q=river&limit=2"),
+        ("q=r%69ver&limit=2", "q=river&limit=2"),
+        ("limit=2&q=river", "q=river&limit=2"),
+        ("q=river&limit=%32", "q=river&limit=2"),
+        ("q=%D1%80iver&limit=2", "q=river&limit=2"),
+    ],
+)
+def test_no_address_stands_for_another(served: ApiServer, twin: ApiServer, odd: str, plain: str | None) -> None:
+    """Order, case, doubles and encodings of parameters: each is answered as by a server that knows no other."""
+    right = twin.client.get(f"/v1/search?{plain}") if plain else None
+    answers = [served.client.get(f"/v1/search?{odd}") for _ in range(2)]
+    other = twin.client.get(f"/v1/search?{odd}")
+    assert {answer.status_code for answer in answers} == {other.status_code}
+    if other.status_code == 200:
+        assert {answer.content for answer in answers} == {other.content}
+    if right:
+        assert served.client.get(f"/v1/search?{plain}").content == right.content
 
 
 def test_refusals_are_not_known(served: ApiServer) -> None:
