@@ -24,12 +24,13 @@ COUNTERS = {
     "leases": "leases",
     "objections": "objections",
     "stale": "older ones given",
+    "reloads": "reloads",
     "evictions": "evictions",
     "backend_errors": "Redis errors",
     "rejected_entries": "rejected entries",
 }
 """What is counted, each by one label, and what people call it."""
-NUMBERS = ("reloads", "memory_entries", "memory_bytes", "flights", "breaker_open")
+NUMBERS = ("memory_entries", "memory_bytes", "flights", "breaker_open")
 """What is counted or measured without a label."""
 
 _LOADED = "load"
@@ -110,7 +111,6 @@ def lines_of(figures: Figures, redis: RedisMemory | str | None) -> Iterator[str]
         for at, row in enumerate(_rows(figures, name)):
             yield _row("" if at else heading, row)
     numbers = figures.numbers
-    yield _row("reloads", f"{numbers['reloads']:,}")
     yield _row("memory", f"{numbers['memory_entries']:,} entries, {numbers['memory_bytes']:,} bytes")
     yield _row("flights", f"{numbers['flights']:,} now")
     yield _row("breaker", "open: a process goes without Redis now" if numbers["breaker_open"] else "closed")

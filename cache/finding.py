@@ -7,11 +7,10 @@ Not here: what is known without a flight, and flights themselves (`read_through.
 """
 
 import asyncio
-import logging
 import math
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from cache import metrics
@@ -30,8 +29,6 @@ of them makes no sense."""
 
 FIRST_POLL_S, LAST_POLL_S = 0.005, 0.025
 """How often it is looked whether the answer of another process has come: longer each time."""
-
-_LOG = logging.getLogger(__name__)
 
 
 class Loaded(Protocol):
@@ -104,8 +101,8 @@ class Landing:
     """`None` if it was loaded."""
     leased: bool = False
     """Whether others were told that this process loads."""
-    stale_s: float | None = None
-    """How long ago it was last known to be the answer; `None` if it is."""
+    stale_s: float = math.nan
+    """How long ago it was last known to be the answer; not a number if it is."""
     reload: bool = False
     """Whether a newer one is to be loaded now that nobody waits for it."""
 
@@ -199,11 +196,10 @@ class Finder:
             if self._tier and leased:
                 await self._tier.release(asked.lease)
             old = seen.newest
-            if old is None or (old.stale_s or 0.0) > self._tolerance.if_error_s or not asked.judge.excuses(error):
+            if old is None or old.stale_s >= self._tolerance.if_error_s or not asked.judge.excuses(error):
                 raise
             metrics.STALE_IF_ERROR.inc()
-            _LOG.warning("older answer given: %s", error)
-            return Landing(old.entry, old.where, stale_s=old.stale_s)
+            return replace(old, reload=False)
         return Landing(entry, None, bool(leased))
 
     async def keep(self, asked: Asked, landing: Landing) -> None:
@@ -230,14 +226,15 @@ class Finder:
                 return Landing(entry, "redis", bool(leased))
             if leased is False:  # another process loads it
                 return None
-        metrics.RELOAD.inc()
         try:
-            return Landing(await self._load(asked), None, bool(leased))
-        except Exception as error:  # noqa: BLE001 - nobody waits for it: it is tried again when it is asked for again
-            _LOG.warning("no newer answer: %s", error)
-        if self._tier and leased:
-            await self._tier.release(asked.lease)
-        return None
+            entry = await self._load(asked)
+        except Exception:  # noqa: BLE001 - nobody waits for it: it is tried again when it is asked for again
+            metrics.RELOAD_FAILED.inc()
+            if self._tier and leased:
+                await self._tier.release(asked.lease)
+            return None
+        metrics.RELOADED.inc()
+        return Landing(entry, None, bool(leased))
 
     async def _load(self, asked: Asked) -> Entry:
         """A fresh answer, which memory has from now on, if it may.
@@ -281,7 +278,7 @@ class Finder:
 
     def _may_wait(self, seen: _Seen) -> bool:
         """Whether an older answer will do while a newer one is loaded."""
-        return seen.newest is not None and (seen.newest.stale_s or 0.0) < self._tolerance.while_loading_s
+        return seen.newest is not None and seen.newest.stale_s < self._tolerance.while_loading_s
 
     async def _take(self, tier: Tier, asked: Asked, seen: _Seen) -> tuple[bool | None, Entry | None]:
         """Tell other processes that this one loads (`False` if another does), and look once more."""

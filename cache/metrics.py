@@ -50,7 +50,13 @@ STALE = Counter(
 )
 STALE_WHILE_LOADING = STALE.labels("while_loading")
 STALE_IF_ERROR = STALE.labels("if_error")
-RELOAD = Counter("broadsheet_cache_reloads", "Answers loaded for which nobody waited.")
+RELOADS = Counter(
+    "broadsheet_cache_reloads",
+    "Loads for which nobody waited, while an older answer was given: loaded; failed = it is tried again.",
+    ["result"],
+)
+RELOADED = RELOADS.labels("loaded")
+RELOAD_FAILED = RELOADS.labels("failed")
 
 EVICTIONS = Counter(
     "broadsheet_cache_evictions",

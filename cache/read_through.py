@@ -8,6 +8,7 @@ themselves. Loaders and judges bound their own time. Everything belongs to the e
 Not here: keys' meaning, HTTP headers, how much memory keeps (`memory.py`), what a flight does (`finding.py`).
 """
 
+import math
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -119,7 +120,8 @@ class ReadThrough:
         landing = await self._flights.fly(asked.flight, find, keep)
         outcome: Outcome = "shared" if shared else "hit" if landing.where else "miss"
         where = None if shared else landing.where
-        return self._cached(hashed.name, landing.entry, outcome, where, landing.stale_s)
+        stale_s = None if math.isnan(landing.stale_s) else landing.stale_s
+        return self._cached(hashed.name, landing.entry, outcome, where, stale_s)
 
     def again(self, name: str, state: str) -> Cached | None:
         """What memory has under a name, if a judge of this state has let it pass before; waits for nothing."""

@@ -90,7 +90,6 @@ def test_what_a_server_has_counted(archive: Archive) -> None:
             ("requests", "shared 0 0.0%"),
             ("requests", "loaded 2 50.0%"),
             *((heading, "none") for name, heading in COUNTERS.items() if name != "events"),
-            ("reloads", "0"),
             ("memory", f"{after['memory_entries']} entries, {after['memory_bytes']:,} bytes"),
             ("flights", "0 now"),
             ("breaker", "closed"),

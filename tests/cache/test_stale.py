@@ -103,6 +103,15 @@ async def test_if_no_newer_one_can_be_loaded(made: Callable[..., ReadThrough], k
     await cache.close()
 
 
+async def test_off_is_off(made: Callable[..., ReadThrough], key: str) -> None:
+    """Even if it was an answer this very moment."""
+    cache = made()
+    await ask(cache, key, Loader(OLD), Judging(state="1"))
+    with pytest.raises(OSError, match="broken"):
+        await ask(cache, key, Loader(OSError("broken")), bearing())
+    await cache.close()
+
+
 async def test_what_was_an_answer_a_moment_ago_is_a_moment_old(key: str, clock: Clock) -> None:
     """However long ago it was made: it counts when it was last known to be one."""
     cache = ReadThrough(Memory(1 << 20, clock), None, ttl_s=100, tolerance=Tolerance(5, 5), wall_clock=clock)
