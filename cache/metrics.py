@@ -52,7 +52,7 @@ STALE_WHILE_LOADING = STALE.labels("while_loading")
 STALE_IF_ERROR = STALE.labels("if_error")
 RELOADS = Counter(
     "broadsheet_cache_reloads",
-    "Loads for which nobody waited, while an older answer was given: loaded; failed = it is tried again.",
+    "Loads that no request waited for, as an older answer was given: loaded; failed = it is tried again.",
     ["result"],
 )
 RELOADED = RELOADS.labels("loaded")

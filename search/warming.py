@@ -30,7 +30,7 @@ LOOK_S = 1.0
 WRITE_S = 300.0
 FADE_S = 3600.0
 
-_WARMED = Counter("broadsheet_warmed_searches", "Searches computed or found again before anybody asked")
+_WARMED = Counter("broadsheet_warmed_searches", "Searches computed or found again before they were asked for")
 _log = structlog.get_logger()
 
 
