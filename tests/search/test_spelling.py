@@ -106,6 +106,8 @@ def asked(server: ApiServer, **parameters: Any) -> Any:
         ("goverment OR goverment?x", "governments OR goverment?x", 20),
         ("tag OR tag:none", "tax OR tag:none", 25),
         ("govrnment", "governments", 20),
+        ("goverment".ljust(MAX_QUERY_CHARS), "governments", 20),
+        ("goverment OR ".ljust(MAX_QUERY_CHARS - 2, "x"), "governments OR ".ljust(MAX_QUERY_CHARS, "x"), 20),
     ],
 )
 def test_what_was_meant_is_proposed(server: ApiServer, text: str, meant: str, total: int) -> None:
@@ -122,7 +124,7 @@ def test_only_the_first_page_proposes(server: ApiServer) -> None:
 @pytest.mark.parametrize(
     "parameters",
     [
-        {"q": "goverment".ljust(MAX_QUERY_CHARS)},
+        {"q": "goverment OR ".ljust(MAX_QUERY_CHARS, "x")},
         *(
             {"q": text}
             for text in ("senate", "nowhere", "nowere", "xyzzy", "", "to", "東京", "-goverment", "goverment*")
