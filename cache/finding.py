@@ -55,7 +55,7 @@ class Loaded(Protocol):
         ...
 
 
-class Judge(Protocol):
+class Objector(Protocol):
     """Says of answers that were kept whether they still are."""
 
     @property
@@ -66,6 +66,10 @@ class Judge(Protocol):
     async def objection(self, stamp: bytes) -> str | None:
         """What speaks against an answer with this stamp, as one of a few words; None if nothing does."""
         ...
+
+
+class Judge(Objector, Protocol):
+    """Says what may be given all the same."""
 
     def bears(self, objection: str, order: int) -> bool:
         """Whether it may be given all the same, for a while, if there is no better one yet."""

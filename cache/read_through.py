@@ -18,7 +18,7 @@ from cache import metrics
 from cache.backends import Backend
 from cache.breaker import Breaker
 from cache.entry import Entry
-from cache.finding import Asked, Finder, Judge, Landing, Loaded, Tolerance, Where
+from cache.finding import Asked, Finder, Judge, Landing, Loaded, Objector, Tolerance, Where
 from cache.flight import Flights
 from cache.keys import Key
 from cache.memory import Held, Memory
@@ -128,7 +128,7 @@ class ReadThrough:
         held = self._memory.get(name)
         return self._remembered(name, held) if held is not None and held.good_for == state else None
 
-    async def fetch(self, name: str, judge: Judge) -> Cached | None:
+    async def fetch(self, name: str, judge: Objector) -> Cached | None:
         """What Redis has under a name, if the judge has no objection; for those who found nothing by `again`."""
         if self._tier is None:
             return None

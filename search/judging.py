@@ -31,14 +31,6 @@ class SightJudge:
         one = read_stamp(stamp)
         return objection(one, self._manifest) or (None if one and is_settled(one, self._manifest) else "unknown")
 
-    def bears(self, _objection: str, _order: int) -> bool:
-        """Never: others find out what can be done."""
-        return False
-
-    def excuses(self, _error: Exception) -> bool:
-        """Nothing is loaded for it."""
-        return False
-
 
 class StateJudge:
     """Judges by the state of an epoch (`ports.Judge`)."""

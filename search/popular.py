@@ -39,6 +39,12 @@ class Popular:
         """So many addresses, the most asked first."""
         return nlargest(count, self._counts, key=self._counts.__getitem__)
 
+    def copy(self) -> "Popular":
+        """What is known by now, for a thread to write."""
+        other = Popular()
+        other._counts = dict(self._counts)
+        return other
+
     def fade(self) -> None:
         """Some time has passed."""
         self._counts = {target: count / 2 for target, count in self._counts.items() if count >= 1.0}

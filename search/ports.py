@@ -58,7 +58,7 @@ class Loaded:
     """The log sequence of the state: of two answers to the same, the newer has more."""
 
 
-class Judge(Protocol):
+class Objector(Protocol):
     """Says of an answer that was kept whether it still is one."""
 
     @property
@@ -67,6 +67,10 @@ class Judge(Protocol):
 
     async def objection(self, stamp: bytes) -> str | None:
         """What speaks against it; `None` if it is what a fresh one would be."""
+
+
+class Judge(Objector, Protocol):
+    """Says what may be given all the same."""
 
     def bears(self, objection: str, order: int) -> bool:
         """Whether it may be given all the same while there is no better one, if the owner wants that."""
@@ -142,7 +146,7 @@ class Cache(Protocol):
     def again(self, name: str, state: str) -> Cached | None:
         """What was got before, if it is at hand and passed a judge of this state."""
 
-    async def fetch(self, name: str, judge: Judge) -> Cached | None:
+    async def fetch(self, name: str, judge: Objector) -> Cached | None:
         """What was got before, from farther away, if there is no objection to it."""
 
 

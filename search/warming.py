@@ -87,9 +87,9 @@ class Warmer:
                     self._popular.fade()
                 if now_s - wrote_s >= WRITE_S:
                     wrote_s = now_s
-                    self._write()
+                    await asyncio.to_thread(self._write, self._popular.copy())
         finally:
-            self._write()
+            self._write(self._popular)
 
     async def warm(self) -> None:
         """Ask for all of them, as long as the statistics are those that they were."""
@@ -111,12 +111,12 @@ class Warmer:
         current = self._epochs.current
         return None if current is None else current.statistics_epoch
 
-    def _write(self) -> None:
+    def _write(self, popular: Popular) -> None:
         """Some hundred kilobytes at most."""
         if not self._writable:
             return
         try:
-            self._popular.write(self._path)
+            popular.write(self._path)
         except OSError as error:
             self._writable = False
             _log.warning("what is asked most is not kept", path=str(self._path), reason=error.strerror)

@@ -91,7 +91,7 @@ def hello(size: int) -> Iterator[str]:
                 with contextlib.suppress(OSError):
                     urllib.request.urlopen(url).close()
                     break
-                time.sleep(0.05)
+                time.sleep(0.05)  # it is a process of its own, and says nothing when it is ready
             yield url
         finally:
             app.terminate()

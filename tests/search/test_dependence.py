@@ -28,7 +28,7 @@ from search.cursor import CursorCodec
 from search.epochs import Epochs
 from search.lookup_parameters import parse_similar, parse_suggest
 from search.parameters import parse_search
-from search.ports import Judge, Loaded, PastCache, decoded
+from search.ports import Judge, Loaded, Objector, PastCache, decoded
 from search.service import SearchService
 from tests.search.asked import request
 from tests.search.generated import DAY_MS, IDS, Generator
@@ -55,7 +55,7 @@ class Recorder:
     def again(self, name: str, state: str) -> None:
         """Nothing."""
 
-    async def fetch(self, name: str, judge: Judge) -> None:
+    async def fetch(self, name: str, judge: Objector) -> None:
         """Nothing."""
 
     async def get_or_load(
