@@ -155,6 +155,15 @@ def test_more_of_the_hits_than_by_use_alone() -> None:
     assert found > 1.05 * found_by_use
 
 
+def test_an_older_entry_does_not_take_the_place_of_a_newer_one() -> None:
+    """Whoever brings it is shown the newer one; one of the same order is as good."""
+    memory = room_for(3)
+    newer, older, same = entry(order=2), entry(order=1), entry(order=2)
+    memory.put("a", newer)
+    assert memory.put("a", older).entry is newer
+    assert memory.put("a", same).entry is same
+
+
 def test_no_memory_keeps_nothing() -> None:
     """A bound of 0 switches the memory off; it does not lift the bound."""
     memory = Memory(0)
