@@ -56,8 +56,8 @@ class Archive:
 
 
 def copied(root: Path, to: Path) -> Path:
-    """A copy of an archive, which may be served; not of the pipes of those who do."""
-    return Path(shutil.copytree(root, to, ignore=shutil.ignore_patterns("run")))
+    """A copy of an archive, which may be served; not of the pipes of those who do, nor of what they were asked."""
+    return Path(shutil.copytree(root, to, ignore=shutil.ignore_patterns("run", "popular")))
 
 
 def made_up(count: int, *, seed: int = 1, prefix: str = "n") -> tuple[Article, ...]:
