@@ -24,7 +24,7 @@ from search.deadline import DeadlineError
 from search.leaf import PartitionDamagedError
 from search.query import Filters, Node
 from search.snapshot import Snapshot
-from search.spelling import may_be_slip
+from search.spelling import meant_by
 from search.spellings import spelled
 
 Objection = Literal["unreadable", "archive", "redaction", "statistics", "newer", "old", "changed", "unknown"]
@@ -69,8 +69,8 @@ class Dependence(msgspec.Struct, frozen=True, array_like=True):
     spellings: tuple[Spelling, ...] = ()
     scored: bool = True
     """Whether it would be another under other statistics: not if nothing was found."""
-    rare: tuple[tuple[str, bool], ...] = ()
-    """Words of the query, and whether each may be a slip (`spelling.may_be_slip`)."""
+    meant: tuple[tuple[str, str | None], ...] = ()
+    """Words of the query, and what each was probably meant to be (`spelling.meant_by`)."""
 
     def stamp(self) -> bytes:
         """What is kept with the answer."""
@@ -132,11 +132,7 @@ def changed(one: Dependence, snapshot: Snapshot, deadline_s: float) -> Objection
         changes = snapshot.changes()
         if one.seq < changes.since_seq:
             return "old"
-        if any(may_be_slip(form, snapshot) != might for form, might in one.rare):
-            return "statistics"
-        if not changes.any_since(one.seq):
-            return None
-        different = (
+        different = changes.any_since(one.seq) and (
             one.everything
             or (one.articles and changes.of_articles(one.seq, one.articles))
             or (one.stories and changes.of_stories(one.seq, one.stories))
@@ -145,6 +141,8 @@ def changed(one: Dependence, snapshot: Snapshot, deadline_s: float) -> Objection
             )
             or not _written_so(one, snapshot, deadline_s)
         )
+        # Which words are slips also depends on the statistics, of which an answer without scores makes nothing else.
+        different = different or any(meant_by(form, snapshot, deadline_s) != meant for form, meant in one.meant)
     except (DeadlineError, PartitionDamagedError, LeafError):
         return "unknown"
     return "changed" if different else None

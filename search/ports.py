@@ -14,7 +14,7 @@ import msgspec
 
 from partition.manifest import RootManifest, State
 
-ANSWER_VERSION = 14
+ANSWER_VERSION = 15
 """Part of every cache key: advanced when the same query would be answered with other bytes."""
 
 

@@ -51,7 +51,7 @@ from search.ports import (
     served,
     state_key,
 )
-from search.query import Filters, Query
+from search.query import Query
 from search.readiness import current_of, reached
 from search.refusals import changed, incomplete, invalid, late_or_broken
 from search.shapes import DidYouMean
@@ -311,7 +311,7 @@ class SearchService:
         precedes = has_more if backwards else bool(cursor and matches)
         next_ = link(-1, towards_start=False) if follows else None
         prev = link(0, towards_start=True) if precedes else None
-        meant, looked, rare = self._meant(parameters, asked.query, cursor, snapshot, found, deadline_s)
+        meant, also, looked = self._meant(parameters, asked.query, cursor, snapshot, found, deadline_s)
         body = page_body(
             *(parameters, asked.query, snapshot, found, matches, documents, facets, place),
             notes=asked.notes,
@@ -327,13 +327,13 @@ class SearchService:
             filters = of_others(asked.query.filters, [facet for _name, facet in parameters.facets])
             made_of = msgspec.structs.replace(
                 made_of,
-                sought=(Sought(asked.query.node, filters), *looked),
+                sought=(Sought(asked.query.node, filters), *also),
                 stories=stories_of(snapshot, matches) if shows_copies else (),
                 # Which articles are on the pages that follow, nobody knows yet.
                 everything=shows_copies and follows,
                 spellings=spellings,
                 scored=bool(found.matches),
-                rare=rare,
+                meant=looked,
             )
         timings.add("documents", started_s)
         answer = Answer(*body, snapshot.state, next_, prev, complete)
@@ -347,19 +347,18 @@ class SearchService:
         snapshot: Snapshot,
         found: Gathered,
         deadline_s: float,
-    ) -> tuple[DidYouMean | None, tuple[Sought, ...], tuple[tuple[str, bool], ...]]:
+    ) -> tuple[DidYouMean | None, tuple[Sought, ...], tuple[tuple[str, str | None], ...]]:
         """What was probably meant by a query that finds little; which articles and which words decided that."""
         if cursor or found.failed or len(found.matches) >= FEW_FOUND:
             return None, (), ()
-        text, looked, rare = corrected(parameters.q, self._parsed(parameters.q), snapshot, deadline_s)
-        sought = tuple(Sought(near, Filters()) for near in looked)
+        text, looked = corrected(parameters.q, self._parsed(parameters.q), snapshot, deadline_s)
         if text is None:
-            return None, sought, rare
+            return None, (), looked
         languages = snapshot.manifest.languages_at(snapshot.state.applied_seq)
         node = self._analysed(self._parsed(text).node, languages)
         total = found.count(node)
-        sought += (Sought(node, query.filters),)
-        return DidYouMean(text, total) if total > len(found.matches) else None, sought, rare
+        sought = (Sought(node, query.filters),)
+        return DidYouMean(text, total) if total > len(found.matches) else None, sought, looked
 
     def _place(
         self, parameters: SearchParameters, query: Query, snapshot: Snapshot, found: Gathered

@@ -152,10 +152,8 @@ class Corrected(NamedTuple):
 
     text: str | None
     """Its text with words that hardly any article holds replaced by ones that many do; `None` if there are none."""
-    looked: tuple[Near, ...]
-    """Which words of the archive decided that."""
-    rare: tuple[tuple[str, bool], ...]
-    """Which words of the query were looked at, and whether by the frozen statistics each may be a slip."""
+    looked: tuple[tuple[str, str | None], ...]
+    """Which of its words were looked at, and what each was probably meant to be (`meant_by`)."""
 
 
 def corrected(text: str, parsed: Parsed, snapshot: Snapshot, deadline_s: float) -> Corrected:
@@ -171,18 +169,13 @@ def corrected(text: str, parsed: Parsed, snapshot: Snapshot, deadline_s: float) 
         PartitionDamagedError, DeadlineError: as of `alike`.
     """
     made = text
-    looked: list[Near] = []
-    rare: list[tuple[str, bool]] = []
+    looked: list[tuple[str, str | None]] = []
     for form in list(dict.fromkeys(_forms_of(parsed.node)))[:MAX_CORRECTED]:
-        slip = _slip_of(form, snapshot)
-        rare.append((form, slip is not None))
-        if slip is None:
-            continue
-        looked.append(slip)
-        meant = _meant(slip, snapshot, deadline_s)
+        meant = meant_by(form, snapshot, deadline_s)
+        looked.append((form, meant))
         if meant:
             made = re.sub(_AS_A_WORD.format(re.escape(form)), meant, made, flags=re.IGNORECASE)
-    return Corrected(made if made != text and len(made) <= MAX_QUERY_CHARS else None, tuple(looked), tuple(rare))
+    return Corrected(made if made != text and len(made) <= MAX_QUERY_CHARS else None, tuple(looked))
 
 
 def _forms_of(node: Node) -> Iterator[str]:
@@ -203,25 +196,29 @@ def _own_terms(form: str, snapshot: Snapshot) -> list[str]:
     return [term_of(form, language) for language in languages]
 
 
-def _slip_of(form: str, snapshot: Snapshot) -> Near | None:
-    """What a word may be a slip of, if it may be one: to look for that takes a hundred times as long as this."""
+def meant_by(form: str, snapshot: Snapshot, deadline_s: float) -> str | None:
+    """The word that was probably meant by one that hardly any article holds; `None` if it is no slip.
+
+    The first time takes as long as many searches, later ones, also of later states, a tenth of a search: segments
+    remember which of their words are spelled alike.
+
+    Args:
+        form: in lower case.
+        snapshot: of the archive.
+        deadline_s: when to give up, on the monotonic clock.
+
+    Raises:
+        PartitionDamagedError, DeadlineError: as of `alike`.
+    """
     edits = edits_for(form)
     if not edits or ideographic(form):
         return None
-    held = max(snapshot.statistics.df(TEXT, term) for term in _own_terms(form, snapshot))
-    return Near(TEXT, form, edits) if held < FEW else None
-
-
-def may_be_slip(form: str, snapshot: Snapshot) -> bool:
-    """Whether so few articles held a word when the statistics of a state were frozen that it may be a slip."""
-    return _slip_of(form, snapshot) is not None
-
-
-def _meant(slip: Near, snapshot: Snapshot, deadline_s: float) -> str | None:
-    """The word that was probably meant by one that hardly any article holds."""
-    found = [one for one in alike(snapshot, TEXT, slip.form, slip.edits, deadline_s) if parted(one.key)[0].isalpha()]
+    own = _own_terms(form, snapshot)
+    if max(snapshot.statistics.df(TEXT, term) for term in own) >= FEW:  # which takes no time to find out
+        return None
+    found = [one for one in alike(snapshot, TEXT, form, edits, deadline_s) if parted(one.key)[0].isalpha()]
     terms = {one.term(TEXT): -one.articles for one in reversed(found)}
-    held = max(terms.get(term, 0) for term in _own_terms(slip.form, snapshot))
+    held = max(terms.get(term, 0) for term in own)
     if held >= FEW or any(one.edits == 0 and -one.articles >= FEW for one in found):
         return None
     for one in found:

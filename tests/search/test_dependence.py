@@ -30,6 +30,7 @@ from search.lookup_parameters import parse_similar, parse_suggest
 from search.parameters import parse_search
 from search.ports import Judge, Loaded, Objector, PastCache, decoded
 from search.service import SearchService
+from search.spelling import FEW, MANY
 from tests.search.asked import request
 from tests.search.generated import DAY_MS, IDS, Generator
 from tests.small_index import Clock, SmallIndex, article
@@ -332,19 +333,40 @@ def test_who_writes_a_value_otherwise(index: SmallIndex) -> None:
 
 
 def test_other_statistics(index: SmallIndex) -> None:
-    """Scores are others then; of what has none, only what was probably meant may be."""
+    """Scores are others then."""
     freeze = index.log.append_statistics
     assert objection_after(index, "search", {"q": "storm"}, freeze) == "statistics"
     for kind, given in (("article", {"id": "b"}), ("search", {"q": "nowhere"}), ("search", {"q": "storm nowhere"})):
         assert objection_after(index, kind, given, freeze) is None
 
-    def write_and_freeze(word: str) -> None:
-        index.put(*(article(f"{word}/{number}", word) for number in range(12)))
-        freeze()
 
-    assert objection_after(index, "search", {"q": "nowhere"}, lambda: write_and_freeze("blizzard")) is None
-    unheard = {"q": "hurricane nowhere"}
-    assert objection_after(index, "search", unheard, lambda: write_and_freeze("hurricane")) == "statistics"
+def test_what_was_meant(index: SmallIndex) -> None:
+    """It depends on words that are spelled alike: not on each article that holds one, but on which is proposed."""
+    asked = {"q": "strom nowhere"}
+
+    def write(word: str, count: int) -> None:
+        index.put(*(article(f"{word}/{number}", word) for number in range(count)))
+
+    assert objection_after(index, "search", asked, lambda: write("storm", MANY - 7)) is None
+    assert objection_after(index, "search", asked, lambda: write("storm", MANY - 6)) == "changed"
+    assert objection_after(index, "search", asked, lambda: write("storm", 2 * MANY)) is None
+    assert objection_after(index, "search", asked, lambda: write("strom", FEW)) == "changed"
+
+
+def test_other_statistics_of_what_was_meant(index: SmallIndex) -> None:
+    """Which words may be slips they say, where no score does."""
+    asked = {"q": "strom nowhere"}
+    index.put(*(article(f"storm/{number}", "storm") for number in range(MANY)))
+    index.put(*(article(f"strom/{number}", "strom") for number in range(FEW)))
+    index.log.append_statistics()
+    index.publish()
+
+    def withdraw() -> None:
+        for number in range(FEW):
+            index.withdraw(f"strom/{number}")
+
+    assert objection_after(index, "search", asked, withdraw) is None
+    assert objection_after(index, "search", asked, index.log.append_statistics) == "changed"
 
 
 def test_an_archive_that_is_built_anew(index: SmallIndex) -> None:
