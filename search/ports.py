@@ -37,8 +37,11 @@ def decoded(kept: bytes) -> Answer:
 
 
 def archive_key(manifest: RootManifest) -> str:
-    """The part of a cache key that says which archive is asked, and by which version of this room."""
-    return f"{ANSWER_VERSION}:{manifest.archive}"
+    """The part of a cache key that says which archive is asked, and by which version of this room.
+
+    Also whether the archive went back, or was built anew, since orders count from there.
+    """
+    return f"{ANSWER_VERSION}:{manifest.archive}:{manifest.lineage}"
 
 
 def state_key(manifest: RootManifest) -> str:
