@@ -42,6 +42,8 @@ class Held:
 
     entry: Entry
     size_bytes: int
+    expires_s: float
+    """By the wall clock."""
     good_for: str = ""
     """The state of the judge that last had no objection to it."""
     good_s: float = 0.0
@@ -110,7 +112,7 @@ class Memory:
         held = self._held.get(name)
         if held is None or held.part is None:
             return None
-        if held.entry.ttl_s(self._clock()) <= 0:
+        if self._clock() >= held.expires_s:
             self._drop(name)
             self._tell()
             return None
@@ -122,7 +124,8 @@ class Memory:
 
     def put(self, name: str, entry: Entry) -> Held:
         """Keep an entry, if it is worth its room and there is no newer one; returns it, or the newer one."""
-        held = Held(entry, len(name) + len(entry.stamp) + len(entry.body) + ENTRY_OVERHEAD_BYTES)
+        size_bytes = len(name) + len(entry.stamp) + len(entry.body) + ENTRY_OVERHEAD_BYTES
+        held = Held(entry, size_bytes, entry.created_s + entry.lifetime_s)
         kept, part = self._held.get(name), self._window
         if kept is not None and kept.part is not None:
             if kept.entry.order > entry.order:

@@ -165,5 +165,5 @@ class ReadThrough:
     def _cached(
         self, name: str, entry: Entry, outcome: Outcome, where: Where | None, stale_s: float | None = None
     ) -> Cached:
-        now_s = self._wall_clock()
-        return Cached(name, entry.body, outcome, where, entry.age_s(now_s), entry.ttl_s(now_s), stale_s)
+        age_s = entry.age_s(self._wall_clock())
+        return Cached(name, entry.body, outcome, where, age_s, max(0.0, entry.lifetime_s - age_s), stale_s)

@@ -29,9 +29,12 @@ class Popular:
 
     def asked(self, target: bytes) -> None:
         """A request for this path and query was answered; look-ups do not count, nor what a cursor leads to."""
+        if (count := self._counts.get(target)) is not None:
+            self._counts[target] = count + 1.0
+            return
         if not target.startswith(_SEARCH) or b"cursor=" in target or len(target) > MAX_TARGET_BYTES:
             return
-        self._counts[target] = self._counts.get(target, 0.0) + 1.0
+        self._counts[target] = 1.0
         if len(self._counts) > MAX_TARGETS:
             self._bound()
 

@@ -31,9 +31,8 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
     complete: bool
 
 
-def decoded(kept: bytes) -> Answer:
-    """What was encoded."""
-    return msgspec.msgpack.decode(kept, type=Answer)
+decoded = msgspec.msgpack.Decoder(Answer).decode
+"""What was encoded."""
 
 
 def archive_key(manifest: RootManifest) -> str:

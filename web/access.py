@@ -48,6 +48,11 @@ class Access:
         self._loopback = loopback
 
     @property
+    def is_open(self) -> bool:
+        """Whether everybody who reaches the server may read."""
+        return self._loopback and not self._keys.configured
+
+    @property
     def reads_need_a_key(self) -> bool:
         """Whether answers are for those with a key only, and must not be kept for others."""
         return self._keys.configured and not self._public_reads
@@ -59,7 +64,7 @@ class Access:
             Problem: `unauthorized` or `forbidden`.
         """
         safe = request.method in SAFE_METHODS
-        if not self._keys.configured and self._loopback:
+        if self.is_open:
             if role != "read" or not safe:
                 _refuse_other_sites(request)
             return _LOCAL

@@ -371,5 +371,5 @@ def test_other_statistics_of_what_was_meant(index: SmallIndex) -> None:
 
 
 def test_an_archive_that_is_built_anew(index: SmallIndex) -> None:
-    """Log sequences alone do not say what its files hold, nor which of two answers is newer: it has other names, too."""
+    """Log sequences alone do not say what its files hold, nor which of two answers is newer: other names do."""
     assert objection_after(index, "search", {"q": "storm"}, index.projector.rebuild) == "archive"
