@@ -219,6 +219,10 @@ class FailFastRedisCache(RedisCache):  # type: ignore[misc]  # aiocache is untyp
         error: BaseException = BackendUnavailableError("closed")
         try:
             while self._waiting:
+                count = 0
+                while count < len(self._waiting) < MAX_TOGETHER:  # who comes with the next turn may come along
+                    count = len(self._waiting)
+                    await asyncio.sleep(0)
                 asked, self._waiting = self._waiting[:MAX_TOGETHER], self._waiting[MAX_TOGETHER:]
                 async with self._exchange():
                     values: object = await self.client.mget([name for name, _ in asked])
@@ -253,11 +257,14 @@ class FailFastRedisCache(RedisCache):  # type: ignore[misc]  # aiocache is untyp
         """
         task = asyncio.current_task()
         cancellations = task.cancelling() if task else 0
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                await self._turns.acquire()
-        except TimeoutError:
-            raise BackendBusyError(f"no free connection after {self._timeout_s} s") from None
+        if self._turns.locked():
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    await self._turns.acquire()
+            except TimeoutError:
+                raise BackendBusyError(f"no free connection after {self._timeout_s} s") from None
+        else:  # waits for nothing: a timeout would take longer than that
+            await self._turns.acquire()
         try:
             async with _in_time(patience * self._timeout_s, HELD_UP * self._timeout_s):
                 yield

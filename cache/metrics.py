@@ -17,24 +17,28 @@ TELL_S = 0.1
 class Told:
     """A counter that is told now and then: where there are several processes, that takes a fifth of a hit.
 
-    For one event loop; without one it is told at once. What was not told when the process ends is lost.
+    For one event loop at a time; without one it is told at once. What was not told when the process ends is lost.
     """
 
     def __init__(self, counter: Counter) -> None:
         self._counter = counter
         self._count = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def inc(self) -> None:
         """One more."""
         self._count += 1
-        if self._count == 1:
-            try:
-                asyncio.get_running_loop().call_later(TELL_S, self._tell)
-            except RuntimeError:
-                self._tell()
+        if self._loop is not None and not self._loop.is_closed():
+            return
+        try:
+            self._loop = asyncio.get_running_loop()
+            self._loop.call_later(TELL_S, self.tell)
+        except RuntimeError:
+            self.tell()
 
-    def _tell(self) -> None:
-        count, self._count = self._count, 0
+    def tell(self) -> None:
+        """Tell it now."""
+        count, self._count, self._loop = self._count, 0, None
         self._counter.inc(count)
 
 

@@ -15,7 +15,7 @@ from partition.manifest import RootManifest
 from search.dates import origin_of
 from search.epochs import Epochs
 from search.judging import SightJudge
-from search.ports import Cache, Cached, decoded
+from search.ports import Cache, Cached, body_of
 from web.shortcuts import Known
 
 MAX_TARGETS = 8192
@@ -134,4 +134,4 @@ def _made(known: _Target, cached: Cached, if_none_match: bytes | None) -> Known:
     ]
     if if_none_match is not None:
         return Known(known.route, 304, [one for one in headers if not one[0].startswith(b"content-")], b"")
-    return Known(known.route, 200, headers, decoded(cached.body).body)
+    return Known(known.route, 200, headers, body_of(cached.body))

@@ -24,7 +24,7 @@ from benchmarks.cache.asking import address, counted
 from tests.api_server import ApiServer, free_port
 from tests.redis_server import RedisServer
 
-CONNECTIONS = 16
+CONNECTIONS = 64
 FAR_ADDRESSES = 500
 SMALL_MEMORY_BYTES = 1 << 16
 """The least that settings allow."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from prometheus_client import REGISTRY
 
+from cache import metrics
 from cache.backends import Backend
 from cache.memory import Memory
 from cache.read_through import ReadThrough
@@ -109,6 +110,8 @@ class Counted:
         self._start = self._read()
 
     def _read(self) -> list[float]:
+        for told in (metrics.FOUND_IN_MEMORY, metrics.FOUND_IN_REDIS, metrics.EVICTED, metrics.NOT_ADMITTED):
+            told.tell()
         return [REGISTRY.get_sample_value(name, labels) or 0 for name, labels in self._series]
 
     def moved(self) -> tuple[int, ...]:

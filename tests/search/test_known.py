@@ -296,7 +296,7 @@ def known_by(clock: list[float], epochs: Any) -> KnownTargets:
 class Manifest:
     """As much of one as a state's name needs."""
 
-    archive, epoch, identity = "a", 1, b"i"
+    archive, lineage, epoch, identity = "a", 0, 1, b"i"
 
 
 def test_all_is_forgotten_in_another_epoch_and_in_another_hour() -> None:
