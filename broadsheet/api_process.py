@@ -14,6 +14,7 @@ Not here: farewells (`protocol.py`), who starts it and tells it to stop (`superv
 
 import asyncio
 import gc
+import logging
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ import uvicorn
 from broadsheet.listening import BACKLOG
 from broadsheet.protocol import STOPPING, BoundedProtocol
 from broadsheet.supervised import tie_to_supervisor
+from web.logs import Seldom
 
 STOP_S = 8
 """How long requests may take on, once it was told to stop: the supervisor kills what has not ended after 10 s."""
@@ -79,6 +81,7 @@ def serve(factory: str, arguments: Sequence[str]) -> None:
         backlog=BACKLOG,
         timeout_graceful_shutdown=STOP_S,
     )
+    logging.getLogger("uvicorn.error").addFilter(Seldom())
     try:
         _Server(config, say_ready).run([_inherited(int(number)) for number in numbers.split(",")])
     except SystemExit:  # uvicorn has said why; its statuses are not ours

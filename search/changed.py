@@ -26,8 +26,8 @@ from search.prepared import PreparedSegment
 from search.query import Filters
 from search.tables import SegmentTable
 
-MAX_CHANGES = 1 << 16
-"""Log sequences back."""
+MAX_CHANGES = 1 << 18
+"""Log sequences back: three quarters of an hour of 100 a second. Finding as many takes 30 ms in each new state."""
 _NONE = np.empty(0, np.int64)
 
 

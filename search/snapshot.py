@@ -134,6 +134,7 @@ class Snapshot:
         self.partitions = partitions
         """Whoever reads more than one thing of them holds them meanwhile."""
         self._changes: Changes | None = None
+        self._finding = threading.Lock()
 
     @property
     def statistics(self) -> Statistics:
@@ -145,15 +146,16 @@ class Snapshot:
         return self._planner.plan(node)
 
     def changes(self) -> Changes:
-        """What changed up to this state, found when somebody first asks; two who ask at once both look.
+        """What changed up to this state, found when somebody first asks, for all who do meanwhile.
 
         Raises:
             PartitionDamagedError
         """
-        if self._changes is None:
-            seqs = self.manifest.since_seq, self.state.applied_seq
-            self._changes = Changes(self.partitions.leaves, since_seq=seqs[0], applied_seq=seqs[1])
-        return self._changes
+        with self._finding:
+            if self._changes is None:
+                seqs = self.manifest.since_seq, self.state.applied_seq
+                self._changes = Changes(self.partitions.leaves, since_seq=seqs[0], applied_seq=seqs[1])
+            return self._changes
 
 
 class Snapshots:

@@ -1,8 +1,9 @@
 """The cache while articles are written: what stays warm, and whether it is ever wrong.
 
 The log is asked in order, at a rate, half of its queries for all of their words and half for any; each of a server
-that has a cache, and of its twin on the same archive, whose cache forgets at once. A repeat whose fresh answer is
-what it was the last time it was asked should be a hit. Every answer is compared with its twin's.
+that has a cache, with a Redis that has room for all answers, and of its twin on the same archive, whose cache forgets
+at once. A repeat whose fresh answer is what it was the last time it was asked should be a hit. Every answer is
+compared with its twin's.
 
 Contract: only answers of the same epoch are compared; where an epoch came between the two, both are asked again, up
 to `TRIES` times.
@@ -16,6 +17,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from benchmarks.live.feed import Feed
 from benchmarks.live.figures import latencies
 from benchmarks.live.wire import Answer, Client
 from tests.api_server import ApiServer
+from tests.redis_server import RedisServer
 
 ARTICLES_A_SECOND = 100
 LINES = 25
@@ -123,7 +126,11 @@ def compared(root: Path, folder: Path, queries: Sequence[str], rate: float) -> d
     shutil.copytree(root, copy)
     over = threading.Event()
     comparison = Comparison(queries, rate)
-    with ApiServer(copy, indexer=True, builders=1) as server, ApiServer(copy, cache_ttl_s=0.001) as twin:
+    with (
+        closing(RedisServer()) as redis,
+        ApiServer(copy, indexer=True, builders=1, redis_url=redis.url) as server,
+        ApiServer(copy, cache_ttl_s=0.001) as twin,
+    ):
         began_s, first = time.monotonic(), server.epoch()
         writer = Writer(server.port, over)
         writer.start()
