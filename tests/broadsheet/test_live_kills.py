@@ -6,7 +6,7 @@ import pytest
 
 from tests.broadsheet.live_kill_harness import kills
 
-KILLS = 6
+KILLS = 5
 """The harness itself does as many as it is told: `python -m tests.broadsheet.live_kill_harness --count 1000`."""
 
 
