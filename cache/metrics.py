@@ -12,6 +12,7 @@ import asyncio
 from prometheus_client import Counter, Gauge
 
 TELL_S = 0.1
+"""Seconds until what was counted is told."""
 
 
 class Told:

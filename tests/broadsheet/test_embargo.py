@@ -247,7 +247,8 @@ def test_no_route_tells_what_waits(archives: Archives) -> None:
             twins.settled(jobs, lambda job: "bodies" in {one["step"] for one in job["receipts"]})
         for article_id in twins.published:
             assert twins.ask("GET", _ARTICLE, _address(article_id))[0].json()["version"] == 1
-        ask_reads(twins, app, replace(asked, values={**asked.values, "q": ("storm", f"{MARK}*")}))
+        fewer = {before: ids[::3] for before, ids in asked.ids.items()}
+        ask_reads(twins, app, replace(asked, values={**asked.values, "q": ("storm", f"{MARK}*")}, ids=fewer))
         assert MARK not in held.log().lower(), "nor is it logged"
 
 

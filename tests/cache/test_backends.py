@@ -11,11 +11,14 @@ import pytest
 from redis.asyncio.client import Pipeline
 
 from cache.backends import (
+    LAST_LOOK_S,
+    LAST_LOOKS,
     MAX_TOGETHER,
     REDIS_TIMEOUT_S,
     BackendUnavailableError,
     CacheUrlError,
     FailFastRedisCache,
+    _in_time,
 )
 from cache.entry import ORDER_BYTES
 from tests.cache.doubles import PATIENCE_S
@@ -229,3 +232,23 @@ def test_errors_do_not_show_passwords(url: str) -> None:
         FailFastRedisCache(url)
     assert "secret" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+async def _turns(count: int) -> None:
+    """As many turns of the event loop, each of which something else holds up."""
+    for _ in range(count):
+        time.sleep(4 * LAST_LOOK_S)  # noqa: ASYNC251 - it is what holds it up
+        await asyncio.sleep(0)
+
+
+@pytest.mark.anyio
+async def test_a_busy_loop_is_not_taken_for_a_slow_server() -> None:
+    """Time is up when a few looks in a row were in time and found nothing, or when it has taken far too long."""
+    async with _in_time(LAST_LOOK_S, 60):
+        await _turns(10 * LAST_LOOKS)
+    with pytest.raises(TimeoutError):
+        async with _in_time(LAST_LOOK_S, 0.05):
+            await _turns(1000)
+    with pytest.raises(TimeoutError):
+        async with _in_time(LAST_LOOK_S, 60):
+            await asyncio.sleep(60)
