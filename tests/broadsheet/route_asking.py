@@ -74,7 +74,7 @@ VOLATILE_METRICS = re.compile(
 COMBINATIONS = 10
 """Of all parameters of a route, beside each value by itself."""
 SHARES = 5
-"""Where there are many ids, each is asked with one in so many of what may be asked, in turn."""
+"""Of many ids each is asked with one in so many of what may be asked, in turn: all of it is asked of some."""
 WALK = 4
 """Pages that are followed."""
 SILENCE_S = 0.5
@@ -261,7 +261,9 @@ def ask_reads(twins: Twins, app: Starlette, asked: Asked) -> None:
     """Ask everything of the routes of `app` that change nothing."""
     streams = {one.path for one in ALL_OPERATIONS if one.stream}
     for path in sorted(path for method, path in routes_of(app) if method == "GET"):
-        for number, address in enumerate(_addresses(path, asked)):
+        addresses, queries = list(_addresses(path, asked)), list(_queries(path, asked))
+        shares = min(SHARES, len(addresses))
+        for number, address in enumerate(addresses):
             if path in streams:
                 twins.listen(path, address)
             for method in ("GET", "HEAD"):
@@ -269,8 +271,7 @@ def ask_reads(twins: Twins, app: Starlette, asked: Asked) -> None:
             for headers in ({"If-None-Match": "*"}, {"If-None-Match": '"1"'}, {"If-Match": '"2"'}):
                 twins.ask("GET", path, address, headers=headers)
             twins.ask("GET", path, f"{address}?{asked.mark}=1")
-            queries = list(_queries(path, asked))
-            for query in queries[number % SHARES :: SHARES] if "{" in path else queries:
+            for query in queries[number % shares :: shares]:
                 _walk(twins, path, twins.ask("GET", path, f"{address}?{urlencode(query)}"))
 
 

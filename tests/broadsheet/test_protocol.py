@@ -58,3 +58,12 @@ def test_a_long_body_is_no_long_head(server: ApiServer) -> None:
         assert server.client.post("/livez", content=body).status_code == 405
     for _ in range(300):
         assert server.client.get("/livez", headers={"X-Some": "x" * 1000}).status_code == 200
+
+
+def test_what_is_no_request_does_not_flood_the_log(server: ApiServer) -> None:
+    """It is warned of once a second, however many there are."""
+    for _ in range(40):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+            connection.sendall(b"no request\r\n\r\n")
+            assert connection.recv(12) == b"HTTP/1.1 400"
+    assert 1 <= server.log().count("Invalid HTTP request received.") <= 10
