@@ -53,7 +53,7 @@ def test_more_requests_than_places(long_root: Path) -> None:
 
         def ask(size: int) -> tuple[float, str]:
             began_s = time.monotonic()
-            response = server.search({**LONG, "limit": size})
+            response = server.search({**LONG, "limit": size, "timeout_ms": AMPLE_MS})
             waited_s = time.monotonic() - began_s
             if response.status_code == 200:
                 return waited_s, "answered"
