@@ -1,14 +1,16 @@
 """Access: what a caller may do, by the key of the request.
 
-Keys travel in `Authorization: Bearer` (RFC 6750) and nowhere else: what stands in an address ends up in logs and
-histories.
+Keys travel in `Authorization: Bearer` (RFC 6750), never in an address: what stands there ends up in logs and
+histories. Who reads with a browser may also send one as the password of `Authorization: Basic` (RFC 7617, whatever
+the name), for which browsers ask by themselves when a page is refused.
 
 Without a keys file everybody who reaches the server may do everything, so it listens on loopback only. There the
 danger is a web page in the user's own browser: it can make the browser send requests to any address (CSRF), also
 under a name of its own that leads to 127.0.0.1 (DNS rebinding). What could change something must therefore be
 addressed to this machine by its own name, and must not come from a page of another origin. No page can choose the
 headers that say so: `Host`, `Origin` and `Sec-Fetch-Site` are the browser's (Fetch standard, forbidden
-request-headers). With keys none of this is needed, since no browser adds a key by itself.
+request-headers). With keys none of this is needed: what a browser adds by itself, a password, lets it read and no
+more, and what it has read no page of another origin gets to see.
 
 Contract: `require` answers who calls, or raises the `Problem` that says why not. A role includes those before it in
 `ROLES`. Where there are keys, a bad one is refused even if none is needed.
@@ -16,6 +18,8 @@ Contract: `require` answers who calls, or raises the `Problem` that says why not
 Not here: keys themselves (`keys.py`), which requests are looked at (`guard.py`).
 """
 
+import base64
+import binascii
 import re
 
 from starlette.requests import Request
@@ -28,6 +32,8 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 ANONYMOUS = "anonymous"
 _LOCAL = Caller(ANONYMOUS, "admin")
 _CHALLENGE = 'Bearer realm="broadsheet"'
+_CHALLENGE_TO_BROWSERS = f'{_CHALLENGE}, Basic realm="Broadsheet: any name, and an access key as the password"'
+_MAX_BASIC_CHARS = 512
 _THIS_MACHINE = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?", re.ASCII | re.IGNORECASE)
 _NO_OTHER_SITE = frozenset({"same-origin", "none"})
 """Values of `Sec-Fetch-Site`: a page of this server, or the user directly."""
@@ -70,20 +76,24 @@ class Access:
             return _LOCAL
         # Several headers of this name are one that holds no valid key.
         offered = ", ".join(request.headers.getlist("authorization"))
+        reads = role == "read" and safe
+        challenge = _CHALLENGE_TO_BROWSERS if reads and _is_for_people(request) else _CHALLENGE
+        if reads:
+            offered = _password_as_bearer(offered)
         if offered.partition(" ")[0].lower() != "bearer":
-            if role == "read" and safe and self._public_reads:
+            if reads and self._public_reads:
                 return Caller(ANONYMOUS, "read")
             raise Problem(
                 "unauthorized",
                 f"this needs a key with role {role}; send it as `Authorization: Bearer bs_...`",
-                headers={"WWW-Authenticate": _CHALLENGE},
+                headers={"WWW-Authenticate": challenge},
             )
         caller = self._keys.caller(offered)
         if caller is None:
             raise Problem(
                 "unauthorized",
                 "the key is not known here, has expired or was revoked",
-                headers={"WWW-Authenticate": f'{_CHALLENGE}, error="invalid_token"'},
+                headers={"WWW-Authenticate": challenge.replace(_CHALLENGE, f'{_CHALLENGE}, error="invalid_token"')},
             )
         if ROLES.index(caller.role) < ROLES.index(role):
             raise Problem(
@@ -92,6 +102,26 @@ class Access:
                 headers={"WWW-Authenticate": f'{_CHALLENGE}, error="insufficient_scope", scope="{role}"'},
             )
         return caller
+
+
+def _is_for_people(request: Request) -> bool:
+    """Whether a browser asks for a page, rather than a page or a program for data."""
+    return "text/html" in request.headers.get("accept", "").lower()
+
+
+def _password_as_bearer(offered: str) -> str:
+    """What was offered as a password, as a program would have offered it; else what was offered.
+
+    A password that is no key may be that of a proxy on the way.
+    """
+    scheme, _, credentials = offered.partition(" ")
+    if scheme.lower() != "basic" or len(offered) > _MAX_BASIC_CHARS:
+        return offered
+    try:
+        _name, _, password = base64.b64decode(credentials.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return offered
+    return f"Bearer {password}" if password.startswith("bs_") else offered
 
 
 def _refuse_other_sites(request: Request) -> None:
