@@ -9,7 +9,7 @@ READY := .venv/.ready
 READY_LOAD := .venv-load/.ready
 ROOMS := partition indexer search cache web broadsheet
 
-.PHONY: help setup demo serve index check fmt lint type test bench load lock clean
+.PHONY: help setup demo serve index check fmt lint type browser test bench load lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,7 +58,12 @@ lint: $(READY) ## Check format and style
 type: $(READY) ## Check types
 	$(BIN)/mypy
 
-test: $(READY) ## Run the tests, side by side
+browser: ## Install Chromium, which tests of pages need, where that can be done
+	@command -v chromium chromium-browser google-chrome >/dev/null || { \
+	  test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || \
+	  echo "no Chromium: tests of pages in a browser will be skipped; as root: apt-get install chromium" >&2
+
+test: $(READY) browser ## Run the tests, side by side
 	@$(BIN)/python -m partition.compiling
 	@$(BIN)/python -m compileall -q $(ROOMS) # the tests start hundreds of processes, which may not write this themselves
 	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder

@@ -37,7 +37,7 @@ from cache.finding import Tolerance
 from cache.memory import Memory
 from cache.read_through import ReadThrough
 from indexer.change_operations import CHANGES
-from indexer.change_routes import change_routes
+from indexer.change_routes import change_routes, latest_versions
 from indexer.changes import was_withdrawn
 from indexer.events import LogError
 from indexer.operations import COMMANDS, export_operation
@@ -93,7 +93,7 @@ PROBES = (
     ),
 )
 
-OPEN_PATHS = ("/livez", "/readyz", "/openapi.json", "/docs", "/docs/", "/page.css")
+OPEN_PATHS = ("/livez", "/readyz", "/openapi.json", "/docs", "/docs/", "/page.css", "/page.js")
 """What everybody may read, key or not: whether the service runs, and how it is used."""
 
 
@@ -240,7 +240,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             *command_routes(),
             *change_routes(),
             *saga_routes(),
-            *page_routes(service_of),
+            *page_routes(service_of, latest_versions),
             *docs_routes(described),
             Route("/openapi.json", openapi, methods=["GET"]),
             Route("/livez", livez, methods=["GET"]),

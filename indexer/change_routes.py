@@ -145,16 +145,33 @@ def _change(notice: Notice) -> Change:
 
 async def _versions(request: Request) -> Response:
     before = parse((BEFORE,), query_pairs(request))["before"]
-    feed, article_id = _feed(request), request.path_params["id"]
-    manifest = feed.current()
+    manifest = _feed(request).current()
+    body = await _versions_as_of(request, manifest, before)
+    return Response(body, headers=_headers(manifest.state), media_type=_JSON)
+
+
+async def latest_versions(request: Request) -> bytes:
+    """The body of `GET /v1/articles/{id}/versions` for the id of a request to another address.
+
+    Raises:
+        Problem: as that answers.
+    """
+    body: bytes = await told(_latest_versions)(request)
+    return body
+
+
+async def _latest_versions(request: Request) -> bytes:
+    return await _versions_as_of(request, _feed(request).current(), BEFORE.default)
+
+
+async def _versions_as_of(request: Request, manifest: RootManifest, before: int) -> bytes:
+    root, article_id = _feed(request).root, request.path_params["id"]
     try:
-        address = address_of(request)
-        body = await asyncio.to_thread(_versions_body, feed.root, manifest, article_id, before, address)
+        return await asyncio.to_thread(_versions_body, root, manifest, article_id, before, address_of(request))
     except NeverShownError:
         raise Problem("article-not-found", f"there is no article with the id {article_id!r}") from None
     except TakenDownError:
         raise Problem("article-taken-down", f"{article_id!r} was taken down") from None
-    return Response(body, headers=_headers(manifest.state), media_type=_JSON)
 
 
 def _versions_body(root: Path, manifest: RootManifest, article_id: str, before: int, address: str) -> bytes:

@@ -8,13 +8,16 @@ Not here: the answers (`answers.py`), the search page (`page/`), problems (`web/
 import asyncio
 import re
 from collections.abc import Callable, Sequence
+from typing import Any
 
+import msgspec
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from search.answers import links_of, partitions_body
+from search.citations import BIBTEX, CSL_JSON, CslItem, bibtex, csl_item
 from search.known import told_of
 from search.lookup_parameters import SIMILAR, SUGGEST, parse_similar, parse_suggest
 from search.parameters import MIN_SEQ, SEARCH, parse_search
@@ -107,6 +110,20 @@ def query_routes(service_of: ServiceOf) -> list[BaseRoute]:
         served = await service.lookups.similar(article_id, parameters, request.state.timings)
         return _answer(request, service, begun, served, {})
 
+    async def bibliography(request: Request, made: Callable[[Any], bytes], media_type: str) -> Response:
+        values = parse((MIN_SEQ,), query_pairs(request))
+        service = service_of(request)
+        article_id = request.path_params["id"]
+        served = await service.lookups.article(article_id, request.state.timings, values["min_seq"])
+        headers = {"Cache-Control": REVALIDATED, "Broadsheet-Epoch": str(served.state.epoch)}
+        return Response(made(orjson.loads(served.answer.body)), headers=headers, media_type=media_type)
+
+    async def in_bibtex(request: Request) -> Response:
+        return await bibliography(request, lambda article: bibtex(article).encode(), BIBTEX)
+
+    async def in_csl_json(request: Request) -> Response:
+        return await bibliography(request, lambda article: msgspec.json.encode([csl_item(article)]), CSL_JSON)
+
     async def suggest(request: Request) -> Response:
         parameters = parse_suggest(query_pairs(request))
         service, begun = begins(request)
@@ -126,6 +143,8 @@ def query_routes(service_of: ServiceOf) -> list[BaseRoute]:
         Route("/v1/search", search, methods=["GET"]),
         RawPathRoute("/v1/articles", article, methods=["GET"]),
         RawPathRoute("/v1/articles", similar, suffix="/similar", methods=["GET"]),
+        RawPathRoute("/v1/articles", in_bibtex, suffix="/bibtex", methods=["GET"]),
+        RawPathRoute("/v1/articles", in_csl_json, suffix="/csl-json", methods=["GET"]),
         Route("/v1/suggest", suggest, methods=["GET"]),
         Route("/v1/partitions", partitions, methods=["GET"]),
     ]
@@ -185,6 +204,25 @@ OPERATIONS: Sequence[Operation] = (
         answer=SimilarAnswer,
         conditional=True,
         parameters=SIMILAR,
+        problems=_ABOUT_ONE,
+    ),
+    Operation(
+        path="/v1/articles/{id}/bibtex",
+        summary="An article for BibTeX",
+        description="The newest version of an article as one entry of a bibliography, for BibTeX and biblatex.",
+        id_example="2024-0001",
+        media_type=BIBTEX,
+        parameters=(MIN_SEQ,),
+        problems=_ABOUT_ONE,
+    ),
+    Operation(
+        path="/v1/articles/{id}/csl-json",
+        summary="An article for reference managers",
+        description="The newest version of an article as CSL-JSON, as Zotero and the like read it: a list of one.",
+        id_example="2024-0001",
+        answer=list[CslItem],
+        media_type=CSL_JSON,
+        parameters=(MIN_SEQ,),
         problems=_ABOUT_ONE,
     ),
     Operation(

@@ -51,7 +51,7 @@ from search.ports import (
     served,
     state_key,
 )
-from search.query import Query
+from search.query import Query, words_of
 from search.readiness import current_of, reached
 from search.refusals import changed, incomplete, invalid, late_or_broken
 from search.shapes import DidYouMean
@@ -171,6 +171,19 @@ class SearchService:
                 raise changed() from None
             raise self._expired(parameters, cursor, current) from None
         return served(cached, view.state, current.since_seq)
+
+    def words(self, q: str) -> frozenset[str]:
+        """The terms that a reader of what `q` has found would want marked (`query.words_of`); none if it is no query.
+
+        Raises:
+            Problem: `not-ready`.
+        """
+        current = self.current()
+        try:
+            parsed = self._parsed(q)
+        except QueryError:
+            return frozenset()
+        return words_of(self._analysed(parsed.node, current.languages_at(current.state.applied_seq)))
 
     def _plainly(self, parameters: SearchParameters) -> SearchParameters:
         """The same with the plainest spelling of its query: who asks for the same gets the same, links and all."""

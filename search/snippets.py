@@ -13,6 +13,7 @@ Not here: which words a query has (`query.words_of`), the loops over bytes (`par
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from html import escape
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
@@ -136,6 +137,13 @@ class MarkedTexts:
             }
             for title, (start, end) in zip(titles, pairwise(bodies), strict=True)
         ]
+
+
+def marked(text: str, wanted: frozenset[str], language: str = ENGLISH) -> str:
+    """All of a text as HTML, with words marked in its first `MAX_SCANNED_CHARS`; arguments as of `MarkedTexts`."""
+    (found,) = MarkedTexts([""], [text], wanted, language).highlights()
+    html: str = found["title"]["html"]
+    return html + escape(text[MAX_SCANNED_CHARS:], quote=False)
 
 
 @lru_cache(maxsize=100_000)

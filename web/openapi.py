@@ -9,7 +9,7 @@ Not here: the operations themselves (`search/routes.py`, `broadsheet/app.py`).
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
@@ -123,9 +123,9 @@ def _paths(operations: Sequence[Operation]) -> dict[str, dict[str, Any]]:
 
 
 def _operation(operation: Operation) -> dict[str, Any]:
-    schema = {"type": "string"}
+    schema: dict[str, Any] = {"type": "string"}
     if operation.answer is not None:
-        schema = {"$ref": f"#/components/schemas/{operation.answer.__name__}"}
+        schema = _reference(operation.answer)
     statuses: dict[int, list[str]] = {}
     for slug in (*operation.problems, *_REFUSALS[operation.role], "method-not-allowed", "internal"):
         statuses.setdefault(TYPES[slug].status, []).append(slug)
@@ -157,6 +157,12 @@ def _operation(operation: Operation) -> dict[str, Any]:
             **{str(status): _problem_response(slugs) for status, slugs in sorted(statuses.items())},
         },
     }
+
+
+def _reference(answer: Any) -> dict[str, Any]:
+    if get_origin(answer) is list:
+        return {"type": "array", "items": _reference(*get_args(answer))}
+    return {"$ref": f"#/components/schemas/{answer.__name__}"}
 
 
 def _body(media_type: str) -> dict[str, Any]:

@@ -31,14 +31,16 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from broadsheet.app import ALL_OPERATIONS
+from search.page.article import ARTICLE
 from search.parameters import SEARCH
 from tests.api_server import AMPLE_MS, ApiServer, eventually
 from web.parameters import Parameter
 
 PAGES: Mapping[str, Sequence[Parameter]] = {
     "/": SEARCH,
-    "/articles/{id}": (),
+    "/articles/{id}": ARTICLE,
     "/page.css": (),
+    "/page.js": (),
     "/docs": (),
     "/docs/problems/{slug}": (),
     "/openapi.json": (),

@@ -184,6 +184,8 @@ def test_openapi_document_names_every_route(server: ApiServer) -> None:
         "/v1/search",
         "/v1/articles/{id}",
         "/v1/articles/{id}/similar",
+        "/v1/articles/{id}/bibtex",
+        "/v1/articles/{id}/csl-json",
         "/v1/suggest",
         "/v1/articles/{id}/versions",
         "/v1/articles/{id}/retry",
@@ -242,7 +244,7 @@ def test_empty_archive_is_not_ready_until_something_is_published(tmp_path: Path)
     [
         "fields=id",
         "fields=score",
-        "facets=section&facet_limit=1",
+        "facets=section",
         "explain=true",
         "explain_id=n0011",
         "highlight=true",
