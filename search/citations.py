@@ -1,6 +1,6 @@
 """Citations: an article as reference managers read it.
 
-BibTeX as of Patashnik, "BibTeXing" (1988), with the fields that biblatex added (`url`, `langid`, `date`); CSL-JSON as
+BibTeX as of Patashnik, "BibTeXing" (1988), with fields that biblatex added (`url`, `language`, `date`); CSL-JSON as
 of the Citation Style Language 1.0.2, appendix "CSL-JSON".
 
 Contract: made of what `GET /v1/articles/{id}` answers and of nothing else. What an article does not have is left out,
@@ -26,7 +26,8 @@ _ESCAPED = {
     **{mark: "\\" + mark for mark in "{}&%$#_"},
 }
 _TEX = str.maketrans(_ESCAPED)
-_IN_URL = str.maketrans({"{": "%7B", "}": "%7D", "\\": "%5C", "%": r"\%", "#": r"\#"})
+_IN_URL = str.maketrans({"{": "%7B", "}": "%7D", "\\": "%5C"})
+"""An address is taken as it stands, up to the brace that ends it."""
 _MAX_KEY_CHARS = 60
 
 
@@ -82,8 +83,8 @@ def bibtex(article: Mapping[str, Any]) -> str:
         # Braces keep capitals as they are.
         "title": "{" + _tex(article["title"]) + "}",
         "journal": _tex(article["source"]),
-        "langid": re.sub(r"[^A-Za-z-]", "", article["language"]),
-        "url": article["url"].translate(_IN_URL),
+        "language": _tex(article["language"]),
+        "url": "".join(article["url"].split()).translate(_IN_URL),
     }
     if article["published_at"]:
         year, month, day = _day_of(article)

@@ -32,7 +32,8 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 ANONYMOUS = "anonymous"
 _LOCAL = Caller(ANONYMOUS, "admin")
 _CHALLENGE = 'Bearer realm="broadsheet"'
-_CHALLENGE_TO_BROWSERS = f'{_CHALLENGE}, Basic realm="Broadsheet: any name, and an access key as the password"'
+_CHALLENGE_TO_PEOPLE = 'Basic realm="Broadsheet: any name, and an access key as the password", charset="UTF-8"'
+"""Alone, since browsers do not look for it behind another one."""
 _MAX_BASIC_CHARS = 512
 _THIS_MACHINE = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?", re.ASCII | re.IGNORECASE)
 _NO_OTHER_SITE = frozenset({"same-origin", "none"})
@@ -77,7 +78,7 @@ class Access:
         # Several headers of this name are one that holds no valid key.
         offered = ", ".join(request.headers.getlist("authorization"))
         reads = role == "read" and safe
-        challenge = _CHALLENGE_TO_BROWSERS if reads and _is_for_people(request) else _CHALLENGE
+        for_people = reads and _is_for_people(request)
         if reads:
             offered = _password_as_bearer(offered)
         if offered.partition(" ")[0].lower() != "bearer":
@@ -86,14 +87,15 @@ class Access:
             raise Problem(
                 "unauthorized",
                 f"this needs a key with role {role}; send it as `Authorization: Bearer bs_...`",
-                headers={"WWW-Authenticate": challenge},
+                headers={"WWW-Authenticate": _CHALLENGE_TO_PEOPLE if for_people else _CHALLENGE},
             )
         caller = self._keys.caller(offered)
         if caller is None:
+            again = _CHALLENGE_TO_PEOPLE if for_people else f'{_CHALLENGE}, error="invalid_token"'
             raise Problem(
                 "unauthorized",
                 "the key is not known here, has expired or was revoked",
-                headers={"WWW-Authenticate": challenge.replace(_CHALLENGE, f'{_CHALLENGE}, error="invalid_token"')},
+                headers={"WWW-Authenticate": again},
             )
         if ROLES.index(caller.role) < ROLES.index(role):
             raise Problem(
