@@ -45,6 +45,7 @@ from indexer.routes import command_routes
 from indexer.routing import partition_of
 from indexer.saga_routes import saga_routes
 from indexer.watching import Feed
+from partition.kernels.jit import load_kernels
 from partition.manifest import RootManifest
 from search.broker import Broker
 from search.cursor import CursorCodec
@@ -211,6 +212,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
         async with running_service(chosen) as running:
             with contextlib.suppress(Exception):  # whoever follows the epochs tries again, and says what is wrong
                 await running.epochs.refresh()
+            if chosen.warm_searches:  # nobody's first search is to wait for the code that answers it
+                await asyncio.to_thread(load_kernels)
             gc.freeze()  # what is there now stays: it need not be looked through again and again
             endless = [running.epochs.follow(), running.scrubber.follow(), running.warmer.follow()]
             if chosen.redis_url:

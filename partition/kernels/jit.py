@@ -1,14 +1,17 @@
 """How kernels are compiled: ahead of the first call, once per machine, into a folder of their own.
 
-Contract: a function under `kernel(signature)` is compiled, or loaded from the folder, when its module is imported,
-and never again: a call with other types raises TypeError. So a request cannot compile anything. `inlined` functions
-are compiled into the kernels that call them. The folder is `BROADSHEET_KERNELS`, else `broadsheet/kernels` in the
-user's cache folder, else one in the system's temporary folder; below it, the name is a digest of all kernel sources
-and of how they are compiled, since Numba looks only at the file of the outermost function; what has not been used for
-a month is removed. Many processes may start at once: what one compiles, others wait for.
+Contract: a function under `kernel(signature)` is compiled when its module is imported, if the folder does not have it
+yet, and never again: a call with other types raises TypeError. So a request cannot compile anything. Loading one from
+the folder takes some milliseconds: that is done when it is first called, or before by `load_kernels`, since no
+process calls them all. `inlined` functions are compiled into the kernels that call them. The folder is
+`BROADSHEET_KERNELS`, else `broadsheet/kernels` in the user's cache folder, else one in the system's temporary folder;
+below it, the name is a digest of all kernel sources, of the processor and of how they are compiled, since Numba looks
+only at the file of the outermost function; what has not been used for a month is removed. Many processes may start at
+once: what one compiles, others wait for.
 
-What lies in the folder is code, as in `__pycache__`: only its owner may write to it. Numba unpickles it, at import
-and not later: so kernels return numbers, since an array to be returned brings its class along, pickled.
+What lies in the folder is code, as in `__pycache__`: only its owner may write to it. Numba unpickles it, when a
+kernel is loaded and not later: so kernels return numbers, since an array to be returned brings its class along,
+pickled.
 
 Not here: the kernels.
 """
@@ -28,6 +31,7 @@ from typing import Any, TypeVar
 
 import llvmlite
 import numba
+from llvmlite.binding import get_host_cpu_features, get_host_cpu_name
 from numba import config, types
 
 UNUSED_S = 30 * 86_400
@@ -49,8 +53,9 @@ i64, u64, f64, boolean, void = types.int64, types.uint64, types.float64, types.b
 
 
 def _digest() -> str:
-    # Numba itself looks at neither of these when it loads what it has compiled.
+    # Numba itself looks at none of these when it loads what it has compiled, but at the processor.
     flags = f"{numba.__version__} {llvmlite.__version__} {config.OPT} {config.BOUNDSCHECK}"
+    flags += f" {config.CPU_NAME or get_host_cpu_name()} {config.CPU_FEATURES or get_host_cpu_features().flatten()}"
     digest = hashlib.blake2b(flags.encode(), digest_size=10)
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
@@ -110,20 +115,69 @@ def _alone(name: str) -> Iterator[None]:
         os.close(handle)
 
 
+class Kernel:
+    """A compiled function, which is loaded when it is first called."""
+
+    __slots__ = ("_compiled", "_function", "_options", "_signature", "name")
+
+    def __init__(self, function: Callable[..., Any], signature: Any, options: dict[str, Any]) -> None:
+        self.name = f"{function.__module__}.{function.__qualname__}"
+        self._function, self._signature, self._options = function, signature, options
+        self._compiled: Any = None
+        if not self._done.exists():
+            _ = self.compiled
+            self._done.touch()
+
+    @property
+    def _done(self) -> Path:
+        """The file that says that it was compiled: what Numba keeps tells so only at the price of loading it."""
+        return Path(config.CACHE_DIR, f"{self.name}.done")
+
+    def __call__(self, *arguments: Any) -> Any:
+        """What the function returns.
+
+        Raises:
+            TypeError: the arguments are not of its signature.
+        """
+        return (self._compiled or self.compiled)(*arguments)
+
+    @property
+    def compiled(self) -> Any:
+        """What Numba has made of it, loaded."""
+        if self._compiled is None:
+            with _alone(self.name):
+                self._compiled = numba.njit(self._signature, **self._options)(self._function)
+        return self._compiled
+
+    @property
+    def _numba_type_(self) -> Any:
+        """By which kernels that are compiled know one that they call (Numba, "Extending")."""
+        return self.compiled._numba_type_
+
+
+_kernels: list[Kernel] = []
+
+
 def kernel(signature: Any, *, brief: bool = False) -> Callable[[Function], Function]:
-    """Compile for exactly this signature, now or from the folder.
+    """Compile for exactly this signature, unless the folder has it.
 
     One that is `brief`, some microseconds whatever it is given, keeps the interpreter to itself, for getting that
     back takes longer: beside a busy thread `lower_bound` took 60 to 110 us without this, and takes 7.
     """
-    compiled = numba.njit(signature, cache=True, nogil=not brief, **_OPTIONS)
 
     def decorator(function: Function) -> Function:
-        with _alone(f"{function.__module__}.{function.__qualname__}"):
-            found: Function = compiled(function)
-            return found
+        _kernels.append(Kernel(function, signature, {"cache": True, "nogil": not brief, **_OPTIONS}))
+        made: Any = _kernels[-1]
+        found: Function = made
+        return found
 
     return decorator
+
+
+def load_kernels() -> None:
+    """Load all kernels of the modules that were imported: half a second."""
+    for one in _kernels:
+        _ = one.compiled
 
 
 inlined: Callable[[Function], Function] = numba.njit(**_OPTIONS, _nrt=False)

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 import pytest
 from numba import types
-from numba.core.dispatcher import Dispatcher
 
 import partition.kernels
 from partition.kernels import jit
+from partition.kernels.jit import Kernel, load_kernels
 from tests.commands import environment
 
 SOURCES = Path(partition.kernels.__file__).parent
@@ -44,7 +44,7 @@ def caller(number):
 """
 _CALL = """
 from partition.kernels.caller import caller
-print(caller(10), sum(caller.stats.cache_hits.values()), sum(caller.stats.cache_misses.values()))
+print(caller(10), sum(caller.compiled.stats.cache_hits.values()), sum(caller.compiled.stats.cache_misses.values()))
 """
 
 
@@ -250,10 +250,7 @@ def test_no_link_is_followed_from_the_temporary_folder(
 
 
 def _is_kernel(value: Any, module: ModuleType) -> bool:
-    if not isinstance(value, Dispatcher):
-        return False
-    dispatcher: Any = value
-    return dispatcher.__module__ == module.__name__ and not dispatcher._can_compile
+    return isinstance(value, Kernel) and value.name.startswith(f"{module.__name__}.")
 
 
 _MODULES: list[ModuleType] = [
@@ -283,7 +280,9 @@ def test_every_kernel_is_looked_at() -> None:
 
 def test_kernels_are_compiled_ahead_for_one_signature() -> None:
     """And run without the GIL, but for brief ones, in strict floating point, and return nothing to be unpickled."""
-    for name, kernel in _KERNELS.items():
+    load_kernels()
+    for name, one in _KERNELS.items():
+        kernel = one.compiled
         assert len(kernel.signatures) == 1
         assert kernel.targetoptions["nogil"] == (name != "lower_bound")
         assert not kernel.targetoptions.get("fastmath")
@@ -302,4 +301,4 @@ def test_a_call_with_other_types_compiles_nothing() -> None:
     ):
         with pytest.raises(TypeError):
             lower_bound(*wrong)
-    assert len(lower_bound.signatures) == 1
+    assert len(lower_bound.compiled.signatures) == 1

@@ -1,8 +1,8 @@
 """No pickle is read or written while an index is built, merged, opened and searched.
 
-The kernels are imported before the audit hook listens: Numba keeps its own compiled code on disk as pickles, in a
-folder that only its owner may write to (`partition/kernels/jit.py`), and reads them when a kernel's module is
-imported; nothing of that happens afterwards.
+The kernels are loaded before the audit hook listens: Numba keeps its own compiled code on disk as pickles, in a
+folder that only its owner may write to (`partition/kernels/jit.py`), and reads them when a kernel is loaded; nothing
+of that happens afterwards.
 """
 
 import subprocess
@@ -18,6 +18,10 @@ from pathlib import Path
 import tests.leaf  # brings the kernels
 from tests.small_index import SmallIndex, article, contents, small_dictionaries
 from tests.archive import made_up
+
+from partition.kernels.jit import load_kernels
+
+load_kernels()
 
 import pickle, _pickle
 
