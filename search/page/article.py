@@ -23,7 +23,6 @@ from search.lookup_parameters import parse_similar
 from search.page.differences import difference
 from search.page.rendering import html, problem_page
 from search.parameters import SEARCH
-from search.ports import Served
 from search.service import SearchService
 from search.snippets import marked
 from web.parameters import Parameter, integer, parse, query_pairs
@@ -33,7 +32,7 @@ VersionsOf = Callable[[Request], Awaitable[bytes]]
 """The body of `GET /v1/articles/{id}/versions`, of the id of a request; refuses with a `Problem`."""
 
 ARTICLE = (
-    *(one for one in SEARCH if one.name == "q"),
+    *(one for one in SEARCH if one.name in {"q", "timeout_ms"}),
     Parameter(
         name="changed",
         description="The version whose difference from the one before is shown.",
@@ -45,7 +44,7 @@ ARTICLE = (
 """Parameters of the page."""
 _MAX_COPIES = 20
 """Shown with their titles; the others are counted."""
-_SIMILAR = [("limit", "6"), ("fields", "id,title,published_at,source,section,story_id")]
+_SIMILAR = (("limit", "6"), ("fields", "id,title,published_at,source,section,story_id"))
 _MAX_SIMILAR = 5
 _GONE = frozenset({"article-not-found", "article-taken-down"})
 
@@ -61,8 +60,9 @@ async def article_page(request: Request, service: SearchService, versions_of: Ve
             return problem_page(problem)
         return await _gone(request, problem, versions_of)
     article: dict[str, Any] = orjson.loads(served.answer.body)
-    versions, copies, alike = await asyncio.gather(
-        _versions(request, versions_of), _copies(request, service, article), _similar(request, service, article)
+    alike = _similar(request, service, article, asked["timeout_ms"])
+    versions, copies, similar = await asyncio.gather(
+        _versions(request, versions_of), _copies(request, service, article), alike
     )
     words, language = service.words(asked["q"]), language_of(article["language"])
     values = {
@@ -73,7 +73,7 @@ async def article_page(request: Request, service: SearchService, versions_of: Ve
         "versions": versions,
         "changed": await _changed(versions, asked["changed"]),
         "copies": copies,
-        "similar": alike,
+        "similar": similar,
         "bibtex": bibtex(article),
     }
     return html("article.html", values)
@@ -98,19 +98,24 @@ async def _versions(request: Request, versions_of: VersionsOf) -> list[dict[str,
 
 async def _copies(request: Request, service: SearchService, article: dict[str, Any]) -> list[dict[str, Any]]:
     """The first of the other articles of the story, as far as they can be read."""
-    ids = article["copies"]["ids"][:_MAX_COPIES] if article["copies"] else []
-    lookups = [service.lookups.article(one, request.state.timings) for one in ids]
-    found = await asyncio.gather(*lookups, return_exceptions=True)
-    for one in found:
-        if isinstance(one, BaseException) and not isinstance(one, Problem):
-            raise one
-    return [orjson.loads(one.answer.body) for one in found if isinstance(one, Served)]
+    found = []
+    # One after the other: together they would take the places of other requests.
+    for one in article["copies"]["ids"][:_MAX_COPIES] if article["copies"] else []:
+        try:
+            served = await service.lookups.article(one, request.state.timings)
+        except Problem:
+            continue
+        found.append(orjson.loads(served.answer.body))
+    return found
 
 
-async def _similar(request: Request, service: SearchService, article: dict[str, Any]) -> list[dict[str, Any]]:
+async def _similar(
+    request: Request, service: SearchService, article: dict[str, Any], timeout_ms: int
+) -> list[dict[str, Any]]:
     """Articles that are like this one and tell another story."""
+    parameters = parse_similar([*_SIMILAR, ("timeout_ms", str(timeout_ms))])
     try:
-        served = await service.lookups.similar(article["id"], parse_similar(_SIMILAR), request.state.timings)
+        served = await service.lookups.similar(article["id"], parameters, request.state.timings)
     except Problem:
         return []
     shown: dict[str, dict[str, Any]] = {}
