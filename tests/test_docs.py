@@ -17,7 +17,7 @@ from broadsheet.settings import PREFIX, Settings
 from search.parameters import SEARCH
 from web.openapi import document
 from web.parameters import Parameter
-from web.problems import TYPES
+from web.problem_types import TYPES
 
 REPOSITORY = Path(__file__).parents[1]
 FOLDERS = (

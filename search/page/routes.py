@@ -21,7 +21,8 @@ from starlette.routing import BaseRoute, Route
 from search.parameters import parse_search
 from search.routes import ServiceOf
 from web.parameters import query_pairs
-from web.problems import TYPES, Problem
+from web.problem_types import TYPES
+from web.problems import Problem
 from web.rawpath import RawPathRoute
 
 _SECURITY = {

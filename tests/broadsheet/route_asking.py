@@ -40,6 +40,7 @@ PAGES: Mapping[str, Sequence[Parameter]] = {
     "/articles/{id}": (),
     "/page.css": (),
     "/docs": (),
+    "/docs/docs.css": (),
     "/docs/problems/{slug}": (),
     "/openapi.json": (),
 }
