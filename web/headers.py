@@ -57,8 +57,8 @@ IDEMPOTENCY_KEY = Header(
 )
 LAST_EVENT_ID = Header(
     name="Last-Event-ID",
-    description="Of a stream: the sequence after which to go on, as browsers send it when they connect again. A page takes "
-    "no notice of it.",
+    description="Of a stream: the sequence after which to go on, as browsers send it when they connect again. Pages "
+    "take no notice of it.",
     example="1",
 )
 RANGE = Header(name="Range", description="Only these bytes (RFC 9110, section 14).", example="bytes=0-99")
