@@ -106,7 +106,7 @@ def matches(shown: str, printed: str) -> bool:
         r"(?:.*\n)*?" if line == "..." else ".*".join(map(re.escape, line.split("..."))) + r"\n"
         for line in shown.splitlines()
     )
-    return re.fullmatch(pattern, printed) is not None
+    return re.fullmatch(pattern, printed if printed.endswith("\n") else f"{printed}\n") is not None
 
 
 class Shell:
