@@ -3,7 +3,7 @@
 The examples are a story, told in `STORY`: each is asked of a server whose archive was empty before, in turn. What a
 server answers then is what the document shows, but for ids, moments and sizes, and has the headers that it names.
 
-Not here: requests that nobody means (`tests/search/test_fuzz.py`), the pages made from it (`tests/web/test_docs_pages.py`).
+Not here: requests that nobody means (`tests/search/test_fuzz.py`), pages (`tests/web/test_docs_pages.py`).
 """
 
 import json
