@@ -47,8 +47,8 @@ class _Described(NamedTuple):
     operation: dict[str, Any]
     parameters: Sequence[tuple[str, Sequence[dict[str, Any]]]]
     """By where they stand: a heading, and what is below it."""
-    body: tuple[str, str] | None
-    """Media type and example."""
+    body: str | None
+    """Media type of what is sent."""
     members: Mapping[str, Any]
     """Of the body, or of each of its lines: their schemas by name."""
     headers: Mapping[str, Any]
@@ -77,7 +77,7 @@ def _bounds(schema: Mapping[str, Any]) -> str:
     one = schema.get("items", schema)
     told = []
     if "enum" in one:
-        told.append(f"One of {', '.join(f'`{value}`' for value in one['enum'])}.")
+        told.append(f"{'One of' if one['enum'][1:] else 'Only'} {', '.join(f'`{value}`' for value in one['enum'])}.")
     if "maximum" in one:
         told.append(f"From {one.get('minimum', 0):,} to {one['maximum']:,}.")
     if "maxLength" in one:
@@ -155,7 +155,7 @@ def _described(components: dict[str, Any], path: str, method: str, operation: di
     ]
     body, members = None, {}
     for media_type, medium in operation.get("requestBody", {}).get("content", {}).items():
-        body = media_type, _laid_out(medium.get("example", ""))
+        body = media_type
         members = _referred(components, medium.get("x-itemSchema", medium["schema"]))["properties"]
     headers = operation["responses"]["200"]["headers"]
     return _Described(
