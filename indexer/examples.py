@@ -288,6 +288,8 @@ CHANGES = Example(
         "has_more": True,
         "links": {"next": "/v1/changes?after=2&limit=2&wait_s=0"},
     },
+    stream="id: 1\nevent: created\n"
+    'data: {"seq":1,"kind":"created","id":"2024-0001","version":1,"at":"2026-11-30T09:15:22.060Z","reason":""}\n\n',
 )
 VERSIONS = Example(
     answer={

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from web.openapi import EVENT_STREAM
 from web.problem_types import TYPES, example_of, type_address
 from web.problems import MEDIA_TYPE, Problem
 
@@ -36,6 +37,8 @@ class _Answer(NamedTuple):
     status: str
     media_type: str
     text: str
+    stream: str | None
+    """How a stream begins that is asked for instead."""
 
 
 class _Described(NamedTuple):
@@ -183,7 +186,8 @@ def _referred(components: dict[str, Any], one: dict[str, Any]) -> dict[str, Any]
 
 def _answer(operation: dict[str, Any]) -> _Answer | None:
     for status, answer in operation["responses"].items():
-        for media_type, medium in answer.get("content", {}).items():
-            if "example" in medium:
-                return _Answer(status, media_type.partition(";")[0], _laid_out(medium["example"]))
+        shown = {name: one["example"] for name, one in answer.get("content", {}).items() if "example" in one}
+        stream = shown.pop(EVENT_STREAM, None)
+        for media_type, example in shown.items():
+            return _Answer(status, media_type.partition(";")[0], _laid_out(example), stream)
     return None

@@ -65,6 +65,8 @@ class Example:
     answer: Any
     """What is answered: a value as JSON, or a text as it is."""
     status: int = 200
+    stream: str | None = None
+    """How a stream begins that is asked for instead (`Accept: text/event-stream`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,7 +226,10 @@ def _sample(operation: Operation) -> dict[str, str]:
 def _answers(operation: Operation) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": "string"} if operation.answer is None else _reference(operation.answer)
     lines = {"x-itemSchema": {"oneOf": [*map(_reference, operation.lines)]}} if operation.lines else {}
-    stream = {EVENT_STREAM: {"schema": {"type": "string"}}} if operation.stream else {}
+    stream: dict[str, Any] = {}
+    if operation.stream:
+        begun = operation.example.stream if operation.example else None
+        stream = {EVENT_STREAM: {"schema": {"type": "string"}, **({"example": begun} if begun else {})}}
     return {operation.media_type: {"schema": schema, **lines}, **stream}
 
 

@@ -29,7 +29,7 @@ from tests.commands import REPOSITORY
 from web.curl import ORIGIN
 from web.headers import OF_ALL, OF_PROBLEMS
 from web.keys import encode_keys, make_key
-from web.openapi import Operation, document
+from web.openapi import EVENT_STREAM, Operation, document
 from web.parameters import Parameter
 from web.problem_types import TYPES, example_of
 
@@ -210,6 +210,20 @@ def test_headers_are_those_that_are_described(told: Told, key: tuple[str, str]) 
     described = (*operation.answered, *OF_ALL)
     assert sent - _TRANSPORT <= {one.name.lower() for one in described}
     assert {one.name.lower() for one in described if one.always} <= sent
+
+
+def test_a_stream_begins_as_it_is_shown(told: Told) -> None:
+    """Of each operation that has one: the same as its page, event by event."""
+    for operation in ALL_OPERATIONS:
+        if operation.stream:
+            assert operation.example
+            assert operation.example.stream
+            shown = operation.example.stream.splitlines()
+            with told.server.client.stream("GET", operation.path, headers={"Accept": EVENT_STREAM}) as answer:
+                begun = [line for line, _ in zip(answer.iter_lines(), shown, strict=False)]
+            assert begun[:2] == shown[:2]
+            _alike(json.loads(shown[2][6:]), json.loads(begun[2][6:]), operation.path, racing=False)
+            assert begun[3:] == shown[3:] == [""]
 
 
 _PARAMETERS = [
