@@ -62,15 +62,21 @@ from web.docs import docs_routes
 from web.edge import Edge
 from web.guard import Guard
 from web.logs import configure_logs
-from web.openapi import Operation, document
+from web.openapi import Example, Operation, document
 from web.problems import HANDLERS, Problem, retry_after
 from web.rawpath import allow_together
 from web.shortcuts import Shortcut
 
 _TEXT = "text/plain; charset=utf-8"
+_METRICS = """\
+# HELP broadsheet_epoch The epoch that new queries are answered from
+# TYPE broadsheet_epoch gauge
+broadsheet_epoch 2.0
+"""
 PROBES = (
     Operation(
         path="/livez",
+        example=Example(answer="live\n"),
         summary="Whether the process serves",
         description="200 as long as it does.",
         media_type=_TEXT,
@@ -79,6 +85,7 @@ PROBES = (
     ),
     Operation(
         path="/readyz",
+        example=Example(answer="ready: epoch 2\n"),
         summary="Whether searches can be answered",
         description="200 when an epoch is open, else 503.",
         media_type=_TEXT,
@@ -87,6 +94,7 @@ PROBES = (
     ),
     Operation(
         path="/metrics",
+        example=Example(answer=_METRICS),
         summary="Metrics",
         description="Prometheus text exposition.",
         media_type=_TEXT,

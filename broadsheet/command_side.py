@@ -39,7 +39,8 @@ from search.service import SearchService
 from web.bodies import Shares
 from web.edge import Timings
 from web.parameters import parse
-from web.problems import TYPES, Problem
+from web.problem_types import TYPES
+from web.problems import Problem
 
 JOBS_FILE = "jobs.sqlite"
 _EXPORTED_FIELDS = (

@@ -10,7 +10,9 @@ from typing import Literal
 
 import msgspec
 
+from indexer import examples
 from indexer.events import NoticeKind
+from web.headers import LAST_EVENT_ID, OF_STATE, VARY
 from web.openapi import Operation
 from web.parameters import Parameter, integer
 
@@ -157,6 +159,10 @@ _REFUSED = ("parameter-invalid", "uri-too-long", "not-ready", "log-unusable")
 CHANGES: Sequence[Operation] = (
     Operation(
         path="/v1/changes",
+        tag="Following",
+        headers=(LAST_EVENT_ID,),
+        answered=(*OF_STATE, VARY),
+        example=examples.CHANGES,
         summary="What became of articles",
         description="Every article that was created, corrected, withdrawn, restored or taken down, in the order of "
         "the log, as far as this server has indexed it. Follow `links.next` for ever. With "
@@ -169,6 +175,9 @@ CHANGES: Sequence[Operation] = (
     ),
     Operation(
         path="/v1/articles/{id}/versions",
+        tag="Articles",
+        answered=OF_STATE,
+        example=examples.VERSIONS,
         summary="The versions of an article",
         description="All that were ever to be seen, the newest first: a hundred at a time, fewer of long ones.",
         id_example="2024-0001",
@@ -178,6 +187,9 @@ CHANGES: Sequence[Operation] = (
     ),
     Operation(
         path="/v1/parked",
+        tag="Watching",
+        answered=OF_STATE,
+        example=examples.PARKED,
         summary="What could not be indexed",
         description="Events that could not be applied, with the reason. Of their articles the version before is "
         "shown, until the next one comes, or `POST /v1/articles/{id}/retry` succeeds.",

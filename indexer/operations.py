@@ -10,8 +10,11 @@ from typing import Any
 
 import msgspec
 
+from indexer import examples
+from indexer.bodies import ArticleBody, ArticleLine, ExportedArticle, PartLine, ResultLine, TakedownBody
 from indexer.events import MAX_REASON_CHARS
 from indexer.writing import Status
+from web.headers import CACHE_CONTROL, IDEMPOTENCY_KEY, IF_MATCH, IF_NEW, OF_FILES, OF_JOBS, RANGE
 from web.openapi import Operation
 from web.parameters import Parameter, choice, integer, text_up_to
 
@@ -49,9 +52,11 @@ class JobAnswer(msgspec.Struct, omit_defaults=True):
 
     id: str
     kind: str
+    """`article` (one was written), `bulk`, `takedown` or `export`."""
     status: Status
     progress: JobProgress
     created_at: str
+    """When it began."""
     min_seq: int
     """The log sequence that makes all of it searchable; 0 where nothing changed."""
     links: JobLinks
@@ -74,6 +79,7 @@ REASON = Parameter(
     schema={"type": "string", "maxLength": MAX_REASON_CHARS},
     convert=text_up_to(MAX_REASON_CHARS),
     default="",
+    example="published by mistake",
 )
 
 PART = Parameter(
@@ -92,6 +98,10 @@ COMMANDS: Sequence[Operation] = (
     Operation(
         path="/v1/takedowns",
         method="post",
+        tag="Writing",
+        body=TakedownBody,
+        answered=OF_JOBS,
+        example=examples.TAKEDOWN,
         summary="Take one article down, for good",
         description='Send `{"id": "..", "reason": ".."}`. The article goes out of answers, also of walks that are '
         "under way, then out of every place where its text can be, and is never taken in again. The job has a "
@@ -107,9 +117,14 @@ COMMANDS: Sequence[Operation] = (
     ),
     Operation(
         path="/v1/exports/{id}",
+        tag="Jobs",
+        headers=(RANGE,),
+        answered=OF_FILES,
+        lines=(ExportedArticle,),
+        example=examples.PART,
         summary="One part of an export",
         description="NDJSON, one article a line, under the names of `/v1/articles/{id}`. Ranges are answered.",
-        id_example="01a20a4cd0a0728742bc770c62cee4f7",
+        id_example=examples.EXPORT_ID,
         parameters=(PART,),
         media_type=NDJSON[0],
         problems=("parameter-invalid", "uri-too-long", "job-not-found", "log-unusable"),
@@ -117,6 +132,11 @@ COMMANDS: Sequence[Operation] = (
     Operation(
         path="/v1/articles:bulk",
         method="post",
+        tag="Writing",
+        headers=(IDEMPOTENCY_KEY,),
+        body=ArticleLine,
+        answered=OF_JOBS,
+        example=examples.BULK,
         summary="Index many articles",
         description="NDJSON, one article a line, plain, gzip or zstd, of any length; embargoes and withdrawals are "
         "as for PUT. Lines that are no articles stop no others; `/v1/jobs/{id}/results` says what became of each. "
@@ -131,6 +151,11 @@ COMMANDS: Sequence[Operation] = (
     Operation(
         path="/v1/articles/{id}",
         method="put",
+        tag="Writing",
+        headers=(IF_MATCH, IF_NEW, IDEMPOTENCY_KEY),
+        body=ArticleBody,
+        answered=OF_JOBS,
+        example=examples.PUT,
         summary="Index one article, or correct it",
         description='`If-Match: "3"` corrects version 3 and no other; `If-None-Match: *` makes a new article. With '
         "`embargoed_until` it waits until then, and what was shown before stays; with `status` `withheld` or "
@@ -146,9 +171,13 @@ COMMANDS: Sequence[Operation] = (
     Operation(
         path="/v1/articles/{id}",
         method="delete",
+        tag="Writing",
+        headers=(IF_MATCH, IDEMPOTENCY_KEY),
+        answered=OF_JOBS,
+        example=examples.DELETE,
         summary="Withdraw one article",
         description="It can be restored by indexing it again. `If-Match` as for PUT.",
-        id_example="2024-0001",
+        id_example="2024-0004",
         parameters=(WAIT, REASON),
         answer=JobAnswer,
         later=True,
@@ -158,6 +187,10 @@ COMMANDS: Sequence[Operation] = (
     Operation(
         path="/v1/articles/{id}/retry",
         method="post",
+        tag="Writing",
+        headers=(IF_MATCH, IDEMPOTENCY_KEY),
+        answered=OF_JOBS,
+        example=examples.RETRY,
         summary="Index one article again",
         description="As it stands in the log, after it could not be indexed (`/v1/parked`). `If-Match` as for PUT.",
         id_example="2024-0001",
@@ -169,18 +202,24 @@ COMMANDS: Sequence[Operation] = (
     ),
     Operation(
         path="/v1/jobs/{id}",
+        tag="Jobs",
+        answered=OF_JOBS,
+        example=examples.JOB,
         summary="How a write stands",
         description="`succeeded` once all of it is searchable here; `min_seq` is what other servers are asked with.",
-        id_example="01a20a4cd0a0728742bc770c62cee4f7",
+        id_example=examples.JOB_ID,
         answer=JobAnswer,
         problems=("parameter-invalid", "uri-too-long", "job-not-found", "log-unusable"),
     ),
     Operation(
         path="/v1/jobs/{id}",
         method="delete",
+        tag="Jobs",
+        answered=OF_JOBS,
+        example=examples.CANCEL,
         summary="Cancel an export",
         description="It ends as soon as that is possible, or has ended; its parts are removed either way.",
-        id_example="01a20a4cd0a0728742bc770c62cee4f7",
+        id_example=examples.EXPORT_ID,
         answer=JobAnswer,
         later=True,
         problems=("parameter-invalid", "uri-too-long", "job-not-found", "job-not-cancelable", "log-unusable"),
@@ -188,9 +227,13 @@ COMMANDS: Sequence[Operation] = (
     ),
     Operation(
         path="/v1/jobs/{id}/results",
+        tag="Jobs",
+        answered=(CACHE_CONTROL,),
+        lines=(ResultLine, PartLine),
+        example=examples.RESULTS,
         summary="What became of each line",
         description="NDJSON, in the order of the lines: `line`, `id`, `status`, `version` and `error`.",
-        id_example="01a20a4cd0a0728742bc770c62cee4f7",
+        id_example=examples.JOB_ID,
         media_type=NDJSON[0],
         problems=("parameter-invalid", "uri-too-long", "job-not-found", "log-unusable"),
     ),
@@ -202,6 +245,10 @@ def export_operation(searching: Sequence[Parameter]) -> Operation:
     return Operation(
         path="/v1/exports",
         method="post",
+        tag="Writing",
+        headers=(IDEMPOTENCY_KEY,),
+        answered=OF_JOBS,
+        example=examples.EXPORT,
         summary="Export all that a search finds",
         description="Takes the parameters of `/v1/search` that decide what is found. The whole answer, of one state "
         "of the archive, is written as NDJSON parts; `/v1/jobs/{id}/results` lists them, and they are kept for seven "

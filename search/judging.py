@@ -14,7 +14,8 @@ from search.broker import Broker, EpochGoneError, LeafError
 from search.dependence import Objection, changed, is_settled, objection, read_stamp
 from search.ports import state_key
 from search.snapshot import View
-from web.problems import TYPES, Problem
+from web.problem_types import TYPES
+from web.problems import Problem
 
 MAX_JUDGED, MAX_JUDGED_BYTES = 4096, 1024
 """Stamps whose judgement is remembered, and bytes of one."""

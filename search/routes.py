@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from search import examples
 from search.answers import links_of, partitions_body
 from search.citations import BIBTEX, CSL_JSON, CslItem, bibtex, csl_item
 from search.known import told_of
@@ -26,6 +27,7 @@ from search.service import REVALIDATED, SearchService
 from search.shapes import ArticleAnswer, PartitionsAnswer, SearchAnswer, SimilarAnswer
 from search.suggestions import SuggestAnswer
 from web.conditional import offered_tags
+from web.headers import CACHE_CONTROL, EPOCH, LINK, OF_KEPT
 from web.openapi import Operation
 from web.parameters import parse, query_pairs
 from web.rawpath import RawPathRoute
@@ -166,6 +168,9 @@ _ABOUT_ONE = (
 OPERATIONS: Sequence[Operation] = (
     Operation(
         path="/v1/search",
+        tag="Searching",
+        answered=(*OF_KEPT, LINK),
+        example=examples.SEARCHED,
         summary="Search the archive",
         description="One page of articles, best first, with cursors to the pages around it.",
         parameters=SEARCH,
@@ -188,6 +193,9 @@ OPERATIONS: Sequence[Operation] = (
     ),
     Operation(
         path="/v1/articles/{id}",
+        tag="Articles",
+        answered=OF_KEPT,
+        example=examples.ARTICLE,
         summary="One article",
         description="The newest version of an article. Percent-encode the id, its slashes too.",
         id_example="2024-0001",
@@ -198,6 +206,9 @@ OPERATIONS: Sequence[Operation] = (
     ),
     Operation(
         path="/v1/articles/{id}/similar",
+        tag="Articles",
+        answered=OF_KEPT,
+        example=examples.SIMILAR_ONES,
         summary="Articles like one",
         description="The articles that are most like one, by its most telling terms, the most like first.",
         id_example="2024-0001",
@@ -208,6 +219,9 @@ OPERATIONS: Sequence[Operation] = (
     ),
     Operation(
         path="/v1/articles/{id}/bibtex",
+        tag="Articles",
+        answered=(CACHE_CONTROL, EPOCH),
+        example=examples.BIBTEX_ENTRY,
         summary="An article for BibTeX",
         description="The newest version of an article as one entry of a bibliography, for BibTeX and biblatex.",
         id_example="2024-0001",
@@ -217,6 +231,9 @@ OPERATIONS: Sequence[Operation] = (
     ),
     Operation(
         path="/v1/articles/{id}/csl-json",
+        tag="Articles",
+        answered=(CACHE_CONTROL, EPOCH),
+        example=examples.CSL_ITEM,
         summary="An article for reference managers",
         description="The newest version of an article as CSL-JSON, as Zotero and the like read it: a list of one.",
         id_example="2024-0001",
@@ -227,6 +244,9 @@ OPERATIONS: Sequence[Operation] = (
     ),
     Operation(
         path="/v1/suggest",
+        tag="Searching",
+        answered=OF_KEPT,
+        example=examples.SUGGESTED,
         summary="Suggestions for whoever types",
         description="Phrases, names and titles of the archive that a beginning may become.",
         answer=SuggestAnswer,
@@ -236,6 +256,9 @@ OPERATIONS: Sequence[Operation] = (
     ),
     Operation(
         path="/v1/partitions",
+        tag="Watching",
+        answered=(CACHE_CONTROL, EPOCH),
+        example=examples.PARTITIONS,
         summary="The state of the index",
         description="The current epoch, partition by partition.",
         answer=PartitionsAnswer,

@@ -79,9 +79,12 @@ class PageLinks(msgspec.Struct):
     """Where to go from this page."""
 
     next: str | None
+    """The address of the page after this one; `null` at the end."""
     prev: str | None
+    """The address of the page before this one; `null` at the beginning."""
     limit: int
     has_more: bool
+    """Whether there is a next page."""
 
 
 class Total(msgspec.Struct):
@@ -227,10 +230,14 @@ class ArticleAnswer(msgspec.Struct):
     language: str
     url: str
     published_at: str | None
+    """`null` where it is not known."""
     modified_at: str | None
     indexed_at: str
+    """When this version came into the archive."""
     date_confidence: Literal["instant", "day", "clamped", "dropped", "missing"]
+    """How `published_at` came about: `clamped` lay in the future, `dropped` could not be read."""
     version: int
+    """From 1; for `If-Match`."""
     status: Literal["usable"]
     story_id: str
     """Of all articles that tell the same in the same words."""

@@ -1,25 +1,35 @@
 """The documentation: no link leads nowhere, and nothing that users meet is left out."""
 
 import re
+import shlex
 import string
+import subprocess
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import msgspec
 import pytest
 import typer.main
 from prometheus_client import REGISTRY
+from starlette.routing import Route
 
 from broadsheet import __version__
-from broadsheet.app import ALL_OPERATIONS
+from broadsheet.app import ALL_OPERATIONS, create_app
 from broadsheet.cli import app
 from broadsheet.settings import PREFIX, Settings
+from indexer import worker
 from search.parameters import SEARCH
+from tests.shell_lines import blocks, commands
+from web.headers import OF_ALL, OF_PROBLEMS, REQUEST_ID
 from web.openapi import document
 from web.parameters import Parameter
-from web.problems import TYPES
+from web.problem_types import TYPES
 
 REPOSITORY = Path(__file__).parents[1]
+MEASURED = (worker,)
+"""Modules that the app does not import, and that have metrics."""
 FOLDERS = (
     "docs",
     "partition",
@@ -37,6 +47,7 @@ PAGES = sorted(
 )
 
 _FENCED = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
+_FENCED_PYTHON = re.compile(r"^```python.*?^```", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`[^`\n]*`")
 _LINK = re.compile(r"\]\(\s*<?([^)\s>]+)")
 _HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
@@ -128,3 +139,76 @@ def test_every_parameter_is_documented(parameter: Parameter) -> None:
 def test_every_metric_is_documented(name: str) -> None:
     """By its name, as Prometheus shows it."""
     assert re.search(rf"`{name}(_total|_seconds)?`", _documentation())
+
+
+_HEADERS = [one for operation in ALL_OPERATIONS for one in (*operation.headers, *operation.answered)]
+
+
+@pytest.mark.parametrize("name", sorted({one.name for one in (*_HEADERS, REQUEST_ID, *OF_ALL, *OF_PROBLEMS)}))
+def test_every_header_is_documented(name: str) -> None:
+    """That requests may have, and that answers have."""
+    assert re.search(rf"`{name}\b", _documentation())
+
+
+@pytest.mark.parametrize(
+    "path", sorted({route.path for route in create_app(Settings()).routes if isinstance(route, Route)})
+)
+def test_every_address_is_documented(path: str) -> None:
+    """Of the app, whether an operation of the API or not."""
+    assert f"{path}`" in _documentation()
+
+
+@cache
+def _metrics() -> set[str]:
+    """The names of metrics, and of what Prometheus makes of them."""
+    named = {one.name for one in REGISTRY.collect()}
+    return {name + ending for name in named for ending in ("", "_total", "_bucket", "_sum", "_count")}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_what_is_named_is_there(page: Path) -> None:
+    """Files of the repository, settings and metrics; none that was renamed or never was."""
+    text = page.read_text(encoding="utf-8")
+    for name in re.findall(r"`([\w./-]+/[\w.-]+\.(?:py|md|css|html|toml|json))`", text):
+        if name.partition("/")[0] in FOLDERS:
+            assert (REPOSITORY / name).exists(), f"{name}: there is no such file"
+    for name in re.findall(rf"\b{PREFIX}([A-Z_]+)\b", text):
+        assert name.lower() in {*Settings.__struct_fields__, "config", "kernels", "key"}, (
+            f"{PREFIX}{name}: no setting"
+        )
+    for name in re.findall(r"\bbroadsheet_[a-z_]+\b", _FENCED_PYTHON.sub("", text)):
+        assert name.endswith("_") or name in _metrics(), f"{name}: there is no such metric"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_shell_lines_can_be_read(page: Path) -> None:
+    """By a shell; and each `broadsheet` in them is a command, with options that it has.
+
+    Those of the tutorial and the guides are run, too (`test_tutorial.py`, `test_guides.py`).
+    """
+    for block in blocks(page):
+        for command in commands(block):
+            checked = subprocess.run(["bash", "-n", "-c", command.text], capture_output=True, check=False)
+            assert checked.returncode == 0, f"line {block.line}: {checked.stderr.decode()}"
+            for typed in re.findall(r"^(?:.*[\s/])?broadsheet ((?:[^\n|&<>()]|\\\n)+)", command.text, re.MULTILINE):
+                _check_typed(
+                    shlex.split(typed.replace("\\\n", " ").replace("'", " ").replace('"', " "), comments=True)
+                )
+
+
+def _check_typed(words: list[str]) -> None:
+    name = next((one for one in (" ".join(words[:2]), words[0]) if one in COMMANDS), None)
+    assert name, f"broadsheet {words[0]}: there is no such command"
+    known = {option for parameter in COMMANDS[name].params for option in (*parameter.opts, *parameter.secondary_opts)}
+    for word in words:
+        if word.startswith("--"):
+            assert word.partition("=")[0] in known | {"--help"}, f"broadsheet {name} has no {word}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_settings_files_are_accepted(page: Path) -> None:
+    """Each that is shown, as it stands."""
+    for text in re.findall(r"^```toml\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+        given = tomllib.loads(text)
+        assert given.keys() <= set(Settings.__struct_fields__)
+        msgspec.convert(given, Settings, strict=True)

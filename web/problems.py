@@ -1,10 +1,9 @@
 """Problems: every error of the API as `application/problem+json` (RFC 9457).
 
-Contract: `TYPES` lists every problem the API can answer, and the documentation is made from it. Whatever a handler
-raises becomes one of them; an exception that nobody expected becomes `internal`, is logged with its request id, and
-tells the caller nothing else.
+Contract: whatever a handler raises becomes one of those that `problem_types.py` lists; an exception that nobody
+expected becomes `internal`, is logged with its request id, and tells the caller nothing else.
 
-Not here: which of them a route raises (the route's own documentation).
+Not here: what each of them means (`problem_types.py`), which of them a route raises (the route's own documentation).
 """
 
 import random
@@ -19,147 +18,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from web.problem_types import TYPES, type_address
+
 MEDIA_TYPE = "application/problem+json"
-
-
-@dataclass(frozen=True, slots=True)
-class ProblemType:
-    """One kind of problem."""
-
-    status: int
-    title: str
-    explanation: str
-    """What happened and what to do about it; a paragraph for the documentation."""
-
-
-TYPES: Mapping[str, ProblemType] = {
-    "parameter-invalid": ProblemType(
-        400,
-        "A parameter is not acceptable",
-        "`errors` names each parameter with what is wrong. Unknown parameters and single-value parameters given "
-        "twice are refused too, since a silent typo is worse than an error.",
-    ),
-    "query-invalid": ProblemType(
-        400,
-        "The query cannot be executed",
-        "`detail` says which limit the query exceeds or what is unusual about its syntax; `errors` holds the "
-        "position where it is known. Correct the text of `q`.",
-    ),
-    "cursor-invalid": ProblemType(
-        400,
-        "The cursor is not one of ours",
-        "The cursor was not made by this service, was cut or altered, or was signed with a key that is no longer "
-        "accepted. Leave it out to start from the beginning.",
-    ),
-    "cursor-mismatch": ProblemType(
-        400,
-        "The cursor belongs to another query",
-        "A cursor continues exactly the query, filters and order it was made for; only `limit` and `fields` may "
-        "change. Leave it out to start from the beginning.",
-    ),
-    "unauthorized": ProblemType(
-        401,
-        "A key is needed, and none that is valid was sent",
-        "Send `Authorization: Bearer` with a key that `broadsheet keys add` made. A key that has expired, was "
-        "revoked or was cut is as good as none. Keys are never taken from the address.",
-    ),
-    "forbidden": ProblemType(
-        403,
-        "This caller may not do this",
-        "`detail` says why. Either the role of the key is too small: `admin` includes `write`, which includes "
-        "`read`. Or the server has no keys, and the request may come from a web page of another site: then address "
-        "it to `localhost`, `127.0.0.1` or `[::1]` and send it from a program, or make a key with "
-        "`broadsheet keys add`.",
-    ),
-    "article-invalid": ProblemType(
-        422, "This is no article", "`detail` names the field, what is wrong with it and what is right."
-    ),
-    "body-invalid": ProblemType(
-        400,
-        "The body cannot be read",
-        "`detail` says where and why. Send one JSON object; bulk takes NDJSON.",
-    ),
-    "body-too-large": ProblemType(413, "The body is too large", "`detail` says how large it may be."),
-    "body-too-slow": ProblemType(
-        408,
-        "The body did not come",
-        "Nothing of it arrived for half a minute. What was logged of a bulk body stays; send it again, with the same "
-        "`Idempotency-Key`.",
-    ),
-    "media-type-unsupported": ProblemType(
-        415, "This kind of body is not accepted here", "`detail` names the `Content-Type` that is."
-    ),
-    "version-conflict": ProblemType(
-        412,
-        "The article is at another version",
-        "`If-Match` names the version that was changed, but another is shown now. Read it and decide.",
-    ),
-    "article-taken-down": ProblemType(
-        410, "The article was taken down", "For good: nothing under its id is accepted or shown any more."
-    ),
-    "job-not-found": ProblemType(404, "There is no such job", "Jobs can be asked about for seven days."),
-    "job-not-cancelable": ProblemType(
-        409,
-        "The job cannot be canceled",
-        "Exports can. What a write logged stays: write again to correct it. A takedown is for good.",
-    ),
-    "idempotency-busy": ProblemType(
-        409, "The request with this key is being received", "Wait until it has ended, and look at its job."
-    ),
-    "idempotency-mismatch": ProblemType(
-        422, "The key was used for another request", "An `Idempotency-Key` stands for one request, with one body."
-    ),
-    "not-found": ProblemType(404, "There is nothing at this address", "See `/docs` for the addresses there are."),
-    "article-not-found": ProblemType(
-        404, "There is no article with this id", "The id is unknown, or the article was withdrawn."
-    ),
-    "method-not-allowed": ProblemType(
-        405, "This method is not allowed here", "The `Allow` header lists the methods that are."
-    ),
-    "cursor-expired": ProblemType(
-        410,
-        "The state of the archive that the cursor points into is no longer kept",
-        "`links.resume` continues from the same place in the newest state; the walk may then repeat or skip articles "
-        "whose rank changed in between.",
-    ),
-    "uri-too-long": ProblemType(414, "The address is too long", "Shorten the query."),
-    "internal": ProblemType(
-        500, "Something went wrong on our side", "Report the `request_id`: the log has the details under it."
-    ),
-    "overloaded": ProblemType(503, "The service is full", "Ask again after the seconds that `Retry-After` gives."),
-    "log-unusable": ProblemType(
-        503,
-        "The log cannot be used just now",
-        "`detail` says why: the disk is full, or fails. Searches go on. What was answered so is not acknowledged: "
-        "send it again, with the same `Idempotency-Key`, after the seconds that `Retry-After` gives.",
-    ),
-    "not-ready": ProblemType(
-        503,
-        "The archive has nothing to search yet",
-        "Index some articles, or wait until the service has opened them.",
-    ),
-    "not-indexed-yet": ProblemType(
-        503,
-        "The index is not that far yet",
-        "`min_seq` asks for an epoch that has applied this log sequence, and none had before the deadline.",
-    ),
-    "partial-results": ProblemType(
-        503,
-        "Some partitions did not answer",
-        "Where it is known which, `coverage` names them with the reason. Ask again, or allow a partial answer with "
-        "`allow_partial=true`.",
-    ),
-    "timeout": ProblemType(
-        504,
-        "Nothing was found out in time",
-        "Simplify the query, or allow it more time with `timeout_ms`.",
-    ),
-}
-
-
-def type_address(slug: str) -> str:
-    """The `type` of a problem: the address of its page, relative to the service."""
-    return f"/docs/problems/{slug}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +38,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's own word
     """An error as the caller will see it."""
 
     slug: str
-    """A key of `TYPES`."""
+    """A key of `problem_types.TYPES`."""
     detail: str
     errors: Sequence[ParameterError] = ()
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -26,7 +26,8 @@ from search.parameters import SEARCH
 from search.service import SearchService
 from search.snippets import marked
 from web.parameters import Parameter, integer, parse, query_pairs
-from web.problems import TYPES, Problem
+from web.problem_types import TYPES
+from web.problems import Problem
 
 VersionsOf = Callable[[Request], Awaitable[bytes]]
 """The body of `GET /v1/articles/{id}/versions`, of the id of a request; refuses with a `Problem`."""

@@ -19,7 +19,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from search.page.links import article_address
-from web.problems import TYPES, Problem, type_address
+from web.problem_types import TYPES, type_address
+from web.problems import Problem
 
 _SECURITY = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; "

@@ -21,7 +21,8 @@ from search.page.timeline import dates_of, facets_for, timeline_of
 from search.parameters import DEFAULT_FACET_LIMIT, parse_search
 from search.service import SearchService
 from web.parameters import query_pairs
-from web.problems import TYPES, Problem
+from web.problem_types import TYPES
+from web.problems import Problem
 
 SHOWN = ("q", "from", "to", "sort", "recency", "collapse")
 """Parameters that the form shows; others that a search has are kept in it."""

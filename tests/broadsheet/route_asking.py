@@ -42,6 +42,7 @@ PAGES: Mapping[str, Sequence[Parameter]] = {
     "/page.css": (),
     "/page.js": (),
     "/docs": (),
+    "/docs/docs.css": (),
     "/docs/problems/{slug}": (),
     "/openapi.json": (),
 }

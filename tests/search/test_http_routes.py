@@ -15,7 +15,7 @@ from partition.types import Article
 from search.shapes import ArticleAnswer, PartitionsAnswer
 from tests.api_server import ApiServer, eventually, problem_of
 from tests.archive import ODD_IDS, PARTITIONS, Archive, made_up, publish
-from web.problems import TYPES
+from web.problem_types import TYPES
 from web.times import iso
 
 
@@ -209,7 +209,11 @@ def test_openapi_document_names_every_route(server: ApiServer) -> None:
             return own.union(*map(references, node.values()))
         return set().union(*map(references, node)) if isinstance(node, list) else set()
 
-    assert references(document) == {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    kinds = ("schemas", "examples", "headers", "parameters")
+    named = {f"#/components/{kind}/{name}" for kind in kinds for name in document["components"][kind]}
+    # No operation answers for addresses that none has.
+    assert named - references(document) == {"#/components/examples/not-found"}
+    assert references(document) <= named
 
 
 def test_documentation_pages(server: ApiServer) -> None:

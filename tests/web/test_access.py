@@ -11,7 +11,8 @@ from starlette.requests import Request
 
 from web.access import Access
 from web.keys import ROLES, Caller, Keys, Role, encode_keys, make_key
-from web.problems import TYPES, Problem
+from web.problem_types import TYPES
+from web.problems import Problem
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 MADE = {role: make_key(role, role, created_at=NOW) for role in ROLES}
