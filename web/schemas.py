@@ -1,6 +1,7 @@
 """JSON Schemas of the Structs that are sent and received, with what the code says of their members.
 
 Contract: a Struct's docstring, and the text below each of its members, are its descriptions; nothing is said twice.
+The source files must be there, as they are wherever it is installed.
 
 Not here: the document around them (`openapi.py`).
 """

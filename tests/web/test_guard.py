@@ -95,7 +95,15 @@ def test_every_route_is_guarded(keyed: ApiServer) -> None:
 
 def test_what_is_open_to_all(keyed: ApiServer) -> None:
     """Whether the service runs, and how it is used: the page that a refusal names can be read."""
-    for address in ("/livez", "/readyz", "/openapi.json", "/docs", "/docs/problems/unauthorized", "/page.css"):
+    for address in (
+        "/livez",
+        "/readyz",
+        "/openapi.json",
+        "/docs",
+        "/docs/docs.css",
+        "/docs/problems/unauthorized",
+        "/page.css",
+    ):
         assert keyed.client.get(address).status_code == 200
         assert keyed.client.get(address, headers=bearer("bs_bad")).status_code == 200
         problem_of(keyed.client.post(address), 401, "unauthorized")
