@@ -27,6 +27,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing (RFC 9110, section 9.2.1)."""
 ANONYMOUS = "anonymous"
 _LOCAL = Caller(ANONYMOUS, "admin")
+_STRANGER = Caller(ANONYMOUS, "read")
 _CHALLENGE = 'Bearer realm="broadsheet"'
 _THIS_MACHINE = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?", re.ASCII | re.IGNORECASE)
 _NO_OTHER_SITE = frozenset({"same-origin", "none"})
@@ -72,7 +73,7 @@ class Access:
         offered = ", ".join(request.headers.getlist("authorization"))
         if offered.partition(" ")[0].lower() != "bearer":
             if role == "read" and safe and self._public_reads:
-                return Caller(ANONYMOUS, "read")
+                return _STRANGER
             raise Problem(
                 "unauthorized",
                 f"this needs a key with role {role}; send it as `Authorization: Bearer bs_...`",
@@ -92,6 +93,19 @@ class Access:
                 headers={"WWW-Authenticate": f'{_CHALLENGE}, error="insufficient_scope", scope="{role}"'},
             )
         return caller
+
+    def knows(self, request: Request) -> bool:
+        """Whether the sender may learn what others do here.
+
+        That is one with a key; or where there are no keys the user of this machine, rather than some web page in the
+        user's browser.
+        """
+        try:
+            if self.is_open:
+                _refuse_other_sites(request)
+            return self.require(request, "read") is not _STRANGER
+        except Problem:
+            return False
 
 
 def _refuse_other_sites(request: Request) -> None:
