@@ -128,6 +128,7 @@ def span_of(counted: Counted, seconds: float | None) -> Span:
         hit_share=_rounded(1 - loaded / asked) if asked else None,
         turned_away=int(counted.turned_away),
         events=int(counted.events),
+        events_per_s=_rounded(counted.events / seconds) if seconds else None,
         rounds=int(counted.rounds),
         round_s=round_s(counted),
     )

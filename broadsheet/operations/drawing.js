@@ -6,9 +6,23 @@
 //
 // Not here: where figures come from and which chart shows which (ops.js).
 
-export const WINDOW_MS = 300_000;
+export const LONGEST_MS = 300_000;
+const SPANS = [
+  { ms: 60_000, every: 15_000, write: (ms) => `${ms / 1000} s` },
+  { ms: 120_000, every: 30_000, write: (ms) => `${ms / 1000} s` },
+  { ms: LONGEST_MS, every: 60_000, write: (ms) => `${ms / 60_000} min` },
+];
 const GAP_MS = 4000;
 const FOOT = 16, HEAD = 12;
+let span = SPANS[0];
+
+/** Show as much time, up to `until`, as anything is known of: all charts the same. */
+export function reach(ticks, until) {
+  span = SPANS.find(({ ms }) => !ticks.length || ticks[0].at_ms > until - ms - GAP_MS) ?? SPANS.at(-1);
+}
+
+/** The span in words. */
+const covered = () => `Last ${span.ms / 60_000} min`;
 
 /** The next round number: 1, 2 or 5 times a power of ten, not below `least`. */
 function roundUp(value, least) {
@@ -22,20 +36,28 @@ function plot(host, until, top, left = 0) {
   const width = host.clientWidth, height = host.clientHeight;
   return {
     width, height, left, floor: height - FOOT,
-    x: (at) => left + (width - left) * (1 - (until - at) / WINDOW_MS),
+    x: (at) => left + (width - left) * (1 - (until - at) / span.ms),
     y: (value) => HEAD + (height - FOOT - HEAD) * (1 - value / top),
   };
+}
+
+/** Moments on the time line: how long ago, where, how that is written, and to which side of it. */
+function moments(at, until) {
+  const steps = span.ms / span.every;
+  return Array.from({ length: steps + 1 }, (_, n) => ({
+    x: at.x(until - n * span.every),
+    text: n === 0 ? "now" : n === steps ? `${span.write(span.ms)} ago` : span.write(n * span.every),
+    side: n === 0 ? "end" : n === steps ? "start" : "middle",
+    crowded: n === steps - 1 && at.width - at.left < 62 * (steps + 1),
+  }));
 }
 
 /** The time line below a plot, and the grid line of its highest value. */
 function frame(at, until, label) {
   const parts = [`<line class="axis" x1="${at.left}" x2="${at.width}" y1="${at.floor}" y2="${at.floor}"/>`];
-  for (let minute = 0; minute <= 5; minute += 1) {
-    const x = at.x(until - minute * 60_000);
-    const anchor = minute === 0 ? "end" : minute === 5 ? "start" : "middle";
-    const text = minute === 0 ? "now" : minute === 5 ? "5 min ago" : `${minute}`;
+  for (const { x, text, side, crowded } of moments(at, until)) {
     parts.push(`<line class="axis" x1="${x}" x2="${x}" y1="${at.floor}" y2="${at.floor + 3}"/>`);
-    if (minute !== 4 || at.width > 240) parts.push(`<text x="${x}" y="${at.height - 1}" text-anchor="${anchor}">${text}</text>`);
+    if (!crowded) parts.push(`<text x="${x}" y="${at.height - 1}" text-anchor="${side}">${text}</text>`);
   }
   if (label) {
     parts.push(`<line class="grid" x1="${at.left}" x2="${at.width}" y1="${HEAD}" y2="${HEAD}"/>`);
@@ -49,7 +71,7 @@ function runs(ticks, until, get) {
   const found = [];
   let last = -Infinity;
   for (const tick of ticks) {
-    if (tick.at_ms < until - WINDOW_MS - 2000 || get(tick) == null) continue;
+    if (tick.at_ms < until - span.ms - 1000 || get(tick) == null) continue;
     if (tick.at_ms - last > GAP_MS) found.push([]);
     found[found.length - 1].push(tick);
     last = tick.at_ms;
@@ -91,7 +113,7 @@ export function stacked(host, ticks, until, layers, form, least = 1) {
   }
   const last = parts.at(-1)?.at(-1);
   const now = last ? layers.map((layer) => `${layer.name} ${form(layer.get(last) ?? 0)}`).join(", ") : "nothing known yet";
-  show(host, content + frame(at, until, form(top)), `Last five minutes, at most ${form(most)}; now ${now}`);
+  show(host, content + frame(at, until, form(top)), `${covered()}, at most ${form(most)}; now ${now}`);
 }
 
 /** One value over time, with the space below it veiled. */
@@ -108,7 +130,7 @@ export function single(host, ticks, until, { colour, get }, form, least = 1) {
   }
   const last = parts.at(-1)?.at(-1);
   const now = last ? form(get(last)) : "nothing known yet";
-  show(host, content + frame(at, until, form(top)), `Last five minutes, at most ${form(most)}; now ${now}`);
+  show(host, content + frame(at, until, form(top)), `${covered()}, at most ${form(most)}; now ${now}`);
 }
 
 /** A mark for each tick in which something happened, as high as it happened often. */
@@ -116,16 +138,16 @@ export function marks(host, ticks, until, { colour, get }, form, least = 1) {
   const known = runs(ticks, until, get).flat();
   const most = Math.max(0, ...known.map(get));
   const top = roundUp(most, least), at = plot(host, until, top);
-  const wide = Math.max(1, (at.width / WINDOW_MS) * 1000 - 0.75);
+  const wide = Math.max(1, (at.width / span.ms) * 1000 - 0.75);
   const content = known.filter((tick) => get(tick) > 0).map((tick) => {
     const y = at.y(get(tick));
     return `<rect class="bar ${colour}" x="${(at.x(tick.at_ms) - wide).toFixed(1)}" y="${y.toFixed(1)}" width="${wide.toFixed(1)}" height="${(at.floor - y).toFixed(1)}"/>`;
   }).join("");
   const all = known.reduce((sum, tick) => sum + get(tick), 0);
-  show(host, content + frame(at, until, form(top)), `${form(all)} in the last five minutes, at most ${form(most)} in a second`);
+  show(host, content + frame(at, until, form(top)), `${covered()}: ${form(all)}, at most ${form(most)} in a second`);
 }
 
-const BESIDE = 44;
+const BESIDE = 54;
 const LABELLED = new Map([[1, "1 ms"], [10, "10 ms"], [100, "100 ms"], [1000, "1 s"], [10_000, "10 s"]]);
 
 /** How many searches took how long, when: time from left to right, longer ones higher, more of them darker. */
@@ -149,13 +171,13 @@ export function heat(host, ticks, until, bounds, form) {
     const place = n < 0 ? rows - 0.5 : n + (ms - row[n].from) / (row[n].bound - row[n].from);
     return at.floor - place * high;
   };
-  const most = Math.max(1, ...known.flatMap((tick) => tick.searches));
+  const most = Math.max(1, ...known.flatMap((tick) => Math.max(...tick.searches) / tick.seconds));
   pen.fillStyle = colour("blue");
   for (const tick of known) {
     const right = at.x(tick.at_ms), left = Math.max(at.left, at.x(tick.at_ms - Math.min(tick.seconds, 4) * 1000));
     tick.searches.forEach((count, n) => {
       if (!count) return;
-      pen.globalAlpha = 0.16 + 0.74 * Math.log1p(count) / Math.log1p(most);
+      pen.globalAlpha = 0.16 + 0.74 * Math.log1p(count / tick.seconds) / Math.log1p(most);
       pen.fillRect(left, at.floor - (n + 1) * high, right - left + 0.3, high - 1);
     });
   }
@@ -190,7 +212,7 @@ export function heat(host, ticks, until, bounds, form) {
   const count = known.reduce((sum, tick) => sum + tick.searches.reduce((all, one) => all + one, 0), 0);
   const last = known.filter((tick) => tick.p99_ms != null).at(-1);
   host.setAttribute("role", "img");
-  host.setAttribute("aria-label", `${count} searches in the last five minutes` +
+  host.setAttribute("aria-label", `${covered()}: ${count} searches` +
     (last ? `; in the last second with any, half within ${form(last.p50_ms)}, 99 % within ${form(last.p99_ms)}` : ""));
 }
 
@@ -202,10 +224,9 @@ function drawTimes(pen, at, until, colour) {
   pen.beginPath();
   pen.moveTo(at.left, at.floor + 0.5);
   pen.lineTo(at.width, at.floor + 0.5);
-  for (let minute = 0; minute <= 5; minute += 1) {
-    const x = at.x(until - minute * 60_000);
-    pen.textAlign = minute === 0 ? "right" : minute === 5 ? "left" : "center";
-    pen.fillText(minute === 0 ? "now" : minute === 5 ? "5 min ago" : `${minute}`, x, at.height - 1);
+  for (const { x, text, side, crowded } of moments(at, until)) {
+    pen.textAlign = side === "middle" ? "center" : side;
+    if (!crowded) pen.fillText(text, x, at.height - 1);
     pen.moveTo(x, at.floor);
     pen.lineTo(x, at.floor + 4);
   }

@@ -18,7 +18,6 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from heapq import nlargest
 from pathlib import Path
-from urllib.parse import urlencode
 
 import msgspec
 
@@ -70,7 +69,8 @@ class Notes:
         others = [(name, text) for name, text in parameters.given if name not in {"q", "cursor"}]
         if parameters.cursor is not None:
             others.append(("cursor", "..."))
-        query, filters = parameters.q[:MAX_TEXT_CHARS], urlencode(others)[:MAX_TEXT_CHARS]
+        query = parameters.q[:MAX_TEXT_CHARS]
+        filters = " ".join(f"{name}={text}" for name, text in others)[:MAX_TEXT_CHARS]
         before = self._searches.get((query, filters))
         if before is None or spent_s * 1000 > before.spent_ms or before.at_ms < now_ms - WINDOW_S * 1000:
             spent_ms = round(spent_s * 1000, 2)

@@ -7,7 +7,7 @@
 //
 // Not here: charts (drawing.js).
 
-import { WINDOW_MS, heat, marks, multiples, single, stacked } from "./drawing.js";
+import { LONGEST_MS, heat, marks, multiples, reach, single, stacked } from "./drawing.js";
 
 const ADDRESS = "/v1/operations";
 const SILENCE_MS = 10_000;
@@ -33,6 +33,7 @@ const forms = {
   text: String,
 };
 const UNKNOWN = "–";
+const CAME = { load: "searched for", shared: "with another", hit: "cache" };
 
 const byId = (id) => document.getElementById(id);
 const figures = [...document.querySelectorAll("[data-figure]")].map((element) =>
@@ -55,7 +56,7 @@ const PICTURES = {
     layer("5xx", "red", (tick) => tick.answered?.failed)], forms.count),
   cache: (host, until) => stacked(host, ticks, until, [
     layer("memory", "blue", (tick) => tick.cache?.memory), layer("Redis", "teal", (tick) => tick.cache?.redis),
-    layer("shared", "amber", (tick) => tick.cache?.shared), layer("searched for", "red", (tick) => tick.cache?.load)],
+    layer("shared", "violet", (tick) => tick.cache?.shared), layer("searched for", "amber", (tick) => tick.cache?.load)],
     forms.count),
   places: (host, until) => stacked(host, ticks, until, [
     layer("at work", "blue", (tick) => tick.working), layer("waiting", "amber", (tick) => tick.queued)], forms.count),
@@ -85,7 +86,7 @@ const ROWS = {
   jobs: (one) => [cell(one.kind, false, "th"),
     ...["queued", "running", "succeeded", "failed", "canceled"].map((status) => cell(forms.count(one[status])))],
   slowest: (one) => [cell(forms.milliseconds(one.spent_ms)), { ...cell(one.query ?? "hidden", true), small: one.filters },
-    cell(one.came, true), cell(one.total == null ? UNKNOWN : forms.count(one.total)), cell(forms.clock(one.at_ms))],
+    cell(CAME[one.came] ?? one.came, true), cell(one.total == null ? UNKNOWN : forms.count(one.total)), cell(forms.clock(one.at_ms))],
   failures: (one) => [cell(String(one.status)), cell(one.problem, true), cell(`${one.method} ${one.route}`, true),
     cell(one.request_id, true), cell(forms.clock(one.at_ms))],
 };
@@ -117,6 +118,7 @@ function fillTable(name, rows) {
 function draw() {
   if (!answer) return;
   const until = answer.tick.at_ms;
+  reach(ticks, until);
   for (const host of charts) {
     host.hidden = false;
     PICTURES[host.dataset.chart](host, until);
@@ -126,7 +128,7 @@ function draw() {
 function show(next) {
   answer = next;
   ticks.push(answer.tick);
-  ticks = ticks.filter((tick) => tick.at_ms > answer.tick.at_ms - WINDOW_MS - 5000);
+  ticks = ticks.filter((tick) => tick.at_ms > answer.tick.at_ms - LONGEST_MS - 2000);
   for (const { element, path, form } of figures) {
     const value = valueAt(path);
     write(element, value == null ? UNKNOWN : form(value));

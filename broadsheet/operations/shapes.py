@@ -64,6 +64,8 @@ class Span(msgspec.Struct):
     """Searches refused because all places were taken."""
     events: int
     """Of the log, that the indexer applied."""
+    events_per_s: float | None
+    """The same per second; `null` where `seconds` is."""
     rounds: int
     """Of the indexer, that published an epoch."""
     round_s: float | None

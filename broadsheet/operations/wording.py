@@ -69,13 +69,18 @@ def span(value: Span) -> str:
     return "since the start" if value.seconds is None else f"over {value.seconds:.0f} s"
 
 
+def came(value: str) -> str:
+    """Where the answer of a search came from, or the type of its problem."""
+    return {"load": "searched for", "shared": "with another", "hit": "cache"}.get(value, value)
+
+
 def text(value: object) -> str:
     """As it is."""
     return str(value)
 
 
 FORMATS: Mapping[str, Callable[[Any], str]] = {
-    one.__name__: one for one in (count, rate, size, milliseconds, seconds, share, clock, span, text)
+    one.__name__: one for one in (count, rate, size, milliseconds, seconds, share, clock, span, came, text)
 }
 
 
