@@ -85,7 +85,7 @@ const ROWS = {
     cell(forms.count(one.segments)), cell(forms.size(one.size_bytes)), cell(forms.count(one.waiting))],
   jobs: (one) => [cell(one.kind, false, "th"),
     ...["queued", "running", "succeeded", "failed", "canceled"].map((status) => cell(forms.count(one[status])))],
-  slowest: (one) => [cell(forms.milliseconds(one.spent_ms)), { ...cell(one.query ?? "hidden", true), small: one.filters },
+  slowest: (one) => [cell(forms.milliseconds(one.spent_ms)), { ...cell(one.query === null ? "hidden" : one.query || "everything", true), small: one.filters },
     cell(CAME[one.came] ?? one.came, true), cell(one.total == null ? UNKNOWN : forms.count(one.total)), cell(forms.clock(one.at_ms))],
   failures: (one) => [cell(String(one.status)), cell(one.problem, true), cell(`${one.method} ${one.route}`, true),
     cell(one.request_id, true), cell(forms.clock(one.at_ms))],
