@@ -13,7 +13,7 @@ const SPANS = [
   { ms: LONGEST_MS, every: 60_000, write: (ms) => `${ms / 60_000} min` },
 ];
 const GAP_MS = 4000;
-const FOOT = 16, HEAD = 12;
+const FOOT = 18, HEAD = 12;
 let span = SPANS[0];
 
 /** Show as much time, up to `until`, as anything is known of: all charts the same. */
@@ -57,7 +57,7 @@ function frame(at, until, label) {
   const parts = [`<line class="axis" x1="${at.left}" x2="${at.width}" y1="${at.floor}" y2="${at.floor}"/>`];
   for (const { x, text, side, crowded } of moments(at, until)) {
     parts.push(`<line class="axis" x1="${x}" x2="${x}" y1="${at.floor}" y2="${at.floor + 3}"/>`);
-    if (!crowded) parts.push(`<text x="${x}" y="${at.height - 1}" text-anchor="${side}">${text}</text>`);
+    if (!crowded) parts.push(`<text x="${x}" y="${at.height - 3}" text-anchor="${side}">${text}</text>`);
   }
   if (label) {
     parts.push(`<line class="grid" x1="${at.left}" x2="${at.width}" y1="${HEAD}" y2="${HEAD}"/>`);
@@ -226,7 +226,7 @@ function drawTimes(pen, at, until, colour) {
   pen.lineTo(at.width, at.floor + 0.5);
   for (const { x, text, side, crowded } of moments(at, until)) {
     pen.textAlign = side === "middle" ? "center" : side;
-    if (!crowded) pen.fillText(text, x, at.height - 1);
+    if (!crowded) pen.fillText(text, x, at.height - 3);
     pen.moveTo(x, at.floor);
     pen.lineTo(x, at.floor + 4);
   }
@@ -234,18 +234,30 @@ function drawTimes(pen, at, until, colour) {
 }
 
 const MANY = 32;
+const BARS = [["articles", "articles", "blue", "count"], ["on disk", "size_bytes", "teal", "size"], ["segments", "segments", "violet", "count"]];
 
-/** A small panel for each partition, all to the same scale. */
-export function multiples(list, partitions, forms) {
-  const bars = [["articles", "blue", forms.count], ["size_bytes", "teal", forms.size], ["segments", "violet", forms.count]];
-  const most = Object.fromEntries(bars.map(([name]) => [name, Math.max(1, ...partitions.map((one) => one[name]))]));
-  list.classList.toggle("many", partitions.length > MANY);
-  const names = { articles: "articles", size_bytes: "on disk", segments: "segments" };
-  list.innerHTML = partitions.map((one) => {
+/**
+ * A small panel for each partition, all to the same scale: what waits over time, and what there is.
+ * @param past how many events waited for each, when: `{at_ms, waiting}`
+ */
+export function multiples(list, partitions, past, until, forms) {
+  const many = partitions.length > MANY;
+  const most = Object.fromEntries(BARS.map(([, name]) => [name, Math.max(1, ...partitions.map((one) => one[name]))]));
+  const longest = Math.max(10, ...past.flatMap(({ waiting }) => waiting));
+  list.classList.toggle("many", many);
+  list.innerHTML = partitions.map((one, n) => {
     const waiting = one.waiting ? `<b class="late">${forms.count(one.waiting)} wait</b>` : "<b>up to date</b>";
-    const drawn = bars.map(([name, colour, form]) => `<span>${names[name]} <b>${form(one[name])}</b></span>` +
+    const bars = BARS.map(([said, name, colour, form]) => `<span>${said} <b>${forms[form](one[name])}</b></span>` +
       `<svg class="${colour}" aria-hidden="true"><rect class="rail" width="100%" height="4"/>` +
       `<rect class="bar" width="${(100 * one[name] / most[name]).toFixed(1)}%" height="4"/></svg>`).join("");
-    return `<li><strong>${one.partition} ${waiting}</strong>${drawn}</li>`;
+    return `<li><strong>${one.partition} ${waiting}</strong>${many ? "" : waited(past, n, longest, until)}${bars}</li>`;
   }).join("");
+}
+
+function waited(past, n, longest, until) {
+  const parts = runs(past, until, ({ waiting }) => waiting[n]).map((part) => {
+    const points = part.map(({ at_ms, waiting }) => [100 * (1 - (until - at_ms) / span.ms), 20 * (1 - waiting[n] / longest)]);
+    return `<path class="veil" d="M${points[0][0].toFixed(1)},20L${line(points)}L${points.at(-1)[0].toFixed(1)},20Z"/><path class="stroke" d="M${line(points)}"/>`;
+  });
+  return `<svg class="past amber" viewBox="0 0 100 20" preserveAspectRatio="none" aria-hidden="true"><line x1="0" x2="100" y1="20" y2="20"/>${parts.join("")}</svg>`;
 }

@@ -41,6 +41,7 @@ const figures = [...document.querySelectorAll("[data-figure]")].map((element) =>
 const charts = [...document.querySelectorAll("[data-chart]")];
 
 let ticks = [];
+let past = []; // of the partitions, as far as this page has seen them
 let answer = null;
 let paused = false;
 let stream = null;
@@ -123,6 +124,8 @@ function draw() {
     host.hidden = false;
     PICTURES[host.dataset.chart](host, until);
   }
+  byId("multiples").hidden = false;
+  multiples(byId("multiples"), answer.partitions, past, until, forms);
 }
 
 function show(next) {
@@ -134,9 +137,8 @@ function show(next) {
     write(element, value == null ? UNKNOWN : form(value));
   }
   for (const name of Object.keys(ROWS)) fillTable(name, answer[name]);
-  const list = byId("multiples");
-  list.hidden = false;
-  multiples(list, answer.partitions, forms);
+  past.push({ at_ms: answer.tick.at_ms, waiting: answer.partitions.map((one) => one.waiting) });
+  past = past.filter(({ at_ms }) => at_ms > answer.tick.at_ms - LONGEST_MS);
   byId("unreadable").hidden = !answer.unreadable.length;
   byId("unreadable").replaceChildren(...answer.unreadable.map((text) => {
     const item = document.createElement("li");

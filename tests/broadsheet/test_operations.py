@@ -210,21 +210,30 @@ def test_so_many_watch_and_no_more(archive: Archive) -> None:
         assert figures(server).epoch
 
 
-def _queries(answer: OperationsAnswer) -> set[str | None]:
-    return {one.query for one in answer.slowest}
+Texts = set[tuple[str | None, str | None]]
+HIDDEN: Texts = {(None, None)}
+SHOWN: Texts = {(LOOKED_FOR, "tag=veterans timeout_ms=20000")}
 
 
-def _seen(server: ApiServer, **headers: str) -> set[str | None]:
-    """The queries that somebody sees, the same in every form."""
+def _look_for_it(server: ApiServer) -> None:
+    server.search({"q": LOOKED_FOR, "tag": "veterans"})
+
+
+def _texts(answer: OperationsAnswer) -> Texts:
+    return {(one.query, one.filters) for one in answer.slowest}
+
+
+def _seen(server: ApiServer, **headers: str) -> Texts:
+    """What somebody sees of searches, the same in every form."""
     eventually(lambda: figures(server, **headers).slowest)
-    shown = _queries(figures(server, **headers))
+    shown = _texts(figures(server, **headers))
     with streaming(server, **headers) as stream:
         event(stream)
         name, data = event(stream) or ("", b"")
         assert name == "operations"
-        assert _queries(msgspec.json.decode(data, type=OperationsAnswer)) == shown
+        assert _texts(msgspec.json.decode(data, type=OperationsAnswer)) == shown
     page = server.client.get("/ops", headers=headers).text
-    assert (LOOKED_FOR in page) == (LOOKED_FOR in shown)
+    assert (LOOKED_FOR in page) == ("tag=veterans" in page) == (shown == SHOWN)
     assert "searched for" in page
     return shown
 
@@ -232,10 +241,10 @@ def _seen(server: ApiServer, **headers: str) -> set[str | None]:
 def test_without_keys_the_user_of_this_machine_sees_queries(served: tuple[ApiServer, Path]) -> None:
     """But no web page of another site, nor one that calls this machine by a name of its own."""
     server, _root = served
-    server.search({"q": LOOKED_FOR})
-    assert _seen(server) == {LOOKED_FOR}
-    assert _seen(server, **OTHER_SITE) == {None}
-    assert _seen(server, Host="rebound.example") == {None}
+    _look_for_it(server)
+    assert _seen(server) == SHOWN
+    assert _seen(server, **OTHER_SITE) == HIDDEN
+    assert _seen(server, Host="rebound.example") == HIDDEN
 
 
 def test_with_keys_those_who_show_one_see_queries(archive: Archive, tmp_path: Path) -> None:
@@ -243,9 +252,9 @@ def test_with_keys_those_who_show_one_see_queries(archive: Archive, tmp_path: Pa
     root = copied(archive.root, tmp_path / "copy")
     write(root, *(key for key, _ in MADE.values()))
     with ApiServer(root) as server:
-        server.search({"q": LOOKED_FOR})
-        assert _seen(server) == {None}
-        assert _seen(server, **bearer(MADE["read"][1])) == {LOOKED_FOR}
+        _look_for_it(server)
+        assert _seen(server) == HIDDEN
+        assert _seen(server, **bearer(MADE["read"][1])) == SHOWN
         problem_of(server.client.get(ADDRESS, headers=bearer("bs_bad")), 401, "unauthorized")
 
 
