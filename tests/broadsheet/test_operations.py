@@ -16,6 +16,7 @@ import msgspec
 import orjson
 import pytest
 
+from broadsheet.operations.noted import KEPT
 from broadsheet.operations.shapes import OperationsAnswer, Tick
 from broadsheet.operations.watching import MAX_WATCHING
 from broadsheet.telemetry import MULTIPROCESS_FOLDER
@@ -120,6 +121,12 @@ def test_requests_to_all_processes_are_added_up(served: tuple[ApiServer, Path]) 
     failures = eventually(lambda: figures(server).failures)
     assert [(one.status, one.problem, one.route) for one in failures] == [(503, "not-indexed-yet", "/v1/search")]
     assert failures[0].request_id == late.headers["X-Request-Id"]
+    ids = set()
+    for _ in range(KEPT):
+        with httpx2.Client(base_url=server.url) as client:
+            refused = client.get("/v1/search", params={"min_seq": 1 << 40, "timeout_ms": 1})
+            ids.add(refused.headers["X-Request-Id"])
+    eventually(lambda: {one.request_id for one in figures(server).failures} == ids)
     slow = eventually(lambda: [one for one in figures(server).slowest if one.query == "coast"])
     assert (slow[0].came, slow[0].total) == ("load", server.page({"q": "coast"})["total"]["value"])
 

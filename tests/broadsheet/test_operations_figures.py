@@ -254,6 +254,7 @@ def test_the_slowest_searches_are_noted() -> None:
         ("again", "", "timeout", None),
         ("again", "section=sport", "load", 7),
     ]
+    assert [one.spent_ms for one in told[:2]] == [5000, 900]
     assert [one.query for one in told[2:]] == [f"word{number}" for number in range(3 * KEPT - 1, 2 * KEPT + 1, -1)]
     clock.pass_s(WINDOW_S + 1)
     assert notes.all().searches == []
