@@ -39,7 +39,14 @@ def job_counts(
     received, failed, receiving = jobs.of_late(since_ms, applied_seq)
     bulk: Counter[Status] = Counter()
     bulk.update({"succeeded": received.get(True, 0), "running": received.get(False, 0), "failed": failed})
-    bulk.update("running" if is_received(job) else "failed" for job in receiving)
+    for job in receiving:
+        if is_received(job):
+            bulk["running"] += 1
+            continue
+        ended = jobs.find(job.id) or job  # it may have ended between the two
+        bulk[
+            "failed" if ended.state != "received" else "succeeded" if ended.last_seq <= applied_seq else "running"
+        ] += 1
     counts: JobCounts = {"bulk": bulk}
     for saga_id in sagas.of_late(since_ms):
         if saga := sagas.find(saga_id):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from indexer.job_counts import COUNTED_MS, JobCounts, job_counts
-from indexer.jobs import JobStore
+from indexer.jobs import Job, JobStore
 from indexer.sagas import CANCELED, SagaStore
 from tests.small_index import Clock
 
@@ -33,13 +33,13 @@ class Files:
             self.jobs.finish(replace(job, state=state, last_seq=last_seq))  # type: ignore[arg-type] # any of them
         return job.id
 
+    def is_received(self, job: Job) -> bool:
+        """Whether a process is receiving it."""
+        return job.id in self.receiving
+
     def counts(self) -> JobCounts:
         """How many stand how."""
-        return job_counts(
-            *(self.jobs, self.sagas, lambda job: job.id in self.receiving),
-            now_ms=self.clock(),
-            applied_seq=APPLIED,
-        )
+        return job_counts(self.jobs, self.sagas, self.is_received, now_ms=self.clock(), applied_seq=APPLIED)
 
 
 @pytest.fixture
@@ -68,6 +68,19 @@ def test_bulk_requests_count_as_they_are_told(files: Files) -> None:
     files.jobs.begin("article", "client", "a single write")
     counts = files.counts()["bulk"]
     assert (counts["succeeded"], counts["running"], counts["failed"], counts["queued"]) == (2, 2, 2, 0)
+
+
+def test_a_job_that_ends_while_it_is_counted_has_not_failed(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look at its state and the look at who receives it."""
+    job_id = files.bulk("receiving")
+
+    def ended(job: Job) -> bool:
+        assert job.id == job_id
+        files.jobs.finish(replace(job, state="received", last_seq=APPLIED))
+        return False
+
+    monkeypatch.setattr(files, "is_received", ended)
+    assert files.counts() == {"bulk": Counter(succeeded=1, running=0, failed=0)}
 
 
 def test_sagas_count_by_kind(files: Files) -> None:
