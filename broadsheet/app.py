@@ -25,13 +25,19 @@ from starlette.types import ASGIApp
 from broadsheet import __version__
 from broadsheet.bells import EPOCH, Bell
 from broadsheet.cache_backend import backend_of
-from broadsheet.command_side import QuerySide, command_side
+from broadsheet.command_side import CommandSide, QuerySide, command_side
 from broadsheet.cursor_keys import cursor_keys
+from broadsheet.operations.noted import Notes
+from broadsheet.operations.routes import OPEN as OPEN_OPERATIONS
+from broadsheet.operations.routes import OPERATIONS as FIGURES
+from broadsheet.operations.routes import operations_routes
+from broadsheet.operations.sampling import Sampler, Sources
+from broadsheet.operations.watching import Watch
 from broadsheet.protocol import STOPPING
 from broadsheet.reach import access_of
 from broadsheet.redis_hints import listen
 from broadsheet.settings import Settings, resolve
-from broadsheet.telemetry import metrics
+from broadsheet.telemetry import all_metrics, metrics, shared_folder
 from cache.backends import BackendError
 from cache.finding import Tolerance
 from cache.memory import Memory
@@ -102,11 +108,11 @@ PROBES = (
     ),
 )
 
-OPEN_PATHS = ("/livez", "/readyz", "/openapi.json", "/docs", "/docs/", "/page.css", "/page.js")
+OPEN_PATHS = ("/livez", "/readyz", "/openapi.json", "/docs", "/docs/", "/page.css", "/page.js", *OPEN_OPERATIONS)
 """What everybody may read, key or not: whether the service runs, and how it is used."""
 
 
-ALL_OPERATIONS = (*OPERATIONS, *COMMANDS, *CHANGES, export_operation(EXPORTED), *PROBES)
+ALL_OPERATIONS = (*OPERATIONS, *COMMANDS, *CHANGES, export_operation(EXPORTED), *FIGURES, *PROBES)
 
 
 async def livez(_request: Request) -> Response:
@@ -148,6 +154,7 @@ class Running(NamedTuple):
     bell: Bell
     scrubber: Scrubber
     warmer: Warmer
+    notes: Notes
 
 
 @contextlib.asynccontextmanager
@@ -178,7 +185,7 @@ async def running_service(settings: Settings, now: Callable[[], float] = time.ti
         except LogError as error:
             raise Problem("log-unusable", str(error), headers=retry_after(2)) from None
 
-    epochs, popular = Epochs(root, broker, bell.heard, forget), Popular()
+    epochs, popular, notes = Epochs(root, broker, bell.heard, forget), Popular(), Notes(shared_folder())
     service = SearchService(
         epochs=epochs,
         broker=broker,
@@ -189,16 +196,29 @@ async def running_service(settings: Settings, now: Callable[[], float] = time.ti
         was_withdrawn=told_withdrawn,
         cache_control=cache_control(settings),
         asked=popular.asked,
+        took=notes.took,
         now=now,
     )
     try:
         scrubber = Scrubber(epochs, broker.snapshots, period_s=settings.scrub_s)
         warmer = Warmer(service, epochs, popular, root, count=settings.warm_searches)
-        yield Running(service, epochs, cache, bell, scrubber, warmer)
+        yield Running(service, epochs, cache, bell, scrubber, warmer, notes)
     finally:
         bell.close()
         broker.close()
         await cache.close()
+
+
+def _sources(settings: Settings, running: Running, side: CommandSide) -> Sources:
+    """Where the operations page has its figures from."""
+    return Sources(
+        root=settings.root,
+        max_backlog=settings.max_backlog,
+        current=lambda: running.epochs.current,
+        metrics=lambda: all_metrics().collect(),
+        jobs=side.job_counts,
+        noted=running.notes.all,
+    )
 
 
 class _App(Starlette):
@@ -220,8 +240,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         async with running_service(chosen) as running:
             with contextlib.suppress(Exception):  # whoever follows the epochs tries again, and says what is wrong
                 await running.epochs.refresh()
-            if chosen.warm_searches:  # nobody's first search is to wait for the code that answers it
-                await asyncio.to_thread(load_kernels)
+            await asyncio.to_thread(load_kernels)  # nobody's first search is to wait for the code that answers it
             gc.freeze()  # what is there now stays: it need not be looked through again and again
             endless = [running.epochs.follow(), running.scrubber.follow(), running.warmer.follow()]
             if chosen.redis_url:
@@ -229,10 +248,12 @@ def create_app(settings: Settings | None = None) -> Starlette:
             following = [asyncio.create_task(one) for one in endless]
             stopping = asyncio.Event()
             feed = Feed(chosen.root, lambda: running.epochs.current, running.epochs.reach, stopping)
-            state = {"service": running.service, "access": access, "feed": feed, STOPPING: stopping}
+            state: dict[str, Any] = {"service": running.service, "access": access, "feed": feed, STOPPING: stopping}
             state["shortcuts"] = running.service.known
             try:
                 async with command_side(chosen, QuerySide(running.service, running.epochs, running.cache)) as side:
+                    sampler = Sampler(_sources(chosen, running, side))
+                    state |= {"watch": Watch(sampler.look, stopping), "failed": running.notes.failed}
                     yield {**state, "writes": side.writes, "sagas": side.sagas}
             finally:
                 for task in following:
@@ -252,6 +273,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             *change_routes(),
             *saga_routes(),
             *page_routes(service_of, latest_versions),
+            *operations_routes(),
             *docs_routes(described),
             Route("/openapi.json", openapi, methods=["GET"]),
             Route("/livez", livez, methods=["GET"]),

@@ -8,7 +8,7 @@ Not here: the routes (`indexer/routes.py`, `indexer/saga_routes.py`), the query 
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
 from typing import Any, NamedTuple, TypeVar
@@ -23,6 +23,7 @@ from cache.read_through import ReadThrough
 from indexer import exporting, takedown
 from indexer.exporting import Exporter, ExportExpiredError, Page
 from indexer.intake import Intake
+from indexer.job_counts import JobCounts, job_counts
 from indexer.job_file import JobsError
 from indexer.job_routes import Writes
 from indexer.jobs import KEPT_MS, JobStore
@@ -71,6 +72,8 @@ class CommandSide(NamedTuple):
 
     writes: Writes
     sagas: Sagas
+    job_counts: Callable[[], JobCounts]
+    """How the jobs of the last hour stand; in a thread. Raises `JobsError`."""
 
 
 def _now_ms() -> int:
@@ -127,8 +130,13 @@ async def command_side(settings: Settings, query: QuerySide) -> AsyncIterator[Co
         )
         kinds = {takedown.KIND: takedown.steps_of(places), exporting.KIND: exporter.steps()}
         runner = SagaRunner(sagas, kinds)
+        service = WriteService(root, intake, jobs, sagas, applied, _now_ms)
+
+        def counted() -> JobCounts:
+            return job_counts(jobs, sagas, service.is_received, now_ms=_now_ms(), applied_seq=applied().seq)
+
         writes = Writes(
-            service=WriteService(root, intake, jobs, sagas, applied, _now_ms),
+            service=service,
             bulk=threads,
             receiving=Shares(MAX_BULK),
             held_bytes=Shares(MAX_HELD_BYTES),
@@ -139,7 +147,7 @@ async def command_side(settings: Settings, query: QuerySide) -> AsyncIterator[Co
         runner.start()
         forgetting = asyncio.create_task(_forget(exporter, sagas))
         try:
-            yield CommandSide(writes, Sagas(sagas, runner, exporter, check_export))
+            yield CommandSide(writes, Sagas(sagas, runner, exporter, check_export), counted)
         finally:
             forgetting.cancel()
             # Beside the loop, which its threads may be waiting for.

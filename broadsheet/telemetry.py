@@ -10,6 +10,7 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
@@ -31,10 +32,21 @@ def forget_process(folder: str, pid: int) -> None:
     mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]  # prometheus_client leaves both untyped
 
 
+def shared_folder() -> Path | None:
+    """The folder of the metrics; `None` in a process that nobody supervises. It is for the user who serves only."""
+    folder = os.environ.get(MULTIPROCESS_FOLDER)
+    return Path(folder) if folder else None
+
+
+def all_metrics() -> CollectorRegistry:
+    """The metrics of all processes."""
+    if shared_folder() is None:
+        return REGISTRY
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return registry
+
+
 async def metrics(_request: Request) -> Response:
     """`GET /metrics`."""
-    registry = REGISTRY
-    if os.environ.get(MULTIPROCESS_FOLDER):
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(all_metrics()), media_type=CONTENT_TYPE_LATEST)

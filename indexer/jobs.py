@@ -28,6 +28,8 @@ ID_BYTES = 16
 KEPT_MS = 7 * 24 * 3600 * 1000
 """How long a job can be asked about after it began."""
 _EXPIRE_EVERY_S = 3600.0
+MAX_COUNTED = 10_000
+"""How many of the newest jobs are looked through where they are counted."""
 _TIME_BYTES = 6
 
 _SCHEMA = """
@@ -126,6 +128,26 @@ class JobStore:
         with self._file.using() as db:
             row = db.execute(query, (job_id,)).fetchone()
         return Job(*row) if row else None
+
+    def of_late(self, began_ms: int, applied_seq: int) -> tuple[dict[bool, int], int, list[Job]]:
+        """Bulk requests that began since, among the newest `MAX_COUNTED` jobs.
+
+        Returns:
+            how many were received, by whether an epoch that has applied `applied_seq` shows all of it; how many
+            failed; and those that nobody has said to have ended.
+        """
+        newest = "FROM (SELECT * FROM job WHERE id >= ? ORDER BY id DESC LIMIT ?) WHERE kind = 'bulk'"
+        bounds = (id_bound(began_ms), MAX_COUNTED)
+        if not self._file.path.exists():  # nobody is to make it by looking
+            return {}, 0, []
+        counted = f"SELECT state, last_seq <= ?, count(*) {newest} AND state != 'receiving' GROUP BY 1, 2"
+        columns = "id, kind, client, digest, state, lines, rejected, last_seq, reason"
+        unended = f"SELECT {columns} {newest} AND state = 'receiving'"
+        with self._file.using() as db:
+            rows = db.execute(counted, (applied_seq, *bounds)).fetchall()
+            receiving = [Job(*row) for row in db.execute(unended, bounds)]
+        received = {bool(shown): count for state, shown, count in rows if state == "received"}
+        return received, sum(count for state, _, count in rows if state == "failed"), receiving
 
     def reject(self, job_id: bytes, rejects: Iterable[LineReject]) -> None:
         """Remember lines that are no articles."""

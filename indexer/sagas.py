@@ -44,6 +44,8 @@ CREATE TABLE IF NOT EXISTS receipt (
     PRIMARY KEY (saga, position)) WITHOUT ROWID;
 """
 
+MAX_TOLD = 200
+"""How many of the newest sagas are looked at where they are counted."""
 CANCELED = "it was canceled"
 """The reason of one that was."""
 
@@ -165,6 +167,17 @@ class SagaStore:
         with self._file.using() as db:
             rows = db.execute("SELECT id, kind FROM saga WHERE state IN ('running', 'undoing') ORDER BY id")
             return [saga_id for saga_id, kind in rows if kind in kinds]
+
+    def of_late(self, began_ms: int) -> list[bytes]:
+        """Ids of those that began since, at most `MAX_TOLD`, and of those that have not ended; newest first."""
+        query = (
+            "SELECT id FROM saga WHERE id IN (SELECT id FROM saga WHERE id >= ? ORDER BY id DESC LIMIT ?)"
+            " OR state IN ('running', 'undoing') ORDER BY id DESC"
+        )
+        if not self._file.path.exists():  # nobody is to make it by looking
+            return []
+        with self._file.using() as db:
+            return [saga_id for (saga_id,) in db.execute(query, (id_bound(began_ms), MAX_TOLD))]
 
     def note(self, saga: Saga, progress: Told) -> None:
         """Remember how far the present step is."""

@@ -245,7 +245,7 @@ class WriteService:
             path.unlink(missing_ok=True)
             os.close(handle)
 
-    def _is_received(self, job: Job) -> bool:
+    def is_received(self, job: Job) -> bool:
         """Whether a process is receiving it."""
         try:
             handle = os.open(self._root / "run" / f"job-{job.id.hex()}", os.O_RDWR)
@@ -272,7 +272,7 @@ class WriteService:
             if not found:
                 return None
             return _single(job_id, job.kind if job else "article", found[0][2].seq or 0, applied)
-        receiving = job.state == "receiving" and self._is_received(job)
+        receiving = job.state == "receiving" and self.is_received(job)
         if job.state == "receiving" and not receiving:
             job = self._jobs.find(job_id) or job  # it may have ended between the two
         reason = job.reason

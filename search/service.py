@@ -68,6 +68,8 @@ T = TypeVar("T")
 MAX_REMEMBERED_QUERIES = 10_000
 REVALIDATED = "public, max-age=0, must-revalidate"
 """Caches on the way ask each time: a takedown must reach them all."""
+Took = Callable[[SearchParameters, float, Served | Problem], None]
+"""Is told of a search: what was asked, how many seconds it took, and what came of it."""
 FEW_FOUND = 3
 """Articles; a query that finds fewer may have been misspelled."""
 
@@ -97,6 +99,7 @@ class SearchService:
         was_withdrawn: WasWithdrawn,
         cache_control: str = REVALIDATED,
         asked: Callable[[bytes], None] = lambda _: None,
+        took: Took = lambda _parameters, _spent_s, _came: None,
         now: Callable[[], float] = time.time,
     ) -> None:
         """Take the parts together.
@@ -111,6 +114,7 @@ class SearchService:
             was_withdrawn: what the log tells of ids that the index does not have.
             cache_control: what caches on the way are told of whole answers.
             asked: is told of each address that was answered.
+            took: is told of each search that was not known at once.
             now: the clock that relative dates go by.
         """
         self._epochs = epochs
@@ -129,6 +133,7 @@ class SearchService:
         self._was_withdrawn = was_withdrawn
         self.cache_control = cache_control
         """What caches on the way are told of whole answers."""
+        self._took = took
         self._now = now
         self._parsed = lru_cache(MAX_REMEMBERED_QUERIES)(parse_query)
         self._analysed = lru_cache(MAX_REMEMBERED_QUERIES)(analysed)
@@ -147,6 +152,26 @@ class SearchService:
         Raises:
             Problem
         """
+        if past_cache:
+            return await self._search(parameters, timings, past_cache=True)
+        started_s = time.perf_counter()
+        try:
+            found = await self._search(parameters, timings)
+        except Problem as problem:
+            self._took(parameters, time.perf_counter() - started_s, problem)
+            raise
+        self._took(parameters, time.perf_counter() - started_s, found)
+        return found
+
+    async def search_ahead(self, parameters: SearchParameters) -> None:
+        """The same before anybody asks, so that nobody is told how long it took.
+
+        Raises:
+            Problem
+        """
+        await self._search(parameters, Timings())
+
+    async def _search(self, parameters: SearchParameters, timings: Timings, *, past_cache: bool = False) -> Served:
         deadline_s = time.monotonic() + parameters.timeout_ms / 1000
         parameters = self._plainly(parameters)
         current = await reached(self._epochs, parameters.min_seq, deadline_s)

@@ -18,7 +18,6 @@ from search.epochs import Epochs
 from search.parameters import parse_search
 from search.popular import Popular
 from search.service import SearchService
-from web.edge import Timings
 from web.parameters import pairs_of
 from web.problems import Problem
 
@@ -99,7 +98,7 @@ class Warmer:
                 return
             began_s = self._clock()
             try:
-                await self._service.search(parse_search(pairs_of(target.partition(b"?")[2])), Timings())
+                await self._service.search_ahead(parse_search(pairs_of(target.partition(b"?")[2])))
                 _WARMED.inc()
             except Problem:  # what is asked no longer makes sense, or there is no place
                 pass

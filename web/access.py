@@ -31,6 +31,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing (RFC 9110, section 9.2.1)."""
 ANONYMOUS = "anonymous"
 _LOCAL = Caller(ANONYMOUS, "admin")
+_STRANGER = Caller(ANONYMOUS, "read")
 _CHALLENGE = 'Bearer realm="broadsheet"'
 _CHALLENGE_TO_PEOPLE = 'Basic realm="Broadsheet: any name, and an access key as the password", charset="UTF-8"'
 """Alone, since browsers do not look for it behind another one."""
@@ -83,7 +84,7 @@ class Access:
             offered = _password_as_bearer(offered)
         if offered.partition(" ")[0].lower() != "bearer":
             if reads and self._public_reads:
-                return Caller(ANONYMOUS, "read")
+                return _STRANGER
             raise Problem(
                 "unauthorized",
                 f"this needs a key with role {role}; send it as `Authorization: Bearer bs_...`",
@@ -104,6 +105,19 @@ class Access:
                 headers={"WWW-Authenticate": f'{_CHALLENGE}, error="insufficient_scope", scope="{role}"'},
             )
         return caller
+
+    def knows(self, request: Request) -> bool:
+        """Whether the sender may learn what others do here.
+
+        That is one with a key; or where there are no keys the user of this machine, rather than some web page in the
+        user's browser.
+        """
+        try:
+            if self.is_open:
+                _refuse_other_sites(request)
+            return self.require(request, "read") is not _STRANGER
+        except Problem:
+            return False
 
 
 def _is_for_people(request: Request) -> bool:

@@ -3,7 +3,7 @@
 Contract: each request has an id (`X-Request-Id`, accepted if it looks like one, else made), which is echoed, logged
 and named in problems, unexpected exceptions included. Each is counted and timed by route, never by query text. An
 address longer than `MAX_TARGET_BYTES` is refused before anything parses it. Timings that handlers note travel as
-`Server-Timing`.
+`Server-Timing`. Of each answer that is our fault, `state["failed"]` is told, where there is one.
 
 Not here: admission (`admission.py`), problems (`problems.py`).
 """
@@ -12,6 +12,7 @@ import random
 import re
 import time
 from functools import cache
+from typing import NamedTuple
 
 from prometheus_client import Counter, Histogram
 from starlette.requests import Request
@@ -23,13 +24,13 @@ from web.tallies import Tally
 MAX_TARGET_BYTES = 8192
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
-_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 REQUESTS = Counter("broadsheet_http_requests", "HTTP requests answered", ["route", "method", "status"])
 DURATION = Histogram(
     "broadsheet_http_request_duration_seconds",
     "Time from the request's arrival to the start of its answer",
     ["route"],
-    buckets=_BUCKETS,
+    buckets=BUCKETS,
 )
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
 
@@ -66,13 +67,25 @@ def counted(route: str, method: str, status: int, started_s: float) -> None:
 @cache
 def tally_of(route: str, method: str, status: int) -> Tally:
     """The same for many answers of one kind, that take next to no time each."""
-    return Tally(*_counters(route, method, status), _BUCKETS)
+    return Tally(*_counters(route, method, status), BUCKETS)
 
 
 @cache
 def _counters(route: str, method: str, status: int) -> tuple[Counter, Histogram]:
     """Those of one kind of answer; looking them up takes longer than counting."""
     return REQUESTS.labels(route, method, status), DURATION.labels(route)
+
+
+class Failure(NamedTuple):
+    """An answer that is our fault, or that we had no room for."""
+
+    status: int
+    """From 500 on."""
+    problem: str
+    """Its type (`problems.TYPES`)."""
+    method: str
+    route: str
+    request_id: str
 
 
 class Timings:
@@ -116,7 +129,11 @@ class Edge:
                 if timing := timings.header():
                     headers.append((b"server-timing", timing.encode()))
                 message["headers"] = headers
-                counted(getattr(scope.get("route"), "path", "none"), scope["method"], message["status"], started_s)
+                status, route = message["status"], getattr(scope.get("route"), "path", "none")
+                counted(route, scope["method"], status, started_s)
+                if status >= 500 and (failed := scope["state"].get("failed")):
+                    problem = scope["state"].get("problem", "internal")
+                    failed(Failure(status, problem, scope["method"], route, request_id))
             await send(message)
 
         if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_TARGET_BYTES:

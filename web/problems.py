@@ -84,6 +84,7 @@ def retry_after(seconds: int) -> dict[str, str]:
 async def on_problem(request: Request, error: Exception) -> Response:
     """Starlette's handler for `Problem`."""
     assert isinstance(error, Problem)
+    request.state.problem = error.slug
     return error.response(request_id_of(request), address_of(request))
 
 

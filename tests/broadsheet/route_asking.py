@@ -45,6 +45,10 @@ PAGES: Mapping[str, Sequence[Parameter]] = {
     "/docs/docs.css": (),
     "/docs/problems/{slug}": (),
     "/openapi.json": (),
+    "/ops": (),
+    "/ops/drawing.js": (),
+    "/ops/ops.css": (),
+    "/ops/ops.js": (),
 }
 """Routes of the app that are no operations of the API, and what they take."""
 VOLATILE = frozenset(
@@ -60,10 +64,17 @@ VOLATILE = frozenset(
         "sha256",
         "size_bytes",
         "story_id",
+        *("failures", "log", "minute", "now", "slowest", "tick", "total"),
     )
 )
 """Members that are counted or drawn anew. Log sequences, of which a story bears one, count what waits, too, and
-larger ones take more room; so do moments that are no whole second."""
+larger ones take more room; so do moments that are no whole second. The last ones say how the service fares."""
+FARING = frozenset({"/ops", "/v1/operations"})
+"""Routes that tell what was asked before."""
+_FIGURES = re.compile(
+    r'<span data-figure="(?!epoch\.(?:articles|parked|segments)")[^<]*|<tbody>.*?</tbody>', re.DOTALL
+)
+"""Of their page, what differs anyway."""
 VOLATILE_HEADERS = frozenset(
     (
         *("age", "broadsheet-epoch", "broadsheet-indexed-through", "content-length", "date", "etag", "last-modified"),
@@ -123,6 +134,8 @@ class Twins:
     """What was secret when the test began."""
     begun: list[Pair] = field(default_factory=list)
     """Jobs that go on."""
+    said: list[str] = field(default_factory=list)
+    """What was asked so far."""
 
     def ask(
         self,
@@ -168,7 +181,9 @@ class Twins:
 
     def _compare(self, method: str, route: str, answers: Pair, asked: str) -> None:
         one, what = answers[0], f"{method} {answers[0].request.url}"
-        self._tells_nothing(what, one, " ".join((unquote_plus(what), asked, *self.published)))
+        self.said += (unquote_plus(what), asked)
+        said = self.said if route in FARING else self.said[-2:]
+        self._tells_nothing(what, one, " ".join((*said, *self.published)))
         first, second = (pformat(self._comparable(answer), width=200).splitlines() for answer in answers)
         differences = "\n".join(unified_diff(first, second, "first", "second", lineterm=""))
         assert not differences, f"{what} {asked[:200]}\n{differences}"
@@ -199,6 +214,9 @@ class Twins:
         elif kept.get("content-type", "").startswith("text/event-stream"):
             events = re.findall(r"^(event|data): (.*)$", answer.text, re.MULTILINE)
             body = [self._steady(orjson.loads(text)) if name == "data" else text for name, text in events]
+            body = [one for one in body if not isinstance(one, list)]  # how things were
+        elif answer.request.url.path == "/ops":
+            body = _FIGURES.sub("", answer.text)
         elif answer.request.url.path == "/metrics":
             lines = [line for line in answer.text.splitlines() if not line.startswith("#")]
             body = sorted(line for line in lines if not VOLATILE_METRICS.match(line))

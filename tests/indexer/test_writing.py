@@ -190,7 +190,7 @@ def test_a_job_that_ends_while_it_is_looked_at_has_not_failed(
         received.append(service.bulk(_lines(2)))
         return False
 
-    monkeypatch.setattr(WriteService, "_is_received", ended)
+    monkeypatch.setattr(WriteService, "is_received", ended)
     assert service.status(job) == ("running", "")
     assert [one.id for one in received] == [job.id]
 

@@ -198,6 +198,7 @@ def test_openapi_document_names_every_route(server: ApiServer) -> None:
         "/v1/articles:bulk",
         "/v1/jobs/{id}",
         "/v1/jobs/{id}/results",
+        "/v1/operations",
         "/livez",
         "/readyz",
         "/metrics",

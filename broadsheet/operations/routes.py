@@ -1,0 +1,163 @@
+"""The routes of the operations page: the figures as JSON and as a stream of events, and the page that draws them.
+
+Contract: the figures are for those who may read. What people searched for is told only to callers who have shown a
+key, or, where there are no keys, to the user of this machine (`Access.knows`); others learn how long it took. The
+page itself is open to all and holds figures only for those who may read; its script asks for a key where one is
+needed, sends it as a header, and lets go of it with the tab. A stream ends when its caller may not read any more.
+
+Not here: the figures (`sampling.py`), waiting (`watching.py`), script and style (files beside this one).
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
+
+from broadsheet.operations import examples, wording
+from broadsheet.operations.sampling import Sample, discreet
+from broadsheet.operations.shapes import OperationsAnswer
+from broadsheet.operations.watching import Watch
+from web.access import Access
+from web.headers import CACHE_CONTROL, VARY
+from web.openapi import EVENT_STREAM, Operation
+from web.parameters import parse, query_pairs
+from web.problems import Problem
+
+SEND_S = 30.0
+"""How long a caller may take nothing of a stream."""
+AGAIN_MS = 2000
+"""After how long a caller whose stream ended comes again."""
+OPEN = ("/ops", "/ops/")
+"""Addresses without figures, or with figures only for those who may read."""
+
+OPERATIONS: Sequence[Operation] = (
+    Operation(
+        path="/v1/operations",
+        tag="Watching",
+        answered=(CACHE_CONTROL, VARY),
+        example=examples.OPERATIONS,
+        summary="How the service fares",
+        description="The epoch and its partitions, how much waits to be indexed, jobs, the cache, how long searches "
+        "take, the slowest of them and the latest failures, of all processes together. With "
+        "`Accept: text/event-stream` the same comes every second as Server-Sent Events: first one `history`, the "
+        "ticks of the last minutes as far as they are known, then `operations`. What people searched for is `null` "
+        "for callers without a key.",
+        answer=OperationsAnswer,
+        stream=True,
+        problems=("parameter-invalid", "uri-too-long", "overloaded"),
+    ),
+)
+
+_SECURITY = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "same-origin",
+}
+_FRESH = {"Cache-Control": "no-store"}
+_JSON = "application/json"
+
+_templates = Environment(
+    loader=PackageLoader("broadsheet.operations", "."),
+    autoescape=select_autoescape(),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_templates.globals["figure"] = wording.figure
+_templates.filters.update(wording.FORMATS)
+
+
+def operations_routes() -> list[BaseRoute]:
+    """The routes; `request.state.watch` is what they need (`Watch`)."""
+    return [
+        Route("/v1/operations", _operations, methods=["GET"]),
+        Route("/ops", _page, methods=["GET"]),
+        _file("/ops/ops.css", "text/css"),
+        _file("/ops/ops.js", "text/javascript"),
+        _file("/ops/drawing.js", "text/javascript"),
+    ]
+
+
+def _file(address: str, media_type: str) -> Route:
+    content = files("broadsheet.operations").joinpath(address.rpartition("/")[2]).read_bytes()
+
+    async def file(_request: Request) -> Response:
+        return Response(content, headers={"Cache-Control": "public, max-age=300"}, media_type=media_type)
+
+    return Route(address, file, methods=["GET"])
+
+
+async def _operations(request: Request) -> "Response | EventStream":
+    parse((), query_pairs(request))
+    watch: Watch = request.state.watch
+    access: Access = request.state.access
+    accepted = {one.partition(";")[0].strip().lower() for one in request.headers.get("accept", "").split(",")}
+    if EVENT_STREAM in accepted and request.method != "HEAD":
+        return EventStream(watch, lambda: _may_read(access, request), lambda: access.knows(request))
+    body = (await watch.now()).body(known=access.knows(request))
+    return Response(body, headers={**_FRESH, "Vary": "Accept"}, media_type=_JSON)
+
+
+def _may_read(access: Access, request: Request) -> bool:
+    try:
+        access.require(request, "read")
+    except Problem:
+        return False
+    return True
+
+
+class EventStream:
+    """The figures as Server-Sent Events; an ASGI app that answers one request."""
+
+    def __init__(self, watch: Watch, allowed: Callable[[], bool], known: Callable[[], bool]) -> None:
+        self._watch = watch
+        self._allowed = allowed
+        self._known = known
+
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        # Proxies that collect answers before they hand them on are asked not to.
+        headers = Headers({**_FRESH, "Vary": "Accept", "Content-Type": EVENT_STREAM, "X-Accel-Buffering": "no"})
+        async with self._watch.watching(receive) as ends:
+            await send({"type": "http.response.start", "status": 200, "headers": headers.raw})
+            first = True
+            try:
+                async with aclosing(self._watch.stream(ends, self._allowed)) as samples:
+                    async for sample in samples:
+                        piece = self._event(sample, first=first)
+                        first = False
+                        async with asyncio.timeout(SEND_S):
+                            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            except TimeoutError:
+                return  # nobody would see a regular end
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def _event(self, sample: Sample, *, first: bool) -> bytes:
+        body = sample.body(known=self._known())
+        event = b"event: operations\ndata: %s\n\n" % body
+        if not first:
+            return event
+        history = msgspec.json.encode(sample.ticks)
+        return b"retry: %d\nevent: history\ndata: %s\n\n%s" % (AGAIN_MS, history, event)
+
+
+async def _page(request: Request) -> Response:
+    parse((), query_pairs(request))
+    access: Access = request.state.access
+    answer: OperationsAnswer | None = None
+    if _may_read(access, request):
+        answer = (await request.state.watch.now()).answer
+    known = access.knows(request)
+    shown = answer if known or answer is None else discreet(answer)
+    values: dict[str, Any] = {"answer": shown, "known": known}
+    content = _templates.get_template("ops.html").render(**values)
+    return Response(content, headers={**_SECURITY, **_FRESH}, media_type="text/html")
