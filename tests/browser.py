@@ -49,6 +49,7 @@ def opened(
     dark: bool = False,
     javascript: bool = True,
     statuses: frozenset[int] = frozenset(),
+    cut_off: bool = False,
     **options: Any,
 ) -> Iterator[Page]:
     """A page in a context of its own, which must be found without fault when the block ends.
@@ -60,6 +61,7 @@ def opened(
         dark: whether the user prefers dark colours.
         javascript: whether scripts run.
         statuses: of answers that are no fault, though they are errors.
+        cut_off: whether connections may fail.
         options: of `Browser.new_context`.
     """
     context = browser.new_context(
@@ -69,13 +71,12 @@ def opened(
         **options,
     )
     faults: list[str] = []
+    forgiven = [f"status of {status} " for status in statuses] + ["net::ERR_"] * cut_off
     host = urlsplit(address).netloc
     page = context.new_page()
 
     def said(message: Any) -> None:
-        if message.type in {"error", "warning"} and not any(
-            f"status of {status} " in message.text for status in statuses
-        ):
+        if message.type in {"error", "warning"} and not any(text in message.text for text in forgiven):
             faults.append(f"console: {message.text}")
 
     def asks(request: Any) -> None:

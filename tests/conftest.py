@@ -8,9 +8,11 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser
 
 from tests.api_server import ApiServer
 from tests.archive import Archive, make_archive
+from tests.browser import started_browser
 from tests.commands import REPOSITORY
 from tests.redis_server import RedisServer
 
@@ -52,6 +54,13 @@ def redis_server() -> Iterator[RedisServer]:
     server = RedisServer()
     yield server
     server.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A real browser, which tests share; they skip where there is none."""
+    with started_browser() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

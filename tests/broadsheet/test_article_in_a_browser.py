@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect
 
 from indexer.log import log_path
 from tests.api_server import ApiServer, eventually
-from tests.browser import NARROW, WIDE, check_accessible, opened, started_browser
+from tests.browser import NARROW, WIDE, check_accessible, opened
 from tests.commands import run
 
 BODY = "The keeper of the lighthouse saw ten ships.\nIt was a clear night.\n" + "A long quiet paragraph. " * 40
@@ -44,13 +44,6 @@ def live(root: Path) -> Iterator[ApiServer]:
             assert answer.status_code == 200, answer.text
         server.client.delete("/v1/articles/gone?wait=searchable&reason=a+mistake")
         yield server
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One for all tests of this module."""
-    with started_browser() as started:
-        yield started
 
 
 @pytest.mark.parametrize(("size", "dark"), [(WIDE, False), (NARROW, True)])

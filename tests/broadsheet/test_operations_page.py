@@ -5,74 +5,26 @@ Not here: the figures themselves (`test_operations.py`).
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, Page
 
 from indexer.log import log_path
 from tests.api_server import ApiServer, eventually
 from tests.archive import Archive, copied, made_up
+from tests.browser import WIDE, check_accessible, opened
 from tests.web.test_guard import MADE, write
 
-playwright = pytest.importorskip("playwright.sync_api")
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
-PATIENCE_MS = 60_000
-pytestmark = [
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no Chromium"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A browser."""
-    with playwright.sync_playwright() as running:
-        started = running.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
-        yield started
-        started.close()
-
-
-@contextmanager
-def opened(browser: Any, address: str, *, tidy: bool = True, **options: Any) -> Iterator[Any]:
-    """A page, which must be without errors, and ask no other host."""
-    context = browser.new_context(**options)
-    context.set_default_timeout(PATIENCE_MS)
-    page = context.new_page()
-    said: list[str] = []
-    hosts: set[str] = set()
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: hosts.add(re.sub(r"^(\w+://[^/]*).*$", r"\1", request.url)))
-    page.goto(address)
-    yield page
-    assert hosts <= {re.sub(r"/ops$", "", address), "data:,"}
-    context.close()
-    assert said == [] or not tidy
-
-
-def shown(page: Any, figure: str) -> str:
+def shown(page: Page, figure: str) -> str:
     """A figure as it stands in the page."""
     return str(page.locator(f'[data-figure="{figure}"]').first.inner_text())
 
 
-def is_live(page: Any) -> None:
+def is_live(page: Page) -> None:
     """Wait until the page says so."""
     page.wait_for_selector('#state[data-state="live"]')
-
-
-def violations(page: Any) -> list[str]:
-    """What axe has against the page, WCAG 2.2 AA and its best practices."""
-    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
-    found = page.evaluate("axe.run()")["violations"]
-    return [f"{one['id']}: {node['target']} {node['failureSummary']}" for one in found for node in one["nodes"]]
 
 
 @pytest.fixture(scope="module")
@@ -87,28 +39,21 @@ def busy(archive: Archive, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield server
 
 
-LOOKS: dict[str, dict[str, Any]] = {
-    "wide": {"viewport": {"width": 1280, "height": 900}},
-    "dark": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"},
-    "narrow": {"viewport": {"width": 320, "height": 700}},
-}
-
-
-@pytest.mark.parametrize("look", LOOKS)
-def test_everybody_can_read_the_page(browser: Any, busy: ApiServer, look: str) -> None:
+@pytest.mark.parametrize(("size", "dark"), [(WIDE, False), (WIDE, True), ((320, 700), False)])
+def test_everybody_can_read_the_page(browser: Browser, busy: ApiServer, size: tuple[int, int], dark: bool) -> None:
     """Light, dark and narrow: axe finds nothing, and nothing is wider than the window."""
-    with opened(browser, f"{busy.url}/ops", **LOOKS[look]) as page:
+    with opened(browser, f"{busy.url}/ops", size=size, dark=dark) as page:
         is_live(page)
         page.wait_for_selector('[data-chart="latency"] canvas')
         page.wait_for_timeout(2500)
-        assert violations(page) == []
+        check_accessible(page)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         labels = page.eval_on_selector_all("[data-chart]", "all => all.map(one => one.getAttribute('aria-label'))")
         assert len(labels) == 8
         assert all(re.match(r"Last \d min", label) for label in labels)
 
 
-def test_without_javascript_the_figures_of_the_moment_are_there(browser: Any, busy: ApiServer) -> None:
+def test_without_javascript_the_figures_of_the_moment_are_there(browser: Browser, busy: ApiServer) -> None:
     """The same ones, written in the same way."""
     named = (
         "epoch.articles",
@@ -118,7 +63,7 @@ def test_without_javascript_the_figures_of_the_moment_are_there(browser: Any, bu
         "log.last_seq",
         "now.cache_entries",
     )
-    with opened(browser, f"{busy.url}/ops", java_script_enabled=False) as page:
+    with opened(browser, f"{busy.url}/ops", javascript=False) as page:
         assert "Without JavaScript" in page.inner_text("main")
         still = {one: shown(page, one) for one in named}
         rows = page.locator('[data-rows="partitions"] tbody tr').all_inner_texts()
@@ -136,7 +81,7 @@ def test_without_javascript_the_figures_of_the_moment_are_there(browser: Any, bu
         assert page.locator("#multiples li").count() == len(rows)
 
 
-def test_figures_move_while_articles_are_written(browser: Any, tmp_path: Path) -> None:
+def test_figures_move_while_articles_are_written(browser: Browser, tmp_path: Path) -> None:
     """And are right: when all is indexed, the page says what the service has."""
     with ApiServer(tmp_path, ready=False, indexer=True, builders=1) as server:
         eventually(lambda: log_path(tmp_path).exists())
@@ -167,16 +112,16 @@ def test_figures_move_while_articles_are_written(browser: Any, tmp_path: Path) -
             assert shown(page, "epoch.epoch") == str(told["epoch"]["epoch"])
             bars = page.locator('[data-chart="epochs"] rect.bar').count()
             assert bars >= 2
-            label = page.get_attribute('[data-chart="epochs"]', "aria-label")
+            label = page.get_attribute('[data-chart="epochs"]', "aria-label") or ""
             assert int(label.split(": ")[1].split(",")[0]) <= told["epoch"]["epoch"]
 
 
-def test_it_says_when_it_is_cut_off_and_comes_again(browser: Any, archive: Archive, tmp_path: Path) -> None:
+def test_it_says_when_it_is_cut_off_and_comes_again(browser: Browser, archive: Archive, tmp_path: Path) -> None:
     """When the server ends, and when it is back; a page that is paused, or out of sight, asks nothing."""
     root = copied(archive.root, tmp_path / "copy")
     with ApiServer(root) as server:
         port = server.port
-        with opened(browser, f"{server.url}/ops", tidy=False) as page:
+        with opened(browser, f"{server.url}/ops", cut_off=True) as page:
             is_live(page)
             page.click("#pause")
             assert page.inner_text("#state") == "Paused"
@@ -196,13 +141,16 @@ def test_it_says_when_it_is_cut_off_and_comes_again(browser: Any, archive: Archi
                 is_live(page)
 
 
-def test_it_asks_for_a_key(browser: Any, archive: Archive, tmp_path: Path) -> None:
+def test_it_asks_for_a_key(browser: Browser, archive: Archive, tmp_path: Path) -> None:
     """Where one is needed; sends it as a header, and shows the figures; a wrong one is asked for again."""
     root = copied(archive.root, tmp_path / "copy")
     write(root, *(key for key, _ in MADE.values()))
-    with ApiServer(root, public_reads=False) as server, opened(browser, f"{server.url}/ops", tidy=False) as page:
+    with (
+        ApiServer(root, public_reads=False) as server,
+        opened(browser, f"{server.url}/ops", statuses=frozenset({401})) as page,
+    ):
         page.wait_for_selector("#key:not([hidden])")
-        assert violations(page) == []
+        check_accessible(page)
         page.fill("#key-text", "bs_bad")
         page.press("#key-text", "Enter")
         page.wait_for_function("() => document.querySelector('#state').innerText.includes('not valid')")
@@ -218,7 +166,7 @@ def test_it_asks_for_a_key(browser: Any, archive: Archive, tmp_path: Path) -> No
         is_live(page)
 
 
-def test_it_asks_for_a_key_that_shows_more(browser: Any, archive: Archive, tmp_path: Path) -> None:
+def test_it_asks_for_a_key_that_shows_more(browser: Browser, archive: Archive, tmp_path: Path) -> None:
     """Where reading is open to all, what people searched for is not."""
     root = copied(archive.root, tmp_path / "copy")
     write(root, *(key for key, _ in MADE.values()))
@@ -236,11 +184,11 @@ def test_it_asks_for_a_key_that_shows_more(browser: Any, archive: Archive, tmp_p
         assert not page.is_visible("#discreet")
 
 
-def test_what_others_saw_is_there_when_the_page_is_opened(browser: Any, busy: ApiServer) -> None:
+def test_what_others_saw_is_there_when_the_page_is_opened(browser: Browser, busy: ApiServer) -> None:
     """The minutes before, as far as somebody watched."""
     with opened(browser, f"{busy.url}/ops") as page:
         is_live(page)
         page.wait_for_timeout(2500)
     with opened(browser, f"{busy.url}/ops") as page:
         is_live(page)
-        assert "nothing known" not in page.get_attribute('[data-chart="requests"]', "aria-label")
+        assert "nothing known" not in (page.get_attribute('[data-chart="requests"]', "aria-label") or "")

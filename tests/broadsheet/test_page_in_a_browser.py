@@ -16,7 +16,7 @@ from indexer.article import validate
 from partition.types import Article
 from tests.api_server import ApiServer
 from tests.archive import publish
-from tests.browser import NARROW, WIDE, check_accessible, opened, started_browser
+from tests.browser import NARROW, WIDE, check_accessible, opened
 
 WORDS = ("council", "bridges", "roads", "ships", "cranes", "light", "water", "votes", "next", "year", "old", "new")
 SECTIONS = ("Politics", "Sport", "World")
@@ -57,13 +57,6 @@ def newsroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     publish(root, texts)
     with ApiServer(root) as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One for all tests of this module."""
-    with started_browser() as started:
-        yield started
 
 
 def _asked(page: Page) -> dict[str, list[str]]:
