@@ -225,7 +225,7 @@ class AsyncClient:
 
     def export(
         self, q: str = "", *, key: str | None = None, **options: Unpack[Finding]
-    ) -> AsyncGenerator[ArticleAnswer]:
+    ) -> AsyncGenerator[Item]:
         """All articles that a search finds, whole, as one state of the archive has them.
 
         The export is made on the server first, and removed from it at the end, unless it has a `key`: with that a

@@ -51,7 +51,7 @@ class BulkSummary(NamedTuple):
     rejected: Sequence[LineResult]
     """The first 1,000 of those that are no articles, with their reasons."""
     job: JobAnswer | None
-    """The last one; `None` where there were no articles."""
+    """The one that is searchable last, by its `min_seq`; `None` where there were no articles."""
 
 
 class Run:
@@ -139,7 +139,8 @@ def bulk_summary(asker: Asker, key: str | None, batch_bytes: int, *, wait: bool)
     rejected: list[LineResult] = []
     job: JobAnswer | None = None
     while batch := (yield from run.next()):
-        job = batch.job
+        if job is None or batch.job.min_seq >= job.min_seq:  # of batches that changed nothing it is 0
+            job = batch.job
         statuses.update(one.status for one in batch.results)
         room = MAX_REJECTED - len(rejected)
         rejected += [one for one in batch.results if one.status == "rejected"][:room]

@@ -217,7 +217,7 @@ class Client:
         """Cancel an export, and remove its parts."""
         return self._driver.run(writing.cancel_job(self._asker, job_id))
 
-    def export(self, q: str = "", *, key: str | None = None, **options: Unpack[Finding]) -> Generator[ArticleAnswer]:
+    def export(self, q: str = "", *, key: str | None = None, **options: Unpack[Finding]) -> Generator[Item]:
         """All articles that a search finds, whole, as one state of the archive has them.
 
         The export is made on the server first, and removed from it at the end, unless it has a `key`: with that a

@@ -23,7 +23,7 @@ Not here: what every `slug` means (`docs/reference.md`), which are asked again (
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -32,7 +32,7 @@ from broadsheet.client.job_answers import JobAnswer
 _MAX_TEXT_CHARS = 300
 
 
-class ParameterFault(NamedTuple):
+class ParameterFault(msgspec.Struct, frozen=True):
     """What is wrong with one parameter."""
 
     parameter: str

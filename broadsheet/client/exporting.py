@@ -12,7 +12,7 @@ import base64
 import hashlib
 from collections.abc import Mapping
 
-from broadsheet.client.answers import ArticleAnswer
+from broadsheet.client.answers import Item
 from broadsheet.client.asking import Asker
 from broadsheet.client.errors import ChecksumError, NotFoundError
 from broadsheet.client.job_answers import ExportPart, JobAnswer
@@ -46,7 +46,7 @@ def part_lines(asker: Asker, part: ExportPart) -> Stream[bytes]:
         yield Emit(line)
 
 
-def export(asker: Asker, q: str, options: Mapping[str, object], *, key: str | None) -> Stream[ArticleAnswer]:
+def export(asker: Asker, q: str, options: Mapping[str, object], *, key: str | None) -> Stream[Item]:
     """The articles of all parts."""
     job = yield from start_export(asker, q, options, key=key)
     job = yield from wait_for(asker, job, None)
@@ -57,7 +57,7 @@ def export(asker: Asker, q: str, options: Mapping[str, object], *, key: str | No
     for part in parts:
         lines = _Checked(asker, part)
         while (line := (yield from lines.next())) is not None:
-            yield Emit(asker.decoded(line, ArticleAnswer))
+            yield Emit(asker.decoded(line, Item))
     if key is None:
         try:
             yield from cancel_job(asker, job.id)
