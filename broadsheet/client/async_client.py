@@ -223,9 +223,7 @@ class AsyncClient:
         """Cancel an export, and remove its parts."""
         return await self._driver.run(writing.cancel_job(self._asker, job_id))
 
-    def export(
-        self, q: str = "", *, key: str | None = None, **options: Unpack[Finding]
-    ) -> AsyncGenerator[Item]:
+    def export(self, q: str = "", *, key: str | None = None, **options: Unpack[Finding]) -> AsyncGenerator[Item]:
         """All articles that a search finds, whole, as one state of the archive has them.
 
         The export is made on the server first, and removed from it at the end, unless it has a `key`: with that a
