@@ -263,8 +263,8 @@ def info(data: Data = None, url: Url = None, key: Key = None, config: Config = N
     from partition.manifest import Layout, read_manifest
     from web.times import iso
 
-    typer.echo(f"broadsheet {__version__}")
     server = server_of(url, key, data)
+    typer.echo(f"broadsheet {__version__}")
     if server:
         typer.echo(_shown(server))
         return

@@ -18,7 +18,7 @@
 Contract: everything that the client raises over the network is one of these. `ValueError` is for arguments that can
 be refused before anything is asked.
 
-Not here: what every `slug` means (`docs/reference.md`), which are asked again (`retrying.py`).
+Not here: what every `slug` means (`docs/reference.md`), which are asked again (`asking.py`).
 """
 
 from collections.abc import Mapping, Sequence

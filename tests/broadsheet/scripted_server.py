@@ -1,7 +1,7 @@
 """A server that answers as it is told, on a real socket: what no healthy server does.
 
-Contract: it answers one request after the other with the bytes of its script, and closes each connection then; with an
-answer that is shorter than its `Content-Length` it breaks off. Without a script it answers nothing and hangs up.
+Contract: it answers one request after the other with the bytes of its script, and closes each connection then; with
+an answer that is shorter than its `Content-Length` it breaks off. Without a script it answers nothing and hangs up.
 
 Not here: the real server (`tests/api_server.py`).
 """
@@ -15,7 +15,6 @@ from typing import Any, NamedTuple, Self
 import orjson
 
 from web.problems import TYPES
-
 
 SILENT = b"\0silent"
 """At the end of an answer: nothing more comes, and the connection stays."""

@@ -46,9 +46,12 @@ KINDS: dict[str, type[ProblemError]] = {
 def test_every_problem_is_an_exception(slug: str) -> None:
     """Of the documented kind, with everything that the body says."""
     about = {"errors": [{"parameter": "q", "detail": "no", "position": 3}], "coverage": {"ok": 7}}
-    with ScriptedServer(problem(slug, "it is so", about, Retry_After="4")) as server:
-        with Client(server.url, retry=ONCE) as client, pytest.raises(ProblemError) as raised:
-            client.search("a")
+    with (
+        ScriptedServer(problem(slug, "it is so", about, Retry_After="4")) as server,
+        Client(server.url, retry=ONCE) as client,
+        pytest.raises(ProblemError) as raised,
+    ):
+        client.search("a")
     error = raised.value
     assert type(error) is KINDS[slug]
     assert (error.slug, error.status, error.title) == (slug, TYPES[slug].status, TYPES[slug].title)
@@ -85,9 +88,12 @@ def test_a_real_refusal(server: ApiServer) -> None:
 )
 def test_refusals_of_others(told: bytes, status: int, detail: str) -> None:
     """What a proxy says is an exception, too: without a slug, with its text, cut and on one line."""
-    with ScriptedServer(told) as server, Client(server.url, retry=ONCE) as client:
-        with pytest.raises(ProblemError) as refused:
-            client.search("a")
+    with (
+        ScriptedServer(told) as server,
+        Client(server.url, retry=ONCE) as client,
+        pytest.raises(ProblemError) as refused,
+    ):
+        client.search("a")
     assert (refused.value.status, refused.value.slug, refused.value.detail) == (status, "", detail)
 
 
@@ -102,9 +108,12 @@ def test_refusals_of_others(told: bytes, status: int, detail: str) -> None:
 )
 def test_answers_of_others(told: bytes) -> None:
     """What answers 200 and is no Broadsheet is told from one."""
-    with ScriptedServer(told) as server, Client(server.url, retry=ONCE) as client:
-        with pytest.raises(errors.AnswerError, match="what it answers is no SearchAnswer"):
-            client.search("a")
+    with (
+        ScriptedServer(told) as server,
+        Client(server.url, retry=ONCE) as client,
+        pytest.raises(errors.AnswerError, match="what it answers is no SearchAnswer"),
+    ):
+        client.search("a")
 
 
 def test_the_key_goes_to_the_server_only(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +125,14 @@ def test_the_key_goes_to_the_server_only(monkeypatch: pytest.MonkeyPatch) -> Non
         moved = answer(302, b"", "text/plain", Location=f"{elsewhere.url}/v1/search")
         links = {"next": f"{elsewhere.url}/v1/search?cursor=a", "prev": None, "limit": 1, "has_more": True}
         coverage = {"complete": True, "partitions": {"total": 1, "ok": 1, "failed": []}, "missed": []}
-        page = {"data": [{"id": "a"}], "page": links, "total": None, "coverage": coverage, "facets": {}, "notes": []}
+        page: dict[str, object] = {
+            "data": [{"id": "a"}],
+            "page": links,
+            "total": None,
+            "coverage": coverage,
+            "facets": {},
+            "notes": [],
+        }
         page |= {"did_you_mean": None, "as_of": "", "origin": None}
         away = [page, page | {"page": {**links, "next": "//elsewhere/v1/search"}}]
         expired = problem("cursor-expired", members={"links": {"resume": f"{elsewhere.url}/v1/search"}})

@@ -78,9 +78,8 @@ def test_a_search_with_everything(server: ApiServer, client: Client) -> None:
     assert answer.explain.article
     assert set(answer.facets) == {"section", "year"}
     assert answer == _awaited(server, lambda one: one.search("budget OR tariff", **EVERYTHING))
-    following = client.search(
-        "budget OR tariff", **EVERYTHING, cursor=str(httpx2.URL(answer.page.next or "").params["cursor"])
-    )
+    further: Searching = {**EVERYTHING, "cursor": str(httpx2.URL(answer.page.next or "").params["cursor"])}
+    following = client.search("budget OR tariff", **further)
     assert following.page.prev
 
 

@@ -11,6 +11,7 @@ import pytest
 from broadsheet.client import (
     AnswerError,
     AsyncClient,
+    ChecksumError,
     Client,
     ConflictError,
     ExportPart,
@@ -27,13 +28,22 @@ from tests.broadsheet.scripted_server import SILENT, ScriptedServer, answer, pro
 PARTITIONS = answer(
     200,
     {
-        **{"epoch": 7, "published_at": "2026-11-30T18:00:00Z", "articles": 3, "statistics_epoch": 7},
-        **{"applied_seq": 3, "routing_version": 1, "data": []},
+        "epoch": 7,
+        "published_at": "2026-11-30T18:00:00Z",
+        "articles": 3,
+        "statistics_epoch": 7,
+        "applied_seq": 3,
+        "routing_version": 1,
+        "data": [],
     },
 )
 JOB = {
-    **{"id": "0a", "kind": "put", "status": "succeeded", "progress": {"done": 1, "total": 1, "failed": 0}},
-    **{"created_at": "2026-11-30T18:00:00Z", "min_seq": 1},
+    "id": "0a",
+    "kind": "put",
+    "status": "succeeded",
+    "progress": {"done": 1, "total": 1, "failed": 0},
+    "created_at": "2026-11-30T18:00:00Z",
+    "min_seq": 1,
     "links": {"self": "/v1/jobs/0a", "results": "/v1/jobs/0a/results"},
 }
 
@@ -46,6 +56,7 @@ class Clock:
         self.pauses: list[float] = []
 
     def __call__(self) -> float:
+        """What time it is, in seconds."""
         return self.now_s
 
     def sleep(self, seconds: float) -> None:
@@ -104,10 +115,13 @@ def test_it_waits_as_long_as_it_is_told(clock: Clock, ask: Asking) -> None:
 def test_dates_are_counted_from_the_date_of_the_answer(clock: Clock) -> None:
     """`Retry-After` as a date, whatever the clock of this machine says; a date that has gone is at once."""
     then = datetime(1999, 12, 31, 23, 59, 30, tzinfo=UTC)
-    dates = {"Date": format_datetime(then, usegmt=True)}
+    date = format_datetime(then, usegmt=True)
     later = format_datetime(then + timedelta(seconds=40), usegmt=True)
     before = format_datetime(then - timedelta(seconds=40), usegmt=True)
-    script = (problem("overloaded", Retry_After=later, **dates), problem("overloaded", Retry_After=before, **dates))
+    script = (
+        problem("overloaded", Retry_After=later, Date=date),
+        problem("overloaded", Retry_After=before, Date=date),
+    )
     with ScriptedServer(*script, PARTITIONS) as server:
         assert _asked_for_epoch(server, clock) == 7
         assert clock.pauses == [40.0, 0.0]
@@ -183,7 +197,7 @@ def test_what_will_not_pass_is_not_asked_again(clock: Clock, slug: str) -> None:
 
 
 def test_writes_are_asked_again_under_their_key(clock: Clock) -> None:
-    """PUT, DELETE, retries and exports: each call has a key of its own, and repeats it; a key given is sent as it is."""
+    """PUT, DELETE, retries and exports: each call repeats a key of its own; a key given is sent as it is."""
     busy, done = problem("idempotency-busy"), answer(200, JOB)
     with ScriptedServer(*[b"", busy, done] * 4, done) as server, _client(server, clock) as client:
         client.put_article("a", {"title": "A"})
@@ -227,9 +241,12 @@ def test_a_batch_that_failed_is_sent_again(clock: Clock) -> None:
 
 def test_results_that_do_not_fit_are_told(clock: Clock) -> None:
     """A line that the server does not account for is an error, never silence."""
-    with ScriptedServer(answer(202, JOB), answer(200, b"", "application/x-ndjson")) as server:
-        with _client(server, clock) as client, pytest.raises(AnswerError, match="tells of 0 lines, not of the 1"):
-            list(client.bulk([{"id": "a", "title": "A"}]))
+    with (
+        ScriptedServer(answer(202, JOB), answer(200, b"", "application/x-ndjson")) as server,
+        _client(server, clock) as client,
+        pytest.raises(AnswerError, match="tells of 0 lines, not of the 1"),
+    ):
+        list(client.bulk([{"id": "a", "title": "A"}]))
 
 
 def test_a_stream_goes_on_where_it_broke_off(clock: Clock) -> None:
@@ -245,13 +262,16 @@ def test_a_stream_goes_on_where_it_broke_off(clock: Clock) -> None:
     begun = cut.replace(b"Connection", f"Repr-Digest: {digest}\r\nConnection".encode())
     other = answer(206, b"".join(rows[2:]), "application/x-ndjson", Repr_Digest="sha-256=:AAAA:")
     with ScriptedServer(begun, other) as server, _client(server, clock) as client:
-        with pytest.raises(Exception, match="was written again while it was read"):
+        with pytest.raises(ChecksumError, match="was written again while it was read"):
             list(client.part_lines(part))
         assert server.asked[1].headers["range"] == f"bytes={len(rows[0]) + len(rows[1])}-"
     same = answer(206, b"".join(rows[2:]), "application/x-ndjson", Repr_Digest=digest)
-    with ScriptedServer(begun, same) as server, _client(server, clock) as client:
-        with pytest.raises(Exception, match=r"part 1 comes to [0-9a-f]{64}, not to"):
-            list(client.part_lines(part))
+    with (
+        ScriptedServer(begun, same) as server,
+        _client(server, clock) as client,
+        pytest.raises(ChecksumError, match=r"part 1 comes to [0-9a-f]{64}, not to"),
+    ):
+        list(client.part_lines(part))
 
 
 @pytest.mark.parametrize("values", [{"attempts": 0}, {"patience_s": -1}, {"base_s": -1}, {"cap_s": -1}])
