@@ -66,19 +66,29 @@ class Patience:
         self._failures = 0
         self._began_s = self._clock()
 
+    def count(self, failure: BroadsheetError) -> None:
+        """Count an attempt that has failed.
+
+        Raises:
+            BroadsheetError: the failure, where it was the last.
+        """
+        self._failures += 1
+        if self._failures >= self._retry.attempts:
+            raise failure
+
     def pause(self, failure: BroadsheetError) -> Pause:
         """The pause before the next attempt.
 
         Raises:
             BroadsheetError: the failure, where there is none.
         """
-        self._failures += 1
+        self.count(failure)
         wait_s = failure.retry_after_s if isinstance(failure, ProblemError) else None
         if wait_s is None:
             bound_s = min(self._retry.cap_s, self._retry.base_s * 2 ** min(self._failures - 1, 30))
             wait_s = random.uniform(0, bound_s)  # noqa: S311 - not a secret
         spent_s = self._clock() - self._began_s
-        if self._failures >= self._retry.attempts or spent_s + wait_s > self._retry.patience_s:
+        if spent_s + wait_s > self._retry.patience_s:
             raise failure
         return Pause(wait_s)
 

@@ -6,7 +6,7 @@ Not here: what is done (the operations), the same for threads (`blocking.py`).
 """
 
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from typing import Any, TypeVar
 
 import httpx2
@@ -46,9 +46,9 @@ class Awaiting:
 
     async def run(self, operation: Operation[T], articles: Articles = ()) -> T:
         """What an operation comes to; `articles` are those that it takes."""
-        async with AsyncExitStack() as held:
+        async with AsyncExitStack() as held, aclosing(_each(articles)) as source:
             connection = _Connection(self._http, self._address, self._clock, held)
-            source, reply, failure = _each(articles), None, None
+            reply, failure = None, None
             step: Step | Emit[T] | Done[T]
             while not isinstance(step := advance(operation, reply, failure), Done):
                 assert not isinstance(step, Emit)
@@ -58,9 +58,9 @@ class Awaiting:
 
     async def iterate(self, stream: Stream[T], articles: Articles = ()) -> AsyncGenerator[T]:
         """What an operation emits."""
-        async with AsyncExitStack() as held:
+        async with AsyncExitStack() as held, aclosing(_each(articles)) as source:
             connection = _Connection(self._http, self._address, self._clock, held)
-            source, reply, failure = _each(articles), None, None
+            reply, failure = None, None
             step: Step | Emit[T] | Done[None]
             while not isinstance(step := advance(stream, reply, failure), Done):
                 if isinstance(step, Emit):
@@ -87,7 +87,7 @@ class Awaiting:
         return await anext(source, None), None
 
 
-async def _each(articles: Articles) -> AsyncIterator[Mapping[str, Any]]:
+async def _each(articles: Articles) -> AsyncGenerator[Mapping[str, Any]]:
     if isinstance(articles, AsyncIterable):
         async for article in articles:
             yield article

@@ -83,6 +83,7 @@ def search_all(asker: Asker, q: str, options: Options, *, resume: bool) -> Strea
 
 
 def _page(asker: Asker, address: str, *, resume: bool) -> Operation[SearchAnswer]:
+    patience = asker.patience()
     while True:
         try:
             return (yield from _value(asker, address, SearchAnswer))
@@ -91,6 +92,7 @@ def _page(asker: Asker, address: str, *, resume: bool) -> Operation[SearchAnswer
             if not resume or following is None:
                 raise
             address = following
+            patience.count(expired)
 
 
 def _searched(q: str, options: Options) -> str:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx2
@@ -11,10 +12,12 @@ import msgspec
 import orjson
 import pytest
 
-from broadsheet.client import AsyncClient, Client, SearchAnswer
+from broadsheet.client import AsyncClient, Client, CursorExpiredError, SearchAnswer
 from broadsheet.client.parameters import Searching, pairs_of
-from tests.api_server import AMPLE_MS, ApiServer
-from tests.archive import ODD_IDS, Archive
+from indexer.publisher import Retention
+from partition.types import Article
+from tests.api_server import AMPLE_MS, ApiServer, eventually
+from tests.archive import ODD_IDS, Archive, copied, publish
 
 T = TypeVar("T")
 
@@ -137,6 +140,23 @@ def test_a_walk_that_is_broken_off(server: ApiServer, client: Client) -> None:
             return [await anext(pages), await client.search("budget", limit=2, timeout_ms=AMPLE_MS)]
 
     assert _awaited(server, some) == [first, first]
+
+
+def test_a_walk_that_took_too_long(archive: Archive, tmp_path: Path) -> None:
+    """Its state is gone: that is raised; or with `resume` it goes on from the same place in the newest state."""
+    root = copied(archive.root, tmp_path / "own")
+    with ApiServer(root) as server, Client(server.url) as client:
+        asked: Searching = {"limit": 30, "fields": "id", "timeout_ms": AMPLE_MS}
+        expected = [one.id for one in client.search_all("budget OR tariff", **asked)]
+        walks = [client.search_all("budget OR tariff", resume=resume, **asked) for resume in (True, False)]
+        seen = [[next(walk).id for _ in range(30)] for walk in walks]
+        for number in range(6):  # more than stay open
+            epoch = publish(root, [Article(id=f"late{number}", title="Other")], retention=Retention(0))
+            eventually(lambda epoch=epoch: server.epoch() == epoch)  # type: ignore[misc]
+        assert seen[0] + [one.id for one in walks[0]] == expected
+        with pytest.raises(CursorExpiredError) as expired:
+            next(walks[1])
+        assert (expired.value.resume or "").startswith("/v1/search?")
 
 
 @pytest.mark.parametrize("article_id", ODD_IDS)

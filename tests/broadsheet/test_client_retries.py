@@ -14,6 +14,7 @@ from broadsheet.client import (
     ChecksumError,
     Client,
     ConflictError,
+    CursorExpiredError,
     ExportPart,
     InvalidError,
     JobFailedError,
@@ -194,6 +195,18 @@ def test_what_will_not_pass_is_not_asked_again(clock: Clock, slug: str) -> None:
         with pytest.raises(ProblemError) as refused:
             _asked_for_epoch(server, clock)
         assert (refused.value.slug, len(server.asked), clock.pauses) == (slug, 1, [])
+
+
+def test_a_cursor_that_always_expires_ends_the_walk(clock: Clock) -> None:
+    """However often a link leads on to the next refusal."""
+    away = problem("cursor-expired", members={"links": {"resume": "/v1/search?cursor=b"}})
+    with ScriptedServer(*[away] * 9) as server, _client(server, clock, Retry(attempts=4)) as client:
+        with pytest.raises(CursorExpiredError):
+            list(client.search_all("a", resume=True))
+        assert len(server.asked) == 4
+        with pytest.raises(CursorExpiredError) as expired:
+            list(client.search_all("a"))
+        assert (len(server.asked), expired.value.resume) == (5, "/v1/search?cursor=b")
 
 
 def test_writes_are_asked_again_under_their_key(clock: Clock) -> None:

@@ -212,7 +212,7 @@ def test_exports(client: Client, root: Path) -> None:
     lines = list(client.part_lines(part))
     assert (len(lines), sum(map(len, lines)) + 120) == (part.articles, part.bytes)
     assert list(client.export_parts(job, after=1)) == []
-    (file,) = exports.glob("*/part*")
+    (file,) = exports.glob("*/part-*")
     content = file.read_bytes()
     file.write_bytes(content.replace(b"day 7", b"day 8", 1))
     with pytest.raises(ChecksumError, match=r"part 1 comes to [0-9a-f]{64}, not to "):
