@@ -264,12 +264,13 @@ def info(data: Data = None, url: Url = None, key: Key = None, config: Config = N
     from web.times import iso
 
     server = server_of(url, key, data)
-    typer.echo(f"broadsheet {__version__}")
     if server:
-        typer.echo(_shown(server))
+        line = _shown(server)
+        typer.echo(f"broadsheet {__version__}\n{line}")
         return
     found = resolved(config, data=data)
     layout = Layout(found.settings.root)
+    typer.echo(f"broadsheet {__version__}")
     newest = layout.newest_epoch()
     if newest:
         try:

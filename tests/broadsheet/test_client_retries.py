@@ -2,9 +2,11 @@
 
 import asyncio
 import itertools
+from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from hashlib import sha256
 
 import pytest
 
@@ -270,8 +272,15 @@ def test_a_stream_goes_on_where_it_broke_off(clock: Clock) -> None:
     with ScriptedServer(cut, b"", cut, whole) as server, _client(server, clock) as client:
         assert [one.line for one in client.job_results("0a")] == [1, 2, 3, 4]
         assert len(server.asked) == 4
+
+
+def test_a_part_goes_on_at_its_byte(clock: Clock) -> None:
+    """It is whole in the end; one that is another by then, or does not come to its digest, is told."""
+    rows = [b'{"id":"a%d"}\n' % number for number in range(4)]
     part = ExportPart(1, 4, 0, "", "/v1/exports/0a?part=1")
-    digest = "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:"
+    digest = f"sha-256=:{b64encode(sha256(b''.join(rows)).digest()).decode()}:"
+    whole = answer(200, b"".join(rows), "application/x-ndjson")
+    cut = whole[: whole.index(rows[2]) + 9]
     begun = cut.replace(b"Connection", f"Repr-Digest: {digest}\r\nConnection".encode())
     other = answer(206, b"".join(rows[2:]), "application/x-ndjson", Repr_Digest="sha-256=:AAAA:")
     with ScriptedServer(begun, other) as server, _client(server, clock) as client:
@@ -279,8 +288,18 @@ def test_a_stream_goes_on_where_it_broke_off(clock: Clock) -> None:
             list(client.part_lines(part))
         assert server.asked[1].headers["range"] == f"bytes={len(rows[0]) + len(rows[1])}-"
     same = answer(206, b"".join(rows[2:]), "application/x-ndjson", Repr_Digest=digest)
+    with ScriptedServer(begun, same) as server, _client(server, clock) as client:
+        assert list(client.part_lines(part)) == [row.rstrip() for row in rows]
     with (
-        ScriptedServer(begun, same) as server,
+        ScriptedServer(
+            begun, whole.replace(b"Connection", f"Repr-Digest: {digest}\r\nConnection".encode())
+        ) as server,
+        _client(server, clock) as client,
+    ):
+        assert list(client.part_lines(part)) == [row.rstrip() for row in rows]
+    short = answer(206, rows[2], "application/x-ndjson", Repr_Digest=digest)
+    with (
+        ScriptedServer(begun, short) as server,
         _client(server, clock) as client,
         pytest.raises(ChecksumError, match=r"part 1 comes to [0-9a-f]{64}, not to"),
     ):

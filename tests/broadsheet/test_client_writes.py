@@ -174,6 +174,16 @@ def test_a_run_that_is_repeated(client: Client) -> None:
     assert sorted(_created(client, "run")) == sorted([*(row["id"] for row in rows), "run/29"])
 
 
+def test_an_article_that_is_as_it_was(client: Client) -> None:
+    """Equal batches of a run are not one: what goes there and back is there and back, also when repeated."""
+    rows = [{"id": "back", "title": title} for title in ("One", "Two", "One")]
+    for _ in range(2):
+        batches = list(client.bulk(rows, key="back", batch_bytes=1))
+        assert [one.status for batch in batches for one in batch.results] == ["created", "corrected", "corrected"]
+        client.wait_for(batches[-1].job)
+        assert (client.article("back").title, client.article("back").version) == ("One", 3)
+
+
 def test_a_run_that_was_broken_off(client: Client) -> None:
     """By whoever ran it: the next one with its key goes on, and nothing is logged twice."""
     rows = _rows("broken", 40)
