@@ -7,6 +7,7 @@ Not here: what is done (the operations), how steps are taken (`blocking.py`), th
 (`async_client.py`).
 """
 
+import ssl
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from types import TracebackType
@@ -35,6 +36,8 @@ class Client:
     Args:
         url: its address, such as `http://127.0.0.1:8000`; a path in it is kept, as of a proxy.
         key: an access key, where one is needed.
+        tls: whom to trust, and with which certificate to be known, over https; by default the authorities of
+            `SSL_CERT_FILE` or `SSL_CERT_DIR`, or else of the system.
         retry: how often and for how long something is asked again.
         timeout_s: for a connection, for each piece of an answer, and for all of it but a stream.
         sleep: how pauses are made; takes seconds.
@@ -49,12 +52,13 @@ class Client:
         url: str,
         *,
         key: str | None = None,
+        tls: ssl.SSLContext | None = None,
         retry: Retry = DEFAULT_RETRY,
         timeout_s: float = TIMEOUT_S,
         sleep: Callable[[float], object] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        address = Address(url, key, timeout_s)
+        address = Address(url, key, timeout_s, tls)
         self._asker = Asker(address.url, retry, clock)
         self._timeout_s = timeout_s
         self._driver = Blocking(address, clock, sleep)

@@ -1,13 +1,14 @@
 """What both drivers share: the address of a server, its key, and answers of bounded size.
 
 Contract: the key goes to the address given and nowhere else: no redirect is followed, and neither proxies nor
-passwords are taken from the environment. It stands in no `repr` and in no message. A body that is not a stream has
-`MAX_BODY_BYTES`, and its time.
+passwords are taken from the environment. It stands in no `repr` and in no message. The environment may say whom to
+trust over https (`SSL_CERT_FILE`, `SSL_CERT_DIR`). A body that is not a stream has `MAX_BODY_BYTES`, and its time.
 
 Not here: sending and receiving (`blocking.py`, `awaiting.py`).
 """
 
 import re
+import ssl
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,7 +29,7 @@ _PRINTABLE = re.compile(r"[!-~]+")
 class Address:
     """Where a server is, and what it is asked with."""
 
-    def __init__(self, url: str, key: str | None, timeout_s: float) -> None:
+    def __init__(self, url: str, key: str | None, timeout_s: float, tls: ssl.SSLContext | None = None) -> None:
         """Args: as of `Client`.
 
         Raises:
@@ -49,14 +50,18 @@ class Address:
         if timeout_s <= 0:
             raise ValueError(f"timeout_s is {timeout_s}; it is above 0")
         self.url = url.rstrip("/")
-        self._key, self._timeout_s = key, timeout_s
+        self._key, self._timeout_s, self._tls = key, timeout_s, tls
 
     def settings(self) -> dict[str, Any]:
         """How a client of httpx2 is made."""
         headers = {"User-Agent": f"broadsheet-client/{__version__}", "Accept": "application/json"}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
-        return {"headers": headers, "follow_redirects": False, "trust_env": False}
+        settings = {"headers": headers, "follow_redirects": False, "trust_env": False}
+        if self.url.startswith("https:"):
+            # Whom to trust is asked of the environment, other than where to send what.
+            settings["verify"] = self._tls or httpx2.create_ssl_context()
+        return settings
 
     def sent(self, request: Request) -> dict[str, Any]:
         """The arguments of `stream`, which sends it."""

@@ -1,11 +1,14 @@
 """Refusals as exceptions, and where the key goes."""
 
+import ssl
+
 import pytest
 
 from broadsheet import client as errors
 from broadsheet.client import Client, ProblemError, Retry
 from tests.api_server import ApiServer
 from tests.broadsheet.scripted_server import ScriptedServer, answer, problem
+from tests.indexer.feed_server import CERTIFICATE, FeedServer
 from web.problems import TYPES
 
 ONCE = Retry(attempts=1)
@@ -152,6 +155,26 @@ def test_the_key_goes_to_the_server_only(monkeypatch: pytest.MonkeyPatch) -> Non
                 list(client.search_all("a", resume=True))
             assert {one.headers["authorization"] for one in server.asked} == {"Bearer bs_secret"}
         assert elsewhere.asked == []
+
+
+def test_whom_it_trusts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over https nobody unknown, and no name that is another; others by a context or the environment."""
+    page = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nlive\n"
+    trusting = ssl.create_default_context(cafile=CERTIFICATE)
+    trusting.check_hostname = False  # the certificate is for feeds.example
+    with FeedServer({"/livez": page}, tls=True) as server:
+        url = f"https://127.0.0.1:{server.port}"
+        with (
+            Client(url, retry=ONCE) as client,
+            pytest.raises(errors.UnreachableError, match="self-signed certificate"),
+        ):
+            client.get("/livez")
+        with Client(url, retry=ONCE, tls=trusting) as client:
+            assert client.get("/livez") == b"live\n"
+        monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+        with Client(url, retry=ONCE) as client, pytest.raises(errors.UnreachableError, match="IP address mismatch"):
+            client.get("/livez")
+        assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
@@ -196,8 +197,15 @@ def test_other_reads(server: ApiServer, client: Client) -> None:
     assert _awaited(server, rest) == [suggested, state, changes[398:], b"live\n"]
 
 
-def test_many_at_once(server: ApiServer) -> None:
-    """Tasks of one event loop use one client together."""
+def test_many_at_once(server: ApiServer, client: Client) -> None:
+    """Threads use one client together, and tasks of one event loop do."""
+    expected = server.ids({"q": "tariff"})
+
+    def walk(limit: int) -> list[str | None]:
+        return [one.id for one in client.search_all("tariff", limit=limit, fields="id", timeout_ms=AMPLE_MS)]
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(walk, range(10, 26))) == [expected] * 16
 
     async def all_of_them(client: AsyncClient) -> list[SearchAnswer]:
         return await asyncio.gather(
