@@ -94,7 +94,8 @@ class _Sending:
             self._told.reading(self._records.lines, self._records.meter.read_bytes, self._records.total_bytes)
         if self._records.records < _REPORT_AFTER:
             self._report_fields()
-        if last:
+        if last and not last.ended:
+            self._told.note("all of it is sent and durable; it is being indexed")
             client.wait_for(last, timeout_s=INDEXED_S)
 
     def _articles(self) -> Iterator[Mapping[str, Any]]:
