@@ -2,18 +2,17 @@
 
 Contract: that of `command.py`, which says what each exit status means.
 
-Not here: `follow` and `import` (`intake_commands.py`), `rebuild`, `rollback` and `reshard` (`upkeep_commands.py`),
-`keys` (`key_commands.py`), `cache` (`cache_commands.py`), what the commands do (the rooms), settings (`settings.py`).
+Not here: `search` (`search_commands.py`), `follow` and `import` (`intake_commands.py`), `rebuild`, `rollback` and
+`reshard` (`upkeep_commands.py`), `keys` (`key_commands.py`), `cache` (`cache_commands.py`), what the commands do (the
+rooms), settings (`settings.py`).
 """
 
-import asyncio
 import itertools
-import logging
 import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
@@ -21,16 +20,32 @@ import typer
 from broadsheet import __version__
 from broadsheet.bells import ring
 from broadsheet.cache_commands import cache
-from broadsheet.command import FAILED, INTERRUPTED, MISUSED, SOME_REJECTED, Config, Data, fail, resolved
+from broadsheet.command import (
+    INTERRUPTED,
+    MISUSED,
+    SOME_REJECTED,
+    Config,
+    Data,
+    Key,
+    Server,
+    Url,
+    fail,
+    resolved,
+    server_of,
+)
 from broadsheet.cursor_keys import cursor_keys
 from broadsheet.intake_commands import follow, import_
 from broadsheet.key_commands import keys
-from broadsheet.listing import print_answer, print_settings
+from broadsheet.listing import print_settings
 from broadsheet.progress import reporter
+from broadsheet.search_commands import search
 from broadsheet.settings import SettingsError
 from broadsheet.upkeep_commands import rebuild, reshard, rollback
 from indexer.routing import MAX_PARTITIONS
 from web.logs import configure_logs
+
+if TYPE_CHECKING:
+    from indexer.bulk import Summary
 
 app = typer.Typer(
     name="broadsheet",
@@ -50,6 +65,8 @@ app.add_typer(cache)
 def index(
     files: Annotated[list[str], typer.Argument(help="Files, folders, or - for standard input.", metavar="FILE...")],
     data: Data = None,
+    url: Url = None,
+    key: Key = None,
     partitions: Annotated[
         int | None, typer.Option(help="For a new archive (8 if left out).", min=1, max=MAX_PARTITIONS)
     ] = None,
@@ -57,18 +74,31 @@ def index(
         str | None, typer.Option("--map", help="Names in the files: field=name,...", metavar="FIELD=NAME,...")
     ] = None,
     builders: Annotated[int | None, typer.Option(help="Processes that build side by side.")] = None,
+    rejects: Annotated[
+        Path | None, typer.Option(help="With a server: where lines that are no articles go.", metavar="FILE")
+    ] = None,
     config: Config = None,
 ) -> None:
     """Index articles: JSONL, CSV or TSV, plain, gzip or zstd.
 
     Names in common use (headline, content, published, byline, ...) are recognised; what was taken for what is said
-    first. Lines that are no articles go to DIR/rejects.jsonl with their reason and never stop the run.
+    first. Lines that are no articles go to DIR/rejects.jsonl with their reason and never stop the run. With a server,
+    all of it is sent to that, and what was sent is searchable at the end; who is interrupted runs it again.
 
     \b
     broadsheet index news.jsonl.gz --data archive
     broadsheet index 2023/ 2024/ --data archive --partitions 16
     zstdcat dump.csv.zst | broadsheet index - --data archive --map title=kop,body=tekst
+    broadsheet index news.jsonl.gz --url https://news.example --rejects rejects.jsonl
     """
+    server = server_of(url, key, data)
+    if server:
+        if partitions or builders:
+            fail("--partitions and --builders are up to the server; leave them out with --url", MISUSED)
+        _summed_up(_sent(server, files, mapping, rejects), rejects)
+        return
+    if rejects:
+        fail("--rejects goes with --url; in a folder they go to DIR/rejects.jsonl", MISUSED)
     from indexer.builder_processes import BuildError
     from indexer.bulk import index_files
     from indexer.events import LogError
@@ -99,6 +129,29 @@ def index(
         fail(error)
     except KeyboardInterrupt:
         fail("interrupted; the last published epoch stays searchable, run again to go on", INTERRUPTED)
+    _summed_up(summary, settings.root / "rejects.jsonl")
+
+
+def _sent(server: Server, files: list[str], mapping: str | None, rejects: Path | None) -> "Summary":
+    """What came of sending files to a server."""
+    from broadsheet.remote import asking
+    from broadsheet.sending import send
+    from indexer.fields import MappingError, parse_mapping
+    from indexer.readers import InputError
+
+    try:
+        names = parse_mapping(mapping) if mapping else {}
+        with asking(server, patiently=True) as client, reporter() as told:
+            return send(client, [Path(file) for file in files], names, rejects, told)
+    except (MappingError, InputError) as error:
+        fail(error, MISUSED)
+    except OSError as error:
+        fail(error)
+    except KeyboardInterrupt:
+        fail("interrupted; what was sent stays, run again to go on", INTERRUPTED)
+
+
+def _summed_up(summary: "Summary", rejects: Path | None) -> None:
     rate = summary.changed / summary.seconds
     typer.echo(
         f"{summary.lines:,} lines: {summary.accepted:,} accepted ({summary.changed:,} new or changed), "
@@ -106,84 +159,17 @@ def index(
         f"{summary.seconds:.1f} s, {rate:,.0f} articles/s"
     )
     if summary.rejected:
-        typer.echo(f"rejected lines are in {settings.root / 'rejects.jsonl'}", err=True)
+        where = f"are in {rejects}" if rejects else "go to a file with --rejects FILE"
+        typer.echo(f"rejected lines {where}", err=True)
         raise typer.Exit(SOME_REJECTED)
 
 
 app.command()(follow)
 app.command("import")(import_)
+app.command()(search)
 app.command()(rebuild)
 app.command()(rollback)
 app.command()(reshard)
-
-
-@app.command()
-def search(
-    query: Annotated[str, typer.Argument(help="The query, as in the API's q.")] = "",
-    data: Data = None,
-    from_: Annotated[str | None, typer.Option("--from", help="Published at or after.", metavar="DATE")] = None,
-    to: Annotated[str | None, typer.Option(help="Published up to.", metavar="DATE")] = None,
-    sort: Annotated[str | None, typer.Option(help="relevance, newest or oldest.")] = None,
-    section: Annotated[list[str] | None, typer.Option(help="Only this section; !x excludes.")] = None,
-    source: Annotated[list[str] | None, typer.Option(help="Only this source.")] = None,
-    author: Annotated[list[str] | None, typer.Option(help="Only this author.")] = None,
-    tag: Annotated[list[str] | None, typer.Option(help="Only this tag.")] = None,
-    language: Annotated[list[str] | None, typer.Option(help="Only this language.")] = None,
-    recency: Annotated[str | None, typer.Option(help="How much newer ones are preferred: off, low or high.")] = None,
-    facets: Annotated[str | None, typer.Option(help="What is counted: section,month ...")] = None,
-    collapse: Annotated[str | None, typer.Option(help="story: copies once, and counted once.")] = None,
-    limit: Annotated[str, typer.Option(help="How many articles.")] = "10",
-    cursor: Annotated[str | None, typer.Option(help="Where to go on, from an earlier answer.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the API's answer.")] = False,
-    config: Config = None,
-) -> None:
-    """Search an archive.
-
-    \b
-    broadsheet search --data archive "climate summit"
-    broadsheet search --data archive '"prime minister" -election' --from 2024-01-01 --sort newest
-    broadsheet search --data archive energy --facets section,year
-    broadsheet search --data archive energy --json | jq .total
-    """
-    from search.parameters import DEFAULT_FIELDS
-    from web.problems import Problem
-
-    settings = resolved(config, data=data).settings
-    single = {"q": query, "from": from_, "to": to, "sort": sort, "limit": limit, "cursor": cursor}
-    single |= {"recency": recency, "facets": facets, "collapse": collapse}
-    if collapse == "story" and not as_json:
-        single["fields"] = ",".join((*DEFAULT_FIELDS, "copies"))
-    given = [(name, text) for name, text in single.items() if text]
-    several = {"section": section, "source": source, "author": author, "tag": tag, "language": language}
-    for name, texts in several.items():
-        given += [(name, text) for text in texts or ()]
-    # Starting processes and opening files may take longer than a search ever should.
-    given.append(("timeout_ms", "30000"))
-    try:
-        body = asyncio.run(_search(settings, given))
-    except SettingsError as error:
-        fail(error, MISUSED)
-    except Problem as problem:
-        fail(problem.detail, MISUSED if problem.slug.endswith("-invalid") else FAILED)
-    if as_json:
-        sys.stdout.buffer.write(body + b"\n")
-    else:
-        print_answer(orjson.loads(body))
-
-
-async def _search(settings: Any, given: list[tuple[str, str]]) -> bytes:
-    from broadsheet.app import running_service
-    from search.parameters import parse_search
-    from web.edge import Timings
-
-    configure_logs(logging.WARNING)
-    parameters = parse_search(given)
-    if not settings.root.is_dir():
-        fail(f"{settings.root}: there is no such folder; index something into it first")
-    async with running_service(settings) as (service, epochs, *_):
-        await epochs.refresh()
-        served = await service.search(parameters, Timings())
-        return served.answer.body
 
 
 @app.command()
@@ -266,16 +252,22 @@ def check(data: Data = None, config: Config = None) -> None:
 
 
 @app.command()
-def info(data: Data = None, config: Config = None) -> None:
-    """Show the archive, and every setting with where it came from.
+def info(data: Data = None, url: Url = None, key: Key = None, config: Config = None) -> None:
+    """Show the archive, and every setting with where it came from; of a server, the archive.
 
     \b
     broadsheet info --data archive
+    broadsheet info --url https://news.example
     """
     from partition.errors import IndexFileError
     from partition.manifest import Layout, read_manifest
     from web.times import iso
 
+    server = server_of(url, key, data)
+    if server:
+        line = _shown(server)
+        typer.echo(f"broadsheet {__version__}\n{line}")
+        return
     found = resolved(config, data=data)
     layout = Layout(found.settings.root)
     typer.echo(f"broadsheet {__version__}")
@@ -293,6 +285,21 @@ def info(data: Data = None, config: Config = None) -> None:
     else:
         typer.echo(f"{layout.root}: nothing was published here yet")
     print_settings(found)
+
+
+def _shown(server: Server) -> str:
+    """A line on the archive of a server."""
+    from broadsheet.remote import asking, state_of
+
+    with asking(server, patiently=False) as client:
+        state = state_of(client)
+    if state is None:
+        return f"{server.url}: nothing was published there yet"
+    size = sum(one.size_bytes for one in state.data)
+    return (
+        f"{server.url}: epoch {state.epoch} of {state.published_at}, {state.articles:,} articles "
+        f"in {len(state.data)} partitions, {size:,} bytes, log applied through {state.applied_seq:,}"
+    )
 
 
 @app.command()

@@ -54,6 +54,7 @@ FENCES: dict[str, tuple[str, ...]] = {
     "aiocache": ("cache/backends.py",),
     "redis": ("cache/backends.py", "broadsheet/redis_hints.py"),
     "defusedxml": ("indexer/feeds/xml_tree.py",),
+    "httpx2": ("broadsheet/client/*.py",),
     "fastwarc": ("indexer/readers/warc.py",),
     "py3langid": ("indexer/language.py",),
     "rensa": ("indexer/likeness.py",),
@@ -61,6 +62,7 @@ FENCES: dict[str, tuple[str, ...]] = {
     "typer": (
         "broadsheet/cli.py",
         "broadsheet/command.py",
+        "broadsheet/search_commands.py",
         "broadsheet/intake_commands.py",
         "broadsheet/upkeep_commands.py",
         "broadsheet/key_commands.py",
