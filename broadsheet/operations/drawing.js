@@ -133,7 +133,7 @@ export function single(host, ticks, until, { colour, get }, form, least = 1) {
   show(host, content + frame(at, until, form(top)), `${covered()}, at most ${form(most)}; now ${now}`);
 }
 
-/** A mark for each tick in which something happened, as high as it happened often. */
+/** A mark for each tick in which something happened, as high as it happened often in a second. */
 export function marks(host, ticks, until, { colour, get }, form, least = 1) {
   const known = runs(ticks, until, get).flat();
   const most = Math.max(0, ...known.map(get));
@@ -143,7 +143,7 @@ export function marks(host, ticks, until, { colour, get }, form, least = 1) {
     const y = at.y(get(tick));
     return `<rect class="bar ${colour}" x="${(at.x(tick.at_ms) - wide).toFixed(1)}" y="${y.toFixed(1)}" width="${wide.toFixed(1)}" height="${(at.floor - y).toFixed(1)}"/>`;
   }).join("");
-  const all = known.reduce((sum, tick) => sum + get(tick), 0);
+  const all = known.reduce((sum, tick) => sum + get(tick) * tick.seconds, 0);
   show(host, content + frame(at, until, form(top)), `${covered()}: ${form(all)}, at most ${form(most)} in a second`);
 }
 

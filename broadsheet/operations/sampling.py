@@ -172,8 +172,7 @@ class Sampler:
         tick.searches = [int(count) for count in came.searches]
         tick.p50_ms, tick.p99_ms = (percentile_ms(came.searches, share) for share in (0.5, 0.99))
         tick.cache = Found(*rates(came.cache, seconds))
-        (tick.events,) = rates([came.events], seconds)
-        tick.epochs = max(0, tick.epoch - before.tick.epoch)
+        tick.events, tick.epochs = rates([came.events, max(0, tick.epoch - before.tick.epoch)], seconds)
         tick.round_s = round_s(came)
         return tick
 

@@ -95,8 +95,8 @@ class Tick(msgspec.Struct):
     """Per second."""
     events: float | None
     """Per second."""
-    epochs: int | None
-    """Epochs that were published."""
+    epochs: float | None
+    """Epochs published, per second."""
     round_s: float | None
     """What a round of the indexer took, on average."""
 

@@ -169,9 +169,11 @@ def test_freshness_is_how_long_the_oldest_waits(looked: Looked) -> None:
     assert sum(one.articles for one in answer.partitions) == 10
     assert (answer.epoch.age_s, answer.epoch.took_s) == (1.5, 2)
     looked.manifest = looked.index.publish()
+    looked.clock.pass_s(4)
     answer = looked.look()
     assert answer.log
     assert (answer.log.backlog, answer.log.waiting_s, sum(one.waiting for one in answer.partitions)) == (0, 0, 0)
+    assert answer.tick.epochs == 0.25
 
 
 def test_rates_are_those_since_the_look_before(looked: Looked) -> None:
