@@ -158,7 +158,7 @@ def test_an_interrupt_is_status_130(live: ApiServer) -> None:
     assert told.endswith(b"broadsheet: interrupted; what was sent stays, run again to go on\n")
 
 
-@pytest.mark.parametrize("command", [["search", "storm"], ["index", "-"], ["info"]])
+@pytest.mark.parametrize("command", [["search", "storm"], ["index", "-"]])
 def test_which_is_meant(tmp_path: Path, archive: Archive, server: ApiServer, command: list[str]) -> None:
     """A server or a folder: two flags are misuse, two variables too; a flag wins over a variable."""
     both = commands.run(*command, "--url", server.url, "--data", tmp_path)
@@ -200,7 +200,7 @@ def test_a_file_that_is_not_there(live: ApiServer) -> None:
     assert refused.stderr == "broadsheet: cannot read 'nowhere.jsonl': No such file or directory\n"
 
 
-@pytest.mark.parametrize("command", [["search", "storm"], ["search", "--all"], ["index", "-"], ["info"]])
+@pytest.mark.parametrize("command", [["search", "--all"], ["index", "-"], ["info"]])
 def test_nobody_there(command: list[str]) -> None:
     """Found out in seconds, and said with the address."""
     url = f"http://127.0.0.1:{free_port()}"
