@@ -27,7 +27,7 @@ from tests.api_server import ApiServer, eventually
 from tests.browser import opened, started_browser
 from tests.commands import BROADSHEET, environment
 
-QUERIES = ("election", "budget OR tariff", "storm coast", '"prime minister"', "harbour -budget", "league fin*")
+QUERIES = ("election", "budget OR tariff", "storm coast", '"prime minister"', "harbour -budget", "league final")
 WIDE, PHONE = (1200, 860), (390, 800)
 _BATCH = 250
 
@@ -79,7 +79,7 @@ def take(browser: Browser, server: ApiServer, out: Path, *, watched_s: float) ->
         dark: bool = False,
         act: Callable[[Page], None] | None = None,
     ) -> None:
-        with opened(browser, server.url + address, size=size, dark=dark, device_scale_factor=1.5) as page:
+        with opened(browser, server.url + address, size=size, dark=dark) as page:
             page.wait_for_load_state("load")
             if act:
                 act(page)
@@ -93,7 +93,7 @@ def take(browser: Browser, server: ApiServer, out: Path, *, watched_s: float) ->
     picture("search", "/?q=election+OR+budget&section=politics")
     picture("suggestions", "/", act=types)
     picture("narrow", "/?q=election+OR+budget", PHONE)
-    picture("dark", "/?q=storm+coast&sort=newest", dark=True)
+    picture("dark", "/?q=storm+OR+flood&sort=newest", dark=True)
     found = server.page({"q": "election", "collapse": "story", "fields": "id,copies", "limit": 100})["data"]
     shown = next((item for item in found if item["copies"]["count"]), found[0])["id"]
     picture("article", f"/articles/{shown.replace('/', '%2F')}?q=election")

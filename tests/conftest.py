@@ -56,9 +56,12 @@ def redis_server() -> Iterator[RedisServer]:
     server.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A real browser, which tests share; they skip where there is none."""
+    """A real browser, which the tests of a module share; they skip where there is none.
+
+    As long as it runs, so does an event loop in this thread: tests that have one of their own go elsewhere.
+    """
     with started_browser() as started:
         yield started
 

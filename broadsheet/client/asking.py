@@ -52,6 +52,8 @@ class Retry:
 
 
 DEFAULT_RETRY = Retry()
+LATE_ATTEMPTS = 3
+"""How often at most something is asked that is not found out in time: it will mostly take as long again."""
 
 
 class Patience:
@@ -73,7 +75,8 @@ class Patience:
             BroadsheetError: the failure, where it was the last.
         """
         self._failures += 1
-        if self._failures >= self._retry.attempts:
+        late = isinstance(failure, ProblemError) and failure.slug == "timeout"
+        if self._failures >= (min(self._retry.attempts, LATE_ATTEMPTS) if late else self._retry.attempts):
             raise failure
 
     def pause(self, failure: BroadsheetError) -> Pause:

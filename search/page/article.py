@@ -61,10 +61,9 @@ async def article_page(request: Request, service: SearchService, versions_of: Ve
             return problem_page(problem)
         return await _gone(request, problem, versions_of)
     article: dict[str, Any] = orjson.loads(served.answer.body)
+    told = _versions(request, versions_of) if article["version"] > 1 else _none()
     alike = _similar(request, service, article, asked["timeout_ms"])
-    versions, copies, similar = await asyncio.gather(
-        _versions(request, versions_of), _copies(request, service, article), alike
-    )
+    versions, copies, similar = await asyncio.gather(told, _copies(request, service, article), alike)
     words, language = service.words(asked["q"]), language_of(article["language"])
     values = {
         "article": article,
@@ -86,6 +85,11 @@ async def _gone(request: Request, problem: Problem, versions_of: VersionsOf) -> 
     if not versions and problem.slug == "article-not-found":
         return problem_page(problem)
     return html("gone.html", {"slug": problem.slug, "versions": versions}, TYPES[problem.slug].status)
+
+
+async def _none() -> list[dict[str, Any]]:
+    """Of an article that was never changed."""
+    return []
 
 
 async def _versions(request: Request, versions_of: VersionsOf) -> list[dict[str, Any]]:

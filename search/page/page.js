@@ -34,6 +34,7 @@ const parsed = async (response) => new DOMParser().parseFromString(await respons
 
 const fetchPage = latest();
 let pushed = false; // whether the entry of the history is that of what is being typed
+let shown = location.pathname + location.search;
 
 function searchAddress(form) {
   const given = [...new FormData(form)].filter(([, text]) => text !== "");
@@ -51,7 +52,10 @@ async function show(address, remember) {
     beginning.searchParams.set("q", `${typed}*`);
     const other = await fetchPage(beginning);
     if (!other) return;
-    if (other.ok) page = await parsed(other);
+    if (other.ok) {
+      page = await parsed(other);
+      address = beginning.pathname + beginning.search;
+    }
   }
   if (!$("#found", page)) return;
   $("#found").replaceWith(document.adoptNode($("#found", page)));
@@ -61,13 +65,15 @@ async function show(address, remember) {
     if (pushed) history.replaceState(null, "", address);
     else history.pushState(null, "", address);
     pushed = true;
+    shown = address;
   }
   readyTimeline();
 }
 
 const showSoon = debounced(TYPING_MS, () => show(searchAddress($("#search")), true));
 
-addEventListener("popstate", () => location.reload());
+// Links within a page are told so, too.
+addEventListener("popstate", () => { if (location.pathname + location.search !== shown) location.reload(); });
 addEventListener("pageshow", () => { pushed = false; });
 
 // Suggestions: a combobox with a list (WAI-ARIA Authoring Practices, "Editable Combobox With List Autocomplete").

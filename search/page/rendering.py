@@ -7,6 +7,7 @@ is fetched once and kept until it changes.
 Not here: the routes (`routes.py`).
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import blake2b
@@ -44,6 +45,11 @@ def _number(value: int) -> str:
     return f"{value:,}"
 
 
+def _language(tag: str) -> str:
+    """A language as markup names it (BCP 47), empty if it is none."""
+    return tag if re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*", tag) else ""
+
+
 def _asset(name: str) -> str:
     return f"/{name}?v={_digests[name]}"
 
@@ -55,7 +61,7 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_templates.filters |= {"day": _day, "number": _number, "markup": Markup}
+_templates.filters |= {"day": _day, "number": _number, "language": _language, "markup": Markup}
 _templates.globals |= {"asset": _asset, "article_address": article_address}
 
 

@@ -31,8 +31,5 @@ def test_pictures_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(sys, "argv", ["pictures", "--out", str(tmp_path), "--articles", "300", "--watched-s", "3"])
     assert pictures.main() == 0
     sizes = {path.stem: struct.unpack(">II", path.read_bytes()[16:24]) for path in tmp_path.glob("*.png")}
-    wide, phone = (tuple(round(1.5 * side) for side in size) for size in (pictures.WIDE, pictures.PHONE))
-    assert sizes == {
-        **dict.fromkeys(("search", "suggestions", "dark", "article", "operations"), wide),
-        "narrow": phone,
-    }
+    wide = ("search", "suggestions", "dark", "article", "operations")
+    assert sizes == {**dict.fromkeys(wide, pictures.WIDE), "narrow": pictures.PHONE}

@@ -311,3 +311,12 @@ def test_a_retry_that_cannot_be(values: dict[str, float]) -> None:
     """Refused where it is made."""
     with pytest.raises(ValueError, match="cannot be used"):
         Retry(**values)  # type: ignore[arg-type]
+
+
+@BOTH
+def test_what_is_not_found_out_in_time_is_asked_for_three_times(clock: Clock, ask: Asking) -> None:
+    """However patient the client is: it would only keep others waiting."""
+    with ScriptedServer(*[problem("timeout")] * 9) as server:
+        with pytest.raises(UnavailableError, match="timeout"):
+            ask(server, clock, Retry(attempts=100))
+        assert len(server.targets()) == 3
