@@ -27,6 +27,7 @@ from indexer.log import EventLog, log_path
 from indexer.publisher import IndexerBusyError, IndexerLock, Retention
 from indexer.worker import Worker
 from partition.errors import IndexFileError
+from partition.kernels.jit import load_kernels
 from web.logs import configure_logs
 
 AGAIN_S = 1.0
@@ -94,6 +95,7 @@ def main() -> int:
             signal.signal(one, end)
         # Searches do not wait for it: an archive that cannot be written can still be read.
         say_ready()
+        load_kernels()  # no write is to wait for the code that indexes it
         try:
             follow(settings, stop, bell)
         except (BuildError, IndexFileError, OSError) as error:

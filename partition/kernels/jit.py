@@ -23,6 +23,7 @@ import os
 import shutil
 import stat
 import tempfile
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -115,6 +116,10 @@ def _alone(name: str) -> Iterator[None]:
         os.close(handle)
 
 
+_loading = threading.RLock()
+"""One thread at a time: what Numba looks up on the way is not made for more. A kernel may load one that it calls."""
+
+
 class Kernel:
     """A compiled function, which is loaded when it is first called."""
 
@@ -145,7 +150,7 @@ class Kernel:
     def compiled(self) -> Any:
         """What Numba has made of it, loaded."""
         if self._compiled is None:
-            with _alone(self.name):
+            with _loading, _alone(self.name):
                 self._compiled = numba.njit(self._signature, **self._options)(self._function)
         return self._compiled
 
