@@ -85,9 +85,9 @@ VOLATILE_METRICS = re.compile(
     r"broadsheet_(epoch|scrubbed|http_request_duration|indexer_(applied|backlog|events|round)"
     r"|http_requests_total.*(readyz|/v1/jobs/))"
 )
-COMBINATIONS = 10
+COMBINATIONS = 5
 """Of all parameters of a route, beside each value by itself."""
-SHARES = 5
+SHARES = 15
 """Of many ids each is asked with one in so many of what may be asked, in turn: all of it is asked of some."""
 WALK = 4
 """Pages that are followed."""

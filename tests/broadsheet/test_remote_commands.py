@@ -158,7 +158,7 @@ def test_an_interrupt_is_status_130(live: ApiServer) -> None:
     assert told.endswith(b"broadsheet: interrupted; what was sent stays, run again to go on\n")
 
 
-@pytest.mark.parametrize("command", [["search", "storm"], ["index", "-"]])
+@pytest.mark.parametrize("command", [["search", "storm"]])
 def test_which_is_meant(tmp_path: Path, archive: Archive, server: ApiServer, command: list[str]) -> None:
     """A server or a folder: two flags are misuse, two variables too; a flag wins over a variable."""
     both = commands.run(*command, "--url", server.url, "--data", tmp_path)

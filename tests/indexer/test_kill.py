@@ -21,7 +21,7 @@ KILLS = 3
 
 def test_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
     """Whenever the run is killed, alone or with its builders: an epoch that is sound, and a run that completes."""
-    found = list(kills(tmp_path, count=KILLS, seed=7, articles=800))
+    found = list(kills(tmp_path, count=KILLS, seed=7, articles=400))
     assert len(found) == KILLS
     assert any("killed the group" in line for line in found)
     assert any("killed the parent" in line for line in found)

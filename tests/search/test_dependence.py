@@ -271,7 +271,7 @@ def test_judgements() -> None:
     """Hypothesis makes the histories; in the end most of what could be kept was, and much had to go."""
     JUDGED.clear()
     settings_ = settings(
-        max_examples=16,
+        max_examples=10,
         stateful_step_count=16,
         deadline=None,
         suppress_health_check=list(HealthCheck),

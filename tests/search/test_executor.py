@@ -171,7 +171,7 @@ def test_the_plain_executor_says_the_same(many: ManyArticles) -> None:
     """Any tree, filter, sort and page, under any statistics, and whatever score was reached elsewhere."""
     seen: Counter[str] = Counter()
 
-    @settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
     @given(
         seed=st.integers(0, 2**32 - 1),
         name=st.sampled_from(("own", "own", "longer", "longer", "shorter", "unseen")),
