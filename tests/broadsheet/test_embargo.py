@@ -370,7 +370,7 @@ def test_it_is_visible_soon_after(archives: Archives) -> None:
             assert server.page({"q": f"title:{row['title'].split()[-1]}"})["total"]["value"] == 1
         facets = server.page({"q": EVERYWHERE, "facets": "section"})["facets"]["section"]
         assert sum(one["count"] for one in facets["values"]) + facets["other"]["count"] == len(rows)
-    # Half a second where nothing else runs; but here other tests do.
+    # Within a second where nothing else runs (`benchmarks.live`); here other tests do.
     assert late_s <= 5.0
 
 
