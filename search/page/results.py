@@ -26,6 +26,8 @@ from web.problems import Problem
 
 SHOWN = ("q", "from", "to", "sort", "recency", "collapse")
 """Parameters that the form shows; others that a search has are kept in it."""
+PATIENCE_MS = 5000
+"""How long a search may take if nothing is said: for people a late answer is better than none."""
 _FIELDS = "id,title,published_at,authors,source,section,snippet"
 
 
@@ -73,6 +75,7 @@ def _asked(given: Given) -> list[tuple[str, str]]:
         "highlight": "true",
         "facets": ",".join((*LABELS, *facets_for(*_bounds(given)))),
         "facet_limit": str(DEFAULT_FACET_LIMIT),
+        "timeout_ms": str(PATIENCE_MS),
     }
     names = {name for name, _text in given}
     return [*given, *((name, text) for name, text in added.items() if name not in names)]
