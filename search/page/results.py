@@ -47,7 +47,6 @@ async def results(request: Request, service: SearchService) -> tuple[dict[str, A
         **values,
         "answer": answer,
         "archive": archive,
-        "by_relevance": parameters.sort == "relevance",
         "groups": groups_of(given, answer["facets"]),
         "narrowed": narrowed_by(given, dates_of(given)),
         "plain": address_of(tuple(pair for pair in given if pair[0] == "q")),
