@@ -173,7 +173,7 @@ def test_what_is_named_is_there(page: Path) -> None:
         if name.partition("/")[0] in FOLDERS:
             assert (REPOSITORY / name).exists(), f"{name}: there is no such file"
     for name in re.findall(rf"\b{PREFIX}([A-Z_]+)\b", text):
-        assert name.lower() in {*Settings.__struct_fields__, "config", "kernels", "key"}, (
+        assert name.lower() in {*Settings.__struct_fields__, "config", "kernels", "key", "url"}, (
             f"{PREFIX}{name}: no setting"
         )
     for name in re.findall(r"\bbroadsheet_[a-z_]+\b", _FENCED_PYTHON.sub("", text)):
