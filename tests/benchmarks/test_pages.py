@@ -28,7 +28,7 @@ def test_a_visit_is_measured(archive: Archive) -> None:
 
 def test_pictures_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of every page, as large as they should be."""
-    monkeypatch.setattr(sys, "argv", ["pictures", "--out", str(tmp_path), "--articles", "150", "--watched-s", "1.5"])
+    monkeypatch.setattr(sys, "argv", ["pictures", "--out", str(tmp_path), "--articles", "300", "--watched-s", "1.5"])
     assert pictures.main() == 0
     sizes = {path.stem: struct.unpack(">II", path.read_bytes()[16:24]) for path in tmp_path.glob("*.png")}
     wide = ("search", "suggestions", "dark", "article", "operations")
