@@ -43,6 +43,7 @@ from indexer.job_routes import told
 from indexer.watching import Feed
 from partition.manifest import RootManifest, State
 from partition.types import Article
+from web.access import Access
 from web.openapi import EVENT_STREAM
 from web.parameters import parse, query_pairs
 from web.problems import ParameterError, Problem, address_of
@@ -95,15 +96,9 @@ def _stream(request: Request) -> "EventStream":
             detail = f"Last-Event-ID: {error}"
             raise Problem("parameter-invalid", detail, [ParameterError("Last-Event-ID", str(error))]) from None
 
-    def allowed() -> bool:
-        try:
-            request.state.access.require(request, "read")
-        except Problem:
-            return False
-        return True
-
+    access: Access = request.state.access
     feed = _feed(request)
-    return EventStream(feed, after, allowed, _headers(feed.current().state, Vary="Accept"))
+    return EventStream(feed, after, lambda: access.may_read(request), _headers(feed.current().state, Vary="Accept"))
 
 
 class EventStream:

@@ -106,6 +106,14 @@ class Access:
             )
         return caller
 
+    def may_read(self, request: Request) -> bool:
+        """Whether the sender may read."""
+        try:
+            self.require(request, "read")
+        except Problem:
+            return False
+        return True
+
     def knows(self, request: Request) -> bool:
         """Whether the sender may learn what others do here.
 

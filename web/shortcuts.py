@@ -19,7 +19,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from web.access import Access
 from web.edge import header_of, headers_of_all, request_id_of, tally_of
 from web.guard import private
-from web.problems import Problem
 
 _METHODS = frozenset({"GET", "HEAD"})
 
@@ -78,13 +77,7 @@ class Shortcut:
 
 def _may_read(scope: Scope) -> bool:
     access = _access_of(scope)
-    if access.is_open:
-        return True
-    try:
-        access.require(Request(scope), "read")
-    except Problem:
-        return False
-    return True
+    return access.is_open or access.may_read(Request(scope))
 
 
 def _access_of(scope: Scope) -> Access:

@@ -30,7 +30,6 @@ from web.access import Access
 from web.headers import CACHE_CONTROL, VARY
 from web.openapi import EVENT_STREAM, Operation
 from web.parameters import parse, query_pairs
-from web.problems import Problem
 
 SEND_S = 30.0
 """How long a caller may take nothing of a stream."""
@@ -102,17 +101,9 @@ async def _operations(request: Request) -> "Response | EventStream":
     access: Access = request.state.access
     accepted = {one.partition(";")[0].strip().lower() for one in request.headers.get("accept", "").split(",")}
     if EVENT_STREAM in accepted and request.method != "HEAD":
-        return EventStream(watch, lambda: _may_read(access, request), lambda: access.knows(request))
+        return EventStream(watch, lambda: access.may_read(request), lambda: access.knows(request))
     body = (await watch.now()).body(known=access.knows(request))
     return Response(body, headers={**_FRESH, "Vary": "Accept"}, media_type=_JSON)
-
-
-def _may_read(access: Access, request: Request) -> bool:
-    try:
-        access.require(request, "read")
-    except Problem:
-        return False
-    return True
 
 
 class EventStream:
@@ -154,7 +145,7 @@ async def _page(request: Request) -> Response:
     parse((), query_pairs(request))
     access: Access = request.state.access
     answer: OperationsAnswer | None = None
-    if _may_read(access, request):
+    if access.may_read(request):
         answer = (await request.state.watch.now()).answer
     known = access.knows(request)
     shown = answer if known or answer is None else discreet(answer)

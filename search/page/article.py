@@ -60,23 +60,30 @@ async def article_page(request: Request, service: SearchService, versions_of: Ve
         if problem.slug not in _GONE:
             return problem_page(problem)
         return await _gone(request, problem, versions_of)
-    article: dict[str, Any] = orjson.loads(served.answer.body)
+    article: dict[str, Any] = await asyncio.to_thread(orjson.loads, served.answer.body)  # it may have a megabyte
     told = _versions(request, versions_of) if article["version"] > 1 else _none()
     alike = _similar(request, service, article, asked["timeout_ms"])
     versions, copies, similar = await asyncio.gather(told, _copies(request, service, article), alike)
-    words, language = service.words(asked["q"]), language_of(article["language"])
-    values = {
+    values: dict[str, Any] = {
         "article": article,
         "q": asked["q"],
-        "title": marked(article["title"], words, language),
-        "paragraphs": [one for one in marked(article["body"], words, language).splitlines() if one.strip()],
         "versions": versions,
-        "changed": await _changed(versions, asked["changed"]),
         "copies": copies,
         "similar": similar,
+    }
+    return await asyncio.to_thread(_page, values, service.words(asked["q"]), asked["changed"])
+
+
+def _page(values: dict[str, Any], words: frozenset[str], changed: int | None) -> Response:
+    article = values["article"]
+    language = language_of(article["language"])
+    made = {
+        "title": marked(article["title"], words, language),
+        "paragraphs": [one for one in marked(article["body"], words, language).splitlines() if one.strip()],
+        "changed": _changed(values["versions"], changed),
         "bibtex": bibtex(article),
     }
-    return html("article.html", values)
+    return html("article.html", {**values, **made})
 
 
 async def _gone(request: Request, problem: Problem, versions_of: VersionsOf) -> Response:
@@ -130,11 +137,10 @@ async def _similar(
     return list(shown.values())[:_MAX_SIMILAR]
 
 
-async def _changed(versions: list[dict[str, Any]], version: int | None) -> dict[str, Any] | None:
+def _changed(versions: list[dict[str, Any]], version: int | None) -> dict[str, Any] | None:
     """What changed in a version, if its text and that of the one before are known."""
     texts = [one for one in versions if one["article"]]
     for new, old in pairwise(texts):
         if new["version"] == version:
-            found = await asyncio.to_thread(difference, old["article"], new["article"])
-            return {"new": new, "old": old, "difference": found}
+            return {"new": new, "old": old, "difference": difference(old["article"], new["article"])}
     return None

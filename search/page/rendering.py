@@ -66,7 +66,7 @@ _templates.globals |= {"asset": _asset, "article_address": article_address}
 
 
 def html(template: str, values: Mapping[str, Any], status: int = 200) -> Response:
-    """A page."""
+    """A page, in some milliseconds: in a thread, where it is made of an answer."""
     content = _templates.get_template(template).render(**values)
     return Response(content, status, {**_SECURITY, "Cache-Control": "no-cache"}, "text/html")
 

@@ -7,16 +7,18 @@ status that the API gives.
 Not here: the markup (`search.html`), filters (`filters.py`), the timeline (`timeline.py`).
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
 from starlette.requests import Request
+from starlette.responses import Response
 
 from search.dates import Date
 from search.page.filters import LABELS, groups_of, narrowed_by
 from search.page.links import Given, address_of, api_address_of, at_cursor, given_of, without
-from search.page.rendering import told
+from search.page.rendering import html, told
 from search.page.timeline import dates_of, facets_for, timeline_of
 from search.parameters import DEFAULT_FACET_LIMIT, parse_search
 from search.service import SearchService
@@ -31,20 +33,28 @@ PATIENCE_MS = 5000
 _FIELDS = "id,title,published_at,authors,source,section,snippet"
 
 
-async def results(request: Request, service: SearchService) -> tuple[dict[str, Any], int]:
-    """The values of `search.html`, and the status."""
+async def results_page(request: Request, service: SearchService) -> Response:
+    """The page of the search that a request asks for.
+
+    Raises:
+        Problem: the request cannot be read at all.
+    """
     given = given_of(query_pairs(request))
-    values: dict[str, Any] = _form(given) | {"answer": None, "problem": None}
     try:
-        parameters = parse_search(_asked(given))
-        served = await service.search(parameters, request.state.timings)
-        answer = orjson.loads(served.answer.body)
+        served = await service.search(parse_search(_asked(given)), request.state.timings)
         archive = service.current().articles
     except Problem as problem:
         said = told(problem)
-        return {**values, "problem": {**said, "resume": at_cursor(given, said["resume"])}}, TYPES[problem.slug].status
-    return {
-        **values,
+        values = {**_form(given), "answer": None, "problem": {**said, "resume": at_cursor(given, said["resume"])}}
+        return html("search.html", values, TYPES[problem.slug].status)
+    return await asyncio.to_thread(_page, given, served.answer.body, archive)
+
+
+def _page(given: Given, body: bytes, archive: int) -> Response:
+    answer = orjson.loads(body)
+    values = {
+        **_form(given),
+        "problem": None,
         "answer": answer,
         "archive": archive,
         "groups": groups_of(given, answer["facets"]),
@@ -56,7 +66,8 @@ async def results(request: Request, service: SearchService) -> tuple[dict[str, A
         "first": address_of(without(given)) if any(name == "cursor" for name, _ in given) else None,
         "meant": _meant(given, answer["did_you_mean"]),
         "api": api_address_of(without(given)),
-    }, 200
+    }
+    return html("search.html", values)
 
 
 def _form(given: Given) -> dict[str, Any]:

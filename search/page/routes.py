@@ -11,8 +11,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from search.page.article import VersionsOf, article_page
-from search.page.rendering import asset, html, problem_page
-from search.page.results import results
+from search.page.rendering import asset, problem_page
+from search.page.results import results_page
 from search.routes import ServiceOf
 from web.problems import Problem
 from web.rawpath import RawPathRoute
@@ -23,10 +23,9 @@ def page_routes(service_of: ServiceOf, versions_of: VersionsOf) -> list[BaseRout
 
     async def search(request: Request) -> Response:
         try:
-            values, status = await results(request, service_of(request))
+            return await results_page(request, service_of(request))
         except Problem as problem:
             return problem_page(problem)
-        return html("search.html", values, status)
 
     async def article(request: Request) -> Response:
         try:
