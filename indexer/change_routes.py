@@ -1,26 +1,23 @@
 """The routes that tell what became of articles: the feed of changes, the versions of one, what is parked.
 
 Contract: whatever reads files does so in a thread. A stream of events takes one of the places of those who wait
-before it begins, and gives it back however it ends: the caller has gone, may not read any more or takes nothing for
-`SEND_S`, or the process is to stop.
+before it begins, and gives it back however it ends (`web/streams.py`), also when its caller may not read any more.
 
 Not here: what is told (`changes.py`), waiting (`watching.py`), writes (`routes.py`).
 """
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import Receive, Scope, Send
 
 from indexer.change_operations import (
     AFTER,
@@ -48,10 +45,9 @@ from web.openapi import EVENT_STREAM
 from web.parameters import parse, query_pairs
 from web.problems import ParameterError, Problem, address_of
 from web.rawpath import RawPathRoute
+from web.streams import Ends, EventStream
 from web.times import iso
 
-SEND_S = 30.0
-"""How long a caller may take nothing of a stream."""
 _SAME = ("id", "title", "body", "summary", "source", "section", "language", "url", "date_confidence")
 """Members of an article that are told as they are."""
 _BEAT = b":\n\n"
@@ -67,7 +63,7 @@ def change_routes() -> list[BaseRoute]:
     ]
 
 
-async def _changes(request: Request) -> "Response | EventStream":
+async def _changes(request: Request) -> Response | EventStream:
     accepted = {one.partition(";")[0].strip().lower() for one in request.headers.get("accept", "").split(",")}
     head = request.method == "HEAD"
     if EVENT_STREAM in accepted and not head:
@@ -86,7 +82,7 @@ async def _changes(request: Request) -> "Response | EventStream":
     return Response(msgspec.json.encode(answer), headers=_headers(page.state, Vary="Accept"), media_type=_JSON)
 
 
-def _stream(request: Request) -> "EventStream":
+def _stream(request: Request) -> EventStream:
     after = parse((AFTER,), query_pairs(request))["after"]
     last = request.headers.get("last-event-id")
     if last is not None:
@@ -98,32 +94,20 @@ def _stream(request: Request) -> "EventStream":
 
     access: Access = request.state.access
     feed = _feed(request)
-    return EventStream(feed, after, lambda: access.may_read(request), _headers(feed.current().state, Vary="Accept"))
+    return changes_stream(
+        feed, after, lambda: access.may_read(request), _headers(feed.current().state, Vary="Accept")
+    )
 
 
-class EventStream:
-    """The feed as Server-Sent Events; an ASGI app that answers one request."""
+def changes_stream(feed: Feed, after: int, allowed: Callable[[], bool], headers: dict[str, str]) -> EventStream:
+    """The feed as Server-Sent Events."""
 
-    def __init__(self, feed: Feed, after: int, allowed: Callable[[], bool], headers: dict[str, str]) -> None:
-        self._feed = feed
-        self._after = after
-        self._allowed = allowed
-        # Proxies that collect answers before they hand them on are asked not to.
-        self._headers = Headers({**headers, "Content-Type": EVENT_STREAM, "X-Accel-Buffering": "no"})
+    async def pieces(ends: Ends) -> AsyncGenerator[bytes, None]:
+        async with aclosing(feed.stream(after, ends, allowed)) as pages:
+            async for page in pages:
+                yield b"".join(map(_event, page.notices)) if page else _BEAT
 
-    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer."""
-        async with self._feed.watching(receive) as ends:
-            await send({"type": "http.response.start", "status": 200, "headers": self._headers.raw})
-            try:
-                async with aclosing(self._feed.stream(self._after, ends, self._allowed)) as pages:
-                    async for page in pages:
-                        piece = b"".join(map(_event, page.notices)) if page else _BEAT
-                        async with asyncio.timeout(SEND_S):
-                            await send({"type": "http.response.body", "body": piece, "more_body": True})
-            except TimeoutError:
-                return  # nobody would see a regular end
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+    return EventStream(feed.watching, pieces, headers)
 
 
 def _event(notice: Notice) -> bytes:

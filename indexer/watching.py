@@ -10,9 +10,8 @@ Not here: what is read (`changes.py`), HTTP (`change_routes.py`).
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import structlog
 from prometheus_client import Gauge
@@ -21,6 +20,7 @@ from indexer.changes import Changes, changes
 from indexer.events import LogError
 from partition.manifest import RootManifest
 from web.problems import Problem
+from web.streams import Ends, Places, Receive, is_over
 
 MAX_WATCHING = 100
 HEARTBEAT_S = 15.0
@@ -31,10 +31,6 @@ _WATCHING = Gauge(
     "broadsheet_changes_watching", "Requests that wait for changes, streams among them", multiprocess_mode="livesum"
 )
 _log = structlog.get_logger()
-
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Ends = Sequence["asyncio.Task[Any]"]
-"""Whichever is done first ends the waiting."""
 
 
 class Feed:
@@ -58,8 +54,7 @@ class Feed:
         self.root = root
         self._current = current
         self._reach = reach
-        self._stopping = stopping
-        self._watching = 0
+        self.places = Places(MAX_WATCHING, stopping, _refused)
         self._under_way: dict[tuple[int, int, int], asyncio.Task[Changes]] = {}
 
     def current(self) -> RootManifest:
@@ -107,7 +102,7 @@ class Feed:
             return page
         deadline_s = time.monotonic() + wait_s
         async with self.watching(receive) as ends:
-            while not page.notices and time.monotonic() < deadline_s and not _over(ends):
+            while not page.notices and time.monotonic() < deadline_s and not is_over(ends):
                 if not page.has_more:
                     await self._moved(page.through, deadline_s, ends)
                 page = await self.page(page.through, limit)
@@ -120,22 +115,12 @@ class Feed:
         Raises:
             Problem: `overloaded`.
         """
-        if self._watching >= MAX_WATCHING:
-            raise Problem(
-                "overloaded",
-                f"{MAX_WATCHING} others wait for changes; ask without waiting, or again later",
-                headers={"Retry-After": str(_RETRY_S)},
-            )
-        self._watching += 1
-        _WATCHING.inc()
-        ends = (asyncio.create_task(_gone(receive)), asyncio.create_task(self._stopping.wait()))
-        try:
-            yield ends
-        finally:
-            self._watching -= 1
-            _WATCHING.dec()
-            for end in ends:
-                end.cancel()
+        async with self.places.take(receive) as ends:
+            _WATCHING.inc()
+            try:
+                yield ends
+            finally:
+                _WATCHING.dec()
 
     async def stream(
         self, after: int, ends: Ends, allowed: Callable[[], bool]
@@ -145,7 +130,7 @@ class Feed:
         It ends with `ends`, when the caller is not `allowed` any more, and when the log cannot be read.
         """
         beat_s = time.monotonic() + HEARTBEAT_S
-        while allowed() and not _over(ends):
+        while allowed() and not is_over(ends):
             try:
                 page = await self.page(after, _STREAM_PAGE)
             except LogError as error:
@@ -167,11 +152,9 @@ class Feed:
             reached.cancel()
 
 
-def _over(ends: Ends) -> bool:
-    return any(end.done() for end in ends)
-
-
-async def _gone(receive: Receive) -> None:
-    """Return when whoever asked has closed the connection."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
+def _refused() -> Problem:
+    return Problem(
+        "overloaded",
+        f"{MAX_WATCHING} others wait for changes; ask without waiting, or again later",
+        headers={"Retry-After": str(_RETRY_S)},
+    )

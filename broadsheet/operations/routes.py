@@ -8,19 +8,16 @@ needed, sends it as a header, and lets go of it with the tab. A stream ends when
 Not here: the figures (`sampling.py`), waiting (`watching.py`), script and style (files beside this one).
 """
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from importlib.resources import files
 from typing import Any
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import Receive, Scope, Send
 
 from broadsheet.operations import examples, wording
 from broadsheet.operations.sampling import Sample, discreet
@@ -30,9 +27,8 @@ from web.access import Access
 from web.headers import CACHE_CONTROL, VARY
 from web.openapi import EVENT_STREAM, Operation
 from web.parameters import parse, query_pairs
+from web.streams import Ends, EventStream
 
-SEND_S = 30.0
-"""How long a caller may take nothing of a stream."""
 AGAIN_MS = 2000
 """After how long a caller whose stream ended comes again."""
 OPEN = ("/ops", "/ops/")
@@ -95,50 +91,33 @@ def _file(address: str, media_type: str) -> Route:
     return Route(address, file, methods=["GET"])
 
 
-async def _operations(request: Request) -> "Response | EventStream":
+async def _operations(request: Request) -> Response | EventStream:
     parse((), query_pairs(request))
     watch: Watch = request.state.watch
     access: Access = request.state.access
     accepted = {one.partition(";")[0].strip().lower() for one in request.headers.get("accept", "").split(",")}
     if EVENT_STREAM in accepted and request.method != "HEAD":
-        return EventStream(watch, lambda: access.may_read(request), lambda: access.knows(request))
+        return figures_stream(watch, lambda: access.may_read(request), lambda: access.knows(request))
     body = (await watch.now()).body(known=access.knows(request))
     return Response(body, headers={**_FRESH, "Vary": "Accept"}, media_type=_JSON)
 
 
-class EventStream:
-    """The figures as Server-Sent Events; an ASGI app that answers one request."""
+def figures_stream(watch: Watch, allowed: Callable[[], bool], known: Callable[[], bool]) -> EventStream:
+    """The figures as Server-Sent Events: what was before, then every look."""
 
-    def __init__(self, watch: Watch, allowed: Callable[[], bool], known: Callable[[], bool]) -> None:
-        self._watch = watch
-        self._allowed = allowed
-        self._known = known
+    async def pieces(ends: Ends) -> AsyncGenerator[bytes, None]:
+        begun = False
+        async with aclosing(watch.stream(ends, allowed)) as samples:
+            async for sample in samples:
+                event = b"event: operations\ndata: %s\n\n" % sample.body(known=known())
+                yield event if begun else _history(sample) + event
+                begun = True
 
-    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer."""
-        # Proxies that collect answers before they hand them on are asked not to.
-        headers = Headers({**_FRESH, "Vary": "Accept", "Content-Type": EVENT_STREAM, "X-Accel-Buffering": "no"})
-        async with self._watch.watching(receive) as ends:
-            await send({"type": "http.response.start", "status": 200, "headers": headers.raw})
-            first = True
-            try:
-                async with aclosing(self._watch.stream(ends, self._allowed)) as samples:
-                    async for sample in samples:
-                        piece = self._event(sample, first=first)
-                        first = False
-                        async with asyncio.timeout(SEND_S):
-                            await send({"type": "http.response.body", "body": piece, "more_body": True})
-            except TimeoutError:
-                return  # nobody would see a regular end
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+    return EventStream(watch.places.take, pieces, {**_FRESH, "Vary": "Accept"})
 
-    def _event(self, sample: Sample, *, first: bool) -> bytes:
-        body = sample.body(known=self._known())
-        event = b"event: operations\ndata: %s\n\n" % body
-        if not first:
-            return event
-        history = msgspec.json.encode(sample.ticks)
-        return b"retry: %d\nevent: history\ndata: %s\n\n%s" % (AGAIN_MS, history, event)
+
+def _history(sample: Sample) -> bytes:
+    return b"retry: %d\nevent: history\ndata: %s\n\n" % (AGAIN_MS, msgspec.json.encode(sample.ticks))
 
 
 async def _page(request: Request) -> Response:

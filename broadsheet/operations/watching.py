@@ -8,15 +8,14 @@ Not here: what is looked at (`sampling.py`), HTTP (`routes.py`).
 """
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
-from typing import Any
+from collections.abc import AsyncGenerator, Callable
 
 import structlog
 
 from broadsheet.operations.sampling import Sample
 from web.problems import Problem, retry_after
+from web.streams import Ends, Places, is_over
 
 EVERY_S = 1.0
 FRESH_S = 0.9
@@ -26,10 +25,6 @@ _RETRY_S = 5
 
 _log = structlog.get_logger()
 
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Ends = Sequence["asyncio.Task[Any]"]
-"""Whichever is done first ends the watching."""
-
 
 class Watch:
     """Who watches, in one API process."""
@@ -37,8 +32,8 @@ class Watch:
     def __init__(self, look: Callable[[], Sample], stopping: asyncio.Event) -> None:
         """Args: what takes a look, in a thread; set when the process is to stop."""
         self._look = look
-        self._stopping = stopping
-        self._watching = 0
+        self.places = Places(MAX_WATCHING, stopping, _refused)
+        """Of those who watch; when all are taken the refusal is `overloaded`."""
         self._latest: Sample | None = None
         self._taken_s = 0.0
         self._under_way: asyncio.Task[Sample] | None = None
@@ -63,28 +58,9 @@ class Watch:
         finally:
             self._under_way = None
 
-    @contextlib.asynccontextmanager
-    async def watching(self, receive: Receive) -> AsyncIterator[Ends]:
-        """Take one of the places of those who watch.
-
-        Raises:
-            Problem: `overloaded`.
-        """
-        if self._watching >= MAX_WATCHING:
-            detail = f"{MAX_WATCHING} others watch; ask without a stream, or again later"
-            raise Problem("overloaded", detail, headers=retry_after(_RETRY_S))
-        self._watching += 1
-        ends = (asyncio.create_task(_gone(receive)), asyncio.create_task(self._stopping.wait()))
-        try:
-            yield ends
-        finally:
-            self._watching -= 1
-            for end in ends:
-                end.cancel()
-
     async def stream(self, ends: Ends, allowed: Callable[[], bool]) -> AsyncGenerator[Sample, None]:
         """A look every `EVERY_S`, until one of `ends`, or the caller is not `allowed` any more."""
-        while allowed() and not any(end.done() for end in ends):
+        while allowed() and not is_over(ends):
             looking = asyncio.ensure_future(self.now())
             await asyncio.wait((looking, *ends), return_when=asyncio.FIRST_COMPLETED)
             if not looking.done():
@@ -100,7 +76,6 @@ class Watch:
             await asyncio.wait(ends, timeout=max(0.0, wait_s), return_when=asyncio.FIRST_COMPLETED)
 
 
-async def _gone(receive: Receive) -> None:
-    """Return when whoever asked has closed the connection."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
+def _refused() -> Problem:
+    detail = f"{MAX_WATCHING} others watch; ask without a stream, or again later"
+    return Problem("overloaded", detail, headers=retry_after(_RETRY_S))

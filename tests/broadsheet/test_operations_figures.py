@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client import Counter as Count
 
-from broadsheet.operations import noted, routes, watching
+from broadsheet.operations import noted, watching
 from broadsheet.operations.counted import BOUNDS_MS, Counted, percentile_ms, read_counts, since, span_of
 from broadsheet.operations.noted import KEPT, WINDOW_S, Noted, Notes
-from broadsheet.operations.routes import EventStream
+from broadsheet.operations.routes import figures_stream
 from broadsheet.operations.sampling import GAP_S, REMEMBERED, Sample, Sampler, Sources
 from broadsheet.operations.shapes import OperationsAnswer
 from broadsheet.operations.watching import MAX_WATCHING, Watch
@@ -31,6 +31,7 @@ from indexer.job_file import JobsError
 from partition.manifest import RootManifest
 from search.parameters import parse_search
 from tests.small_index import Clock, SmallIndex, article
+from web import streams
 from web.edge import BUCKETS, Failure
 from web.problems import Problem
 
@@ -349,7 +350,7 @@ class Watched:
         async def send(message: MutableMapping[str, Any]) -> None:
             sent.append(message.get("body", b""))
 
-        stream = EventStream(self.watch, allowed, lambda: True)
+        stream = figures_stream(self.watch, allowed, lambda: True)
         return asyncio.create_task(stream({"type": "http"}, self.receive, send))
 
 
@@ -383,7 +384,7 @@ def test_all_who_watch_share_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(pieces) == 1
         assert watched.looks <= 5
         with pytest.raises(Problem) as refused:
-            async with watched.watch.watching(watched.receive):
+            async with watched.watch.places.take(watched.receive):
                 pass
         assert refused.value.slug == "overloaded"
         watched.left.set()
@@ -424,14 +425,14 @@ def test_a_stream_ends(end: str, monkeypatch: pytest.MonkeyPatch) -> None:
         await stream
         assert sent[-1] == b""
         assert time.monotonic() - ended_s < 0.5
-        assert watched.watch._watching == 0
+        assert watched.watch.places.taken == 0
 
     run(scenario)
 
 
 def test_a_caller_who_takes_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that nobody holds a place for ever."""
-    monkeypatch.setattr(routes, "SEND_S", 0.05)
+    monkeypatch.setattr(streams, "SEND_S", 0.05)
 
     async def scenario() -> None:
         watched, sent = Watched(), list[MutableMapping[str, Any]]()
@@ -441,8 +442,8 @@ def test_a_caller_who_takes_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> 
                 await asyncio.sleep(60)
             sent.append(message)
 
-        await EventStream(watched.watch, lambda: True, lambda: True)({"type": "http"}, watched.receive, send)
+        await figures_stream(watched.watch, lambda: True, lambda: True)({"type": "http"}, watched.receive, send)
         assert len(sent) == 1
-        assert watched.watch._watching == 0
+        assert watched.watch.places.taken == 0
 
     run(scenario)

@@ -15,14 +15,15 @@ from typing import Any
 import pytest
 
 import indexer.watching
-from indexer import change_routes
-from indexer.change_routes import EventStream
+from indexer.change_routes import changes_stream
 from indexer.changes import Changes, changes
 from indexer.events import LogError
 from indexer.watching import MAX_WATCHING, Feed
 from partition.manifest import RootManifest
 from tests.small_index import SmallIndex, article
+from web import streams
 from web.problems import Problem
+from web.streams import EventStream
 
 Messages = list[MutableMapping[str, Any]]
 
@@ -62,7 +63,7 @@ class Watched:
 
     def stream(self, allowed: Callable[[], bool] = lambda: True, after: int = 0) -> EventStream:
         """An answer."""
-        return EventStream(self.feed, after, allowed, {})
+        return changes_stream(self.feed, after, allowed, {})
 
 
 @pytest.fixture
@@ -119,7 +120,7 @@ class Caller:
 
 def places(watched: Watched) -> int:
     """How many wait."""
-    return watched.feed._watching
+    return watched.feed.places.taken
 
 
 def test_a_stream_says_now_and_then_that_it_is_there(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,7 +173,7 @@ def test_a_stream_ends(watched: Watched, end: str) -> None:
 
 def test_a_caller_who_takes_nothing_is_left(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that nobody holds a place for ever."""
-    monkeypatch.setattr(change_routes, "SEND_S", 0.05)
+    monkeypatch.setattr(streams, "SEND_S", 0.05)
 
     async def scenario() -> None:
         caller = Caller(watched, watched.stream())
