@@ -68,6 +68,10 @@ def test_what_stayed_is_counted() -> None:
     lines = [f"line {number}" for number in range(20)]
     found = difference({**BLANK, "body": "\n".join(lines)}, {**BLANK, "body": "\n".join([*lines[:19], "other"])})
     assert [one.left_out for one in found.body] == [18, 0, 0]
+    both = difference(
+        {**BLANK, "body": "\n".join(lines)}, {**BLANK, "body": "\n".join(["other", *lines[1:19], "other"])}
+    )
+    assert [one.left_out for one in both.body] == [0, 0, 16, 0, 0], "one before, one after, and those between"
 
 
 def test_bounds() -> None:

@@ -88,6 +88,8 @@ def test_every_link_leads_where_it_says(server: ApiServer, search: str) -> None:
             assert _found(_page(server, excluding)) <= _found(page)
         else:  # without the only value there is more, without one of several less
             chosen = row.xpath("count(../li[@class='selected'])")
+            value = row.xpath("./a/span[@class='value']")[0].text_content()
+            assert not any(same_value(text, value) for _name, text in parse_qsl(urlsplit(link.get("href")).query))
             others = _found(_page(server, link.get("href")))
             assert others >= _found(page) if chosen == 1 else others <= _found(page)
     bars = page.xpath("//*[@id='timeline']/a")
@@ -158,6 +160,14 @@ def test_values_come_and_go(pairs: list[tuple[str, str]], name: str, value: str)
     assert set(removed) <= set(before)
     assert [pair for pair in before if pair[0] != name] == [pair for pair in removed if pair[0] != name]
     assert tuple(parse_qsl(urlsplit(address_of(removed)).query)) == removed
+
+
+def test_a_value_is_chosen_or_left_out() -> None:
+    """Never both: the one takes the place of the other, however it is written; others stay."""
+    given = given_of([("section", "!World  News"), ("source", "!world news"), ("section", "Sport")])
+    chosen = with_value(given, "section", "world news")
+    assert chosen == (("source", "!world news"), ("section", "Sport"), ("section", "world news"))
+    assert with_value(chosen, "section", "!WORLD NEWS")[1:] == (("section", "Sport"), ("section", "!WORLD NEWS"))
 
 
 def _facet(values: list[tuple[str, int]]) -> dict[str, Any]:

@@ -17,7 +17,15 @@ from indexer.sample import generate
 from partition.analysis import term_of, terms, words
 from partition.kernels.likely_words import PLACE
 from search.query import pattern_of
-from search.snippets import MAX_PASSAGES, MAX_SCANNED_CHARS, PASSAGE_WORDS, MarkedTexts, _likely, kept_by_stemming
+from search.snippets import (
+    MAX_PASSAGES,
+    MAX_SCANNED_CHARS,
+    PASSAGE_WORDS,
+    MarkedTexts,
+    _likely,
+    kept_by_stemming,
+    marked,
+)
 from tests.reference import passages as plain
 
 OTHERS = ("storm " * 50, "", "vote for Élan", "é")
@@ -297,3 +305,15 @@ def test_places_are_found_by_letters_that_stemming_keeps() -> None:
     found = {word for article in generate(300, seed=5) for word in words(str(article["body"]))}
     assert len(found) > 3000
     assert [word for word in found if not word.lower().startswith(tuple(kept_by_stemming(term_of(word))))] == []
+
+
+@given(st.integers(-12, 12))
+def test_all_of_a_text_is_marked_as_far_as_is_looked(around: int) -> None:
+    """Nothing of it is lost or becomes markup, on either side of the bound, nor where that cuts a word or an entity."""
+    text = (
+        "<i>storm</i> & " + "x " * ((MAX_SCANNED_CHARS - 40) // 2 + around) + "storms & storm & <b>rain</b> & storm"
+    )
+    told = marked(text, frozenset(terms("storm")))
+    assert html.unescape(re.sub("</?mark>", "", told)) == text
+    assert not re.search(r"<(?!/?mark>)|&(?!amp;|lt;|gt;)", told)
+    assert told.startswith("&lt;i&gt;<mark>storm</mark>&lt;/i&gt; &amp; ")
