@@ -309,7 +309,7 @@ def test_places_are_found_by_letters_that_stemming_keeps() -> None:
 
 @given(st.integers(-12, 12))
 def test_all_of_a_text_is_marked_as_far_as_is_looked(around: int) -> None:
-    """Nothing of it is lost or becomes markup, on either side of the bound, nor where that cuts a word or an entity."""
+    """Nothing is lost or becomes markup, on either side of the bound, nor where that cuts a word or an entity."""
     text = (
         "<i>storm</i> & " + "x " * ((MAX_SCANNED_CHARS - 40) // 2 + around) + "storms & storm & <b>rain</b> & storm"
     )
