@@ -28,9 +28,9 @@ from unicodedata import normalize
 
 from partition.analysis import exact, ideographic, runs, words
 from partition.schema import POSITION_FIELDS, TEXT
-from search.canonical import Clause, conjunction, disjunction, scaled
+from search.canonical import Clause, conjunction, disjunction, scaled, together
 from search.periods import CLOCKS, PeriodError, period_of
-from search.query import Every, Near, Node, Nothing, Pattern, Quote, Start, Value, Word
+from search.query import And, Every, Near, Node, Nothing, Or, Pattern, Quote, Start, Value, Word
 
 MAX_QUERY_CHARS = 512
 MAX_CLAUSES = 32
@@ -125,16 +125,22 @@ def parse_query(text: str) -> Parsed:
         raise QueryError("the query holds a character that is not text", found.start())
     if not text.strip():
         return Parsed(Every(), ())
-    if _WORDS.fullmatch(text):
-        forms = text.lower().split(" ")
-        if len(forms) <= MAX_CLAUSES:  # the whole way takes five times as long
-            return Parsed(conjunction([(Word(TEXT, form), False) for form in forms]), ())
+    if plain := _WORDS.fullmatch(text):  # most queries; the whole way takes five times as long
+        either = plain["either"] is not None
+        forms = text.split(" OR " if either else " ")
+        if len(forms) <= MAX_CLAUSES:
+            boosts: dict[tuple[str, str], float] = {}
+            for form in forms:
+                word = TEXT, form.lower()
+                boosts[word] = boosts.get(word, 0.0) + 1.0
+            return Parsed(together(Or if either else And, Word, boosts), ())
     parser = _Parser(normalize("NFC", text))
     node = parser.parse()
     return Parsed(node, tuple(sorted(parser.notes)))
 
 
-_WORDS = re.compile(r"(?!AND|OR|NOT)[A-Za-z]{1,64}(?: (?!AND|OR|NOT)[A-Za-z]{1,64})*")
+_PLAIN = "(?!AND|OR|NOT)[A-Za-z]{1,64}"
+_WORDS = re.compile(f"{_PLAIN}(?:(?P<either>(?: OR {_PLAIN})+)|(?: {_PLAIN})*)")
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
@@ -317,7 +323,7 @@ class _Parser:
             found += self._piece(piece, field, token.position)
         if suffix["number"] is not None and found:
             found = self._near(found, suffix["number"], token.position)
-        node = conjunction((one, False) for one in found)
+        node = found[0] if len(found) == 1 else conjunction((one, False) for one in found)
         return self._boosted(node, suffix["boost"] or "", token.position)
 
     def _piece(self, piece: "re.Match[str]", field: str, position: int) -> list[Node]:

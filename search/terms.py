@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from partition.analysis import NAMES, parted, term_of
 from partition.schema import NAME_FIELDS
-from search.canonical import conjunction, disjunction
+from search.canonical import conjunction, disjunction, together
 from search.query import And, Node, Or, Pattern, Phrase, Prefix, Quote, Start, Term, Wildcard, Word
 
 
@@ -24,11 +24,13 @@ def analysed(node: Node, languages: Sequence[str]) -> Node:
         case Word(field=field, form=form, boost=boost):
             return _any([Term(field, term, boost) for term in _terms_of(field, form, languages)])
         case And(required=required, excluded=excluded):
-            if not excluded and len(languages) == 1 and all(isinstance(child, Word) for child in required):
-                return _words(required, languages[0])
+            if not excluded and (quickly := _words(And, required, languages)):
+                return quickly
             clauses = [(analysed(child, languages), False) for child in required]
             return conjunction(clauses + [(analysed(child, languages), True) for child in excluded])
         case Or(clauses=children):
+            if quickly := _words(Or, children, languages):
+                return quickly
             return disjunction((analysed(child, languages), False) for child in children)
         case Quote(field=field, forms=forms, slop=slop, boost=boost):
             phrases = zip(*(_in_each(field, form, languages) for form in forms), strict=True)
@@ -45,15 +47,17 @@ def analysed(node: Node, languages: Sequence[str]) -> Node:
             return node
 
 
-def _words(words: Sequence[Node], language: str) -> Node:
-    """All of some words, in one language: what most queries are, quickly."""
+def _words(group: type[And | Or], nodes: Sequence[Node], languages: Sequence[str]) -> Node | None:
+    """The group, if it is of words alone and there is one language: what most queries are, quickly."""
+    if len(languages) > 1:
+        return None
     boosts: dict[tuple[str, str], float] = {}
-    for word in words:
-        assert isinstance(word, Word)
-        term = word.field, term_of(word.form, NAMES if word.field in NAME_FIELDS else language)
-        boosts[term] = boosts.get(term, 0.0) + word.boost
-    nodes = tuple([Term(*term, boosts[term]) for term in sorted(boosts)])
-    return nodes[0] if len(nodes) == 1 else And(nodes)
+    for node in nodes:
+        if not isinstance(node, Word):
+            return None
+        term = node.field, term_of(node.form, NAMES if node.field in NAME_FIELDS else languages[0])
+        boosts[term] = boosts.get(term, 0.0) + node.boost
+    return together(group, Term, boosts)
 
 
 def _any(nodes: Sequence[Node]) -> Node:

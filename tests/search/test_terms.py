@@ -3,8 +3,12 @@
 Not here: syntax (`test_parsing.py`), what is found over several partitions (`test_layouts.py`).
 """
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from search.canonical import conjunction, disjunction
 from search.parsing import parse_query
 from search.query import And, Node, Or, Phrase, Prefix, Term, Wildcard, Word
 from search.terms import analysed
@@ -64,3 +68,14 @@ def test_what_is_written_does_not_depend_on_languages() -> None:
     written = parse_query("houses -elections").node
     assert written == And((Word("text", "houses"),), (Word("text", "elections"),))
     assert analysed(written, ("en",)) != analysed(written, ("de", "en"))
+
+
+@given(
+    st.lists(st.sampled_from(("vote", "votes", "voting", "storm", "author:votes", "vote^2")), min_size=2, max_size=6),
+    st.sampled_from((" ", " OR ")),
+)
+def test_words_alone_in_one_language_are_analysed_like_others(words: list[str], between: str) -> None:
+    """Together as each by itself."""
+    each = [(analysed(parse_query(word).node, ("en",)), False) for word in words]
+    expected = conjunction(each) if between == " " else disjunction(each)
+    assert msgspec.json.encode(tree(between.join(words))) == msgspec.json.encode(expected)
