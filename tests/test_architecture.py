@@ -53,6 +53,7 @@ FENCES: dict[str, tuple[str, ...]] = {
     ),
     "aiocache": ("cache/backends.py",),
     "redis": ("cache/backends.py", "broadsheet/redis_hints.py"),
+    "jinja2": ("web/pages.py",),
     "defusedxml": ("indexer/feeds/xml_tree.py",),
     "httpx2": ("broadsheet/client/*.py",),
     "fastwarc": ("indexer/readers/warc.py",),

@@ -1,7 +1,7 @@
 """The documentation pages of the API: `/docs`, and a page for each problem type at its own address.
 
 Contract: made from the OpenAPI document and `problem_types.TYPES`; readable offline and without JavaScript, nothing
-is fetched from elsewhere. Both have a strict Content-Security-Policy.
+is fetched from elsewhere.
 
 Not here: guides and tutorials (`docs/`), the document (`openapi.py`).
 """
@@ -9,24 +9,18 @@ Not here: guides and tutorials (`docs/`), the document (`openapi.py`).
 import json
 import re
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from web.openapi import EVENT_STREAM
+from web.pages import Pages
 from web.problem_types import TYPES, example_of, type_address
 from web.problems import MEDIA_TYPE, Problem
 
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'",
-    "Cache-Control": "no-cache",
-}
 _ANYWHERE = {"method-not-allowed", "internal"}
 """Problems of every operation: they are told once."""
 
@@ -97,43 +91,36 @@ def _kind(schema: Mapping[str, Any]) -> str:
     return " or ".join(dict.fromkeys(one.get("type", "string") for one in kinds if one.get("type") != "null"))
 
 
-_templates = Environment(
-    loader=PackageLoader("web", "."),
-    autoescape=select_autoescape(),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
+_pages = Pages(
+    "web",
+    ("docs.css",),
+    at="/docs/",
+    scripted=False,
+    formats={"prose": _prose, "text": _text, "laid_out": _laid_out, "bounds": _bounds, "kind": _kind},
+    values={"type_address": type_address, "types": TYPES},
 )
-_templates.filters.update(prose=_prose, text=_text, laid_out=_laid_out, bounds=_bounds, kind=_kind)
 
 
 def docs_routes(document: dict[str, Any]) -> list[BaseRoute]:
     """The routes; `document` is the OpenAPI document."""
     described = _operations(document)
     groups = [(tag, [one for one in described if tag["name"] in one.operation["tags"]]) for tag in document["tags"]]
-    stylesheet = files("web").joinpath("docs.css").read_bytes()
-
-    def html(template: str, **values: Any) -> Response:
-        content = _templates.get_template(template).render(type_address=type_address, types=TYPES, **values)
-        return Response(content, headers=_HEADERS, media_type="text/html")
 
     async def docs(_request: Request) -> Response:
-        return html("docs.html", document=document, groups=groups)
+        return _pages.html("docs.html", {"document": document, "groups": groups})
 
     async def problem(request: Request) -> Response:
         slug = request.path_params["slug"]
         if slug not in TYPES:
             raise Problem("not-found", "there is no such problem type")
         by = None if slug in _ANYWHERE else [one for one in described if slug in one.problems]
-        return html("problem.html", slug=slug, kind=TYPES[slug], example=example_of(slug), by=by)
-
-    async def css(_request: Request) -> Response:
-        return Response(stylesheet, headers={"Cache-Control": "no-cache"}, media_type="text/css")
+        values = {"slug": slug, "kind": TYPES[slug], "example": example_of(slug), "by": by}
+        return _pages.html("problem.html", values)
 
     return [
         Route("/docs", docs, methods=["GET"]),
-        Route("/docs/docs.css", css, methods=["GET"]),
         Route("/docs/problems/{slug}", problem, methods=["GET"]),
+        *_pages.routes(),
     ]
 
 

@@ -10,11 +10,9 @@ Not here: the figures (`sampling.py`), waiting (`watching.py`), script and style
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from importlib.resources import files
 from typing import Any
 
 import msgspec
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -26,6 +24,7 @@ from broadsheet.operations.watching import Watch
 from web.access import Access
 from web.headers import CACHE_CONTROL, VARY
 from web.openapi import EVENT_STREAM, Operation
+from web.pages import Pages
 from web.parameters import parse, query_pairs
 from web.streams import Ends, EventStream
 
@@ -52,23 +51,16 @@ OPERATIONS: Sequence[Operation] = (
     ),
 )
 
-_SECURITY = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "same-origin",
-}
 _FRESH = {"Cache-Control": "no-store"}
 _JSON = "application/json"
 
-_templates = Environment(
-    loader=PackageLoader("broadsheet.operations", "."),
-    autoescape=select_autoescape(),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
+_pages = Pages(
+    "broadsheet.operations",
+    ("ops.css", "ops.js", "drawing.js"),
+    at="/ops/",
+    formats=wording.FORMATS,
+    values={"figure": wording.figure},
 )
-_templates.globals["figure"] = wording.figure
-_templates.filters.update(wording.FORMATS)
 
 
 def operations_routes() -> list[BaseRoute]:
@@ -76,19 +68,8 @@ def operations_routes() -> list[BaseRoute]:
     return [
         Route("/v1/operations", _operations, methods=["GET"]),
         Route("/ops", _page, methods=["GET"]),
-        _file("/ops/ops.css", "text/css"),
-        _file("/ops/ops.js", "text/javascript"),
-        _file("/ops/drawing.js", "text/javascript"),
+        *_pages.routes(),
     ]
-
-
-def _file(address: str, media_type: str) -> Route:
-    content = files("broadsheet.operations").joinpath(address.rpartition("/")[2]).read_bytes()
-
-    async def file(_request: Request) -> Response:
-        return Response(content, headers={"Cache-Control": "public, max-age=300"}, media_type=media_type)
-
-    return Route(address, file, methods=["GET"])
 
 
 async def _operations(request: Request) -> Response | EventStream:
@@ -129,5 +110,4 @@ async def _page(request: Request) -> Response:
     known = access.knows(request)
     shown = answer if known or answer is None else discreet(answer)
     values: dict[str, Any] = {"answer": shown, "known": known}
-    content = _templates.get_template("ops.html").render(**values)
-    return Response(content, headers={**_SECURITY, **_FRESH}, media_type="text/html")
+    return _pages.html("ops.html", values, cache_control="no-store")

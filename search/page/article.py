@@ -21,7 +21,7 @@ from partition.analysis import language_of
 from search.citations import bibtex
 from search.lookup_parameters import parse_similar
 from search.page.differences import difference
-from search.page.rendering import html, problem_page
+from search.page.rendering import PAGES, problem_page
 from search.parameters import SEARCH
 from search.service import SearchService
 from search.snippets import marked
@@ -83,7 +83,7 @@ def _page(values: dict[str, Any], words: frozenset[str], changed: int | None) ->
         "changed": _changed(values["versions"], changed),
         "bibtex": bibtex(article),
     }
-    return html("article.html", {**values, **made})
+    return PAGES.html("article.html", {**values, **made})
 
 
 async def _gone(request: Request, problem: Problem, versions_of: VersionsOf) -> Response:
@@ -91,7 +91,7 @@ async def _gone(request: Request, problem: Problem, versions_of: VersionsOf) -> 
     versions = await _versions(request, versions_of)
     if not versions and problem.slug == "article-not-found":
         return problem_page(problem)
-    return html("gone.html", {"slug": problem.slug, "versions": versions}, TYPES[problem.slug].status)
+    return PAGES.html("gone.html", {"slug": problem.slug, "versions": versions}, TYPES[problem.slug].status)
 
 
 async def _none() -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from search.dates import Date
 from search.page.filters import LABELS, groups_of, narrowed_by
 from search.page.links import Given, address_of, api_address_of, at_cursor, given_of, without
-from search.page.rendering import html, told
+from search.page.rendering import PAGES, told
 from search.page.timeline import dates_of, facets_for, timeline_of
 from search.parameters import DEFAULT_FACET_LIMIT, parse_search
 from search.service import SearchService
@@ -46,7 +46,7 @@ async def results_page(request: Request, service: SearchService) -> Response:
     except Problem as problem:
         said = told(problem)
         values = {**_form(given), "answer": None, "problem": {**said, "resume": at_cursor(given, said["resume"])}}
-        return html("search.html", values, TYPES[problem.slug].status)
+        return PAGES.html("search.html", values, TYPES[problem.slug].status)
     return await asyncio.to_thread(_page, given, served.answer.body, archive)
 
 
@@ -67,7 +67,7 @@ def _page(given: Given, body: bytes, archive: int) -> Response:
         "meant": _meant(given, answer["did_you_mean"]),
         "api": api_address_of(without(given)),
     }
-    return html("search.html", values)
+    return PAGES.html("search.html", values)
 
 
 def _form(given: Given) -> dict[str, Any]:

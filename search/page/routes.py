@@ -1,7 +1,7 @@
 """The routes of the web page.
 
 Contract: `/` takes the parameters of `GET /v1/search` and shows its answer, `/articles/{id}` shows one article;
-problems are pages, too. Both set a strict Content-Security-Policy, and need no script.
+problems are pages, too. None needs a script.
 
 Not here: what is shown (`results.py`, `article.py`), how (`rendering.py`, the templates beside this file).
 """
@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from search.page.article import VersionsOf, article_page
-from search.page.rendering import asset, problem_page
+from search.page.rendering import PAGES, problem_page
 from search.page.results import results_page
 from search.routes import ServiceOf
 from web.problems import Problem
@@ -33,12 +33,8 @@ def page_routes(service_of: ServiceOf, versions_of: VersionsOf) -> list[BaseRout
         except Problem as problem:
             return problem_page(problem)
 
-    async def beside(request: Request) -> Response:
-        return asset(request)
-
     return [
         Route("/", search, methods=["GET"]),
         RawPathRoute("/articles", article, methods=["GET"]),
-        Route("/page.css", beside, methods=["GET"]),
-        Route("/page.js", beside, methods=["GET"]),
+        *PAGES.routes(),
     ]

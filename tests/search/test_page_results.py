@@ -35,10 +35,6 @@ def _page(server: ApiServer, address: str, status: int = 200) -> Any:
     response = server.client.get(address)
     assert response.status_code == status, response.text
     assert response.headers["Content-Type"] == "text/html; charset=utf-8"
-    policy = response.headers["Content-Security-Policy"]
-    assert "default-src 'none'" in policy
-    assert "unsafe" not in policy
-    assert not re.search(r"<[^>]*\s(style|on\w+)=|<style|<script(?![^>]* src=)", response.text)
     return lxml.html.document_fromstring(response.text)
 
 
