@@ -1,9 +1,9 @@
 """The search service: one request's parameters in, the bytes of one page out.
 
     1. which epoch, and which moment relative dates count from: the cursor's, else the current ones
-    2. the query's tree, parsed or remembered, and its terms in the languages of that epoch
+    2. what is asked, in the terms of that epoch (`understanding.py`)
     3. the cache, by what is asked; what it has is judged by that epoch
-    4. else: admission, then one trip to a thread: scatter, gather, documents of this page, the body
+    4. else: admission, then one trip to a thread: scatter, gather, and the page of it (`paging.py`)
 
 Contract: the body depends on the state, on the parameters and, if these say so, on the hour only, so that equal
 answers are equal bytes; what is kept of one state is an answer in later ones as long as nothing that it was made of
@@ -16,72 +16,36 @@ Not here: HTTP (`routes.py`), single articles, what is like them, suggestions (`
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
 from hashlib import blake2b
-from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from partition.manifest import RootManifest
-from search.answers import facets_of, links_of, page_body
+from search.answers import links_of
 from search.broker import Broker, EpochGoneError, Gathered, LeafError
-from search.cursor import Cursor, CursorCodec, CursorInvalidError, digest_of
-from search.dates import origin_of
-from search.dependence import Sought, dependence
-from search.documents import documents_shown
+from search.cursor import Cursor, CursorCodec, CursorInvalidError
 from search.epochs import Epochs
-from search.explanations import explained
-from search.facets import of_others
 from search.judging import StateJudge
 from search.known import KnownTargets
 from search.leaf import Slice
 from search.lookups import Lookups
+from search.paging import FEW_FOUND, Paging
 from search.parameters import SearchParameters
-from search.parsing import OPERATORS, Note, QueryError, parse_query
-from search.placing import ArticlePlace, placed
-from search.ports import (
-    Answer,
-    Cache,
-    Loaded,
-    PastCache,
-    Served,
-    WasWithdrawn,
-    archive_key,
-    decoded,
-    served,
-    state_key,
-)
-from search.query import Query, words_of
+from search.parsing import QueryError
+from search.ports import Cache, Loaded, PastCache, Served, WasWithdrawn, archive_key, decoded, served, state_key
+from search.query import Query
 from search.readiness import current_of, reached
-from search.refusals import changed, incomplete, invalid, late_or_broken
-from search.shapes import DidYouMean
-from search.single import stories_of
+from search.refusals import changed, invalid, late_or_broken
 from search.snapshot import Snapshot, View
-from search.spelling import corrected
-from search.terms import analysed
+from search.understanding import Asked, Understanding
 from web.admission import Admission
 from web.edge import Timings
 from web.problems import ParameterError, Problem
 
-T = TypeVar("T")
-
-MAX_REMEMBERED_QUERIES = 10_000
 REVALIDATED = "public, max-age=0, must-revalidate"
 """Caches on the way ask each time: a takedown must reach them all."""
 Took = Callable[[SearchParameters, float, Served | Problem], None]
 """Is told of a search: what was asked, how many seconds it took, and what came of it."""
-FEW_FOUND = 3
-"""Articles; a query that finds fewer may have been misspelled."""
-
-
-class _Asked(NamedTuple):
-    """What a request asks of one state."""
-
-    query: Query
-    """In the terms of the state's languages."""
-    digest: bytes
-    """What a cursor knows it by (`cursor.digest_of`): the languages of an archive may change meanwhile."""
-    notes: tuple[Note, ...]
 
 
 class SearchService:
@@ -130,13 +94,11 @@ class SearchService:
         """What requests for an address are answered."""
         self.partition_of = partition_of
         """The partition of an article id, of so many."""
-        self._was_withdrawn = was_withdrawn
         self.cache_control = cache_control
         """What caches on the way are told of whole answers."""
         self._took = took
-        self._now = now
-        self._parsed = lru_cache(MAX_REMEMBERED_QUERIES)(parse_query)
-        self._analysed = lru_cache(MAX_REMEMBERED_QUERIES)(analysed)
+        self._understanding = Understanding(now)
+        self._paging = Paging(cursors, self._understanding, partition_of, was_withdrawn)
 
     def current(self) -> RootManifest:
         """The epoch that new queries are answered from.
@@ -173,15 +135,16 @@ class SearchService:
 
     async def _search(self, parameters: SearchParameters, timings: Timings, *, past_cache: bool = False) -> Served:
         deadline_s = time.monotonic() + parameters.timeout_ms / 1000
-        parameters = self._plainly(parameters)
+        parameters = self._understanding.plainly(parameters)
         current = await reached(self._epochs, parameters.min_seq, deadline_s)
         cursor = self._cursor(parameters.cursor)
         try:
             view = self._epochs.view(cursor)
-            asked = self._asked(parameters, current, view, cursor, timings)
+            languages = current.languages_at(view.state.applied_seq)
+            asked = self._understanding.asked(parameters, cursor, languages, deadline_s, timings)
 
             async def load() -> Loaded:
-                return await self._load(parameters, view, asked, cursor, deadline_s, timings)
+                return await self._load(view, asked, timings)
 
             started_s = time.perf_counter()
             if past_cache:
@@ -204,25 +167,7 @@ class SearchService:
             Problem: `not-ready`.
         """
         current = self.current()
-        try:
-            parsed = self._parsed(q)
-        except QueryError:
-            return frozenset()
-        return words_of(self._analysed(parsed.node, current.languages_at(current.state.applied_seq)))
-
-    def _plainly(self, parameters: SearchParameters) -> SearchParameters:
-        """The same with the plainest spelling of its query: who asks for the same gets the same, links and all."""
-        spelled = " ".join(word if word in OPERATORS else word.lower() for word in parameters.q.split())
-        if spelled == parameters.q:
-            return parameters
-        try:
-            plain, parsed = self._parsed(spelled), self._parsed(parameters.q)
-        except QueryError:  # which is said where it belongs
-            return parameters
-        if plain.node != parsed.node or plain.notes or parsed.notes:  # notes tell places
-            return parameters
-        given = tuple((name, spelled if name == "q" else text) for name, text in parameters.given)
-        return msgspec.structs.replace(parameters, q=spelled, given=given)
+        return self._understanding.words(q, current.languages_at(current.state.applied_seq))
 
     def _cursor(self, text: str | None) -> Cursor | None:
         if text is None:
@@ -232,54 +177,8 @@ class SearchService:
         except CursorInvalidError as error:
             raise Problem("cursor-invalid", str(error), [ParameterError("cursor", "is not one of ours")]) from None
 
-    def _written(self, parameters: SearchParameters, cursor: Cursor | None) -> tuple[Query, tuple[Note, ...]]:
-        """What is asked, as it is written: counted from the moment that the cursor has pinned, else from now.
-
-        Raises:
-            Problem: `query-invalid` or `cursor-mismatch`.
-        """
-        try:
-            parsed = self._parsed(parameters.q)
-        except QueryError as error:
-            raise invalid(error) from None
-        if parameters.strict and parsed.notes:
-            raise invalid(QueryError(parsed.notes[0].detail, parsed.notes[0].position))
-        pinned = cursor.origin_ms if cursor else None
-        written = parameters.query(parsed.node, origin_of(self._now()) if pinned is None else pinned)
-        if cursor and cursor.query_digest != digest_of(written):
-            detail = "the cursor belongs to another query; leave it out to start from the beginning"
-            raise Problem("cursor-mismatch", detail, [ParameterError("cursor", "belongs to another query")])
-        return written, parsed.notes
-
-    def _asked(
-        self,
-        parameters: SearchParameters,
-        current: RootManifest,
-        view: View,
-        cursor: Cursor | None,
-        timings: Timings,
-    ) -> _Asked:
-        """The same in the terms of a state.
-
-        Raises:
-            Problem: as of `_written`.
-        """
-        started_s, known = time.perf_counter(), self._analysed.cache_info().misses
-        written, notes = self._written(parameters, cursor)
-        node = self._analysed(written.node, current.languages_at(view.state.applied_seq))
-        if self._analysed.cache_info().misses > known:
-            timings.add("parse", started_s)
-        return _Asked(msgspec.structs.replace(written, node=node), digest_of(written), notes)
-
-    async def _load(
-        self,
-        parameters: SearchParameters,
-        view: View,
-        asked: _Asked,
-        cursor: Cursor | None,
-        deadline_s: float,
-        timings: Timings,
-    ) -> Loaded:
+    async def _load(self, view: View, asked: Asked, timings: Timings) -> Loaded:
+        parameters, cursor = asked.parameters, asked.cursor
         # One more than the page holds: whether anything follows; and enough to tell that much was found.
         part = Slice(
             max(parameters.limit + 1, FEW_FOUND),
@@ -291,125 +190,19 @@ class SearchService:
 
         def page(snapshot: Snapshot, found: Gathered) -> Loaded:
             timings.add("scatter", started_s)
-            return self._page(parameters, asked, cursor, snapshot, found, deadline_s, timings)
+            return self._paging.page(asked, snapshot, found, timings)
 
         try:
-            async with self._admission.admitted(deadline_s):
+            async with self._admission.admitted(asked.deadline_s):
                 facets = tuple(facet for _name, facet in parameters.facets)
-                return await self._broker.search(view, asked.query, part, deadline_s, page, facets)
+                return await self._broker.search(view, asked.query, part, asked.deadline_s, page, facets)
         except QueryError as error:
             raise invalid(error) from None
         except LeafError as error:
             raise late_or_broken(error) from None
 
-    def _page(
-        self,
-        parameters: SearchParameters,
-        asked: _Asked,
-        cursor: Cursor | None,
-        snapshot: Snapshot,
-        found: Gathered,
-        deadline_s: float,
-        timings: Timings,
-    ) -> Loaded:
-        """The page of what was found; in a thread."""
-        # Where an article stands only all partitions together know.
-        will_do = parameters.allow_partial and parameters.explain_id is None
-        if found.failed and (not will_do or len(found.failed) == found.partitions):
-            raise incomplete(found)
-        started_s = time.perf_counter()
-        backwards = cursor.backwards if cursor else False
-        has_more = len(found.matches) > parameters.limit
-        matches = found.matches[: parameters.limit]
-        if backwards:
-            matches.reverse()
-        executed = msgspec.structs.replace(asked.query, node=found.node)
-        documents = documents_shown(parameters, executed, snapshot, matches)
-        if parameters.explain:
-            made = explained(snapshot, executed, matches, deadline_s)
-            for document, explanation in zip(documents, made, strict=True):
-                document["explanation"] = msgspec.to_builtins(explanation)
-        facets, spellings = facets_of(parameters, asked.query, snapshot, found, deadline_s)
-        place = self._place(parameters, executed, snapshot, found)
-        earlier = cursor.missing if cursor else ()
-        missing = tuple(sorted({*earlier, *found.failed}))
-
-        def link(at: int, *, towards_start: bool) -> str:
-            position = matches[at].position
-            archive = snapshot.manifest.archive
-            made = Cursor(
-                *(archive, snapshot.state, asked.digest, position, towards_start),
-                origin_ms=asked.query.origin_ms,
-                missing=missing,
-            )
-            return links_of(parameters, self._cursors.encode(made))
-
-        # Whoever came by a cursor left something behind on the side it came from.
-        follows = has_more if not backwards else bool(matches)
-        precedes = has_more if backwards else bool(cursor and matches)
-        next_ = link(-1, towards_start=False) if follows else None
-        prev = link(0, towards_start=True) if precedes else None
-        meant, also, looked = self._meant(parameters, asked.query, cursor, snapshot, found, deadline_s)
-        body = page_body(
-            *(parameters, asked.query, snapshot, found, matches, documents, facets, place),
-            notes=asked.notes,
-            meant=meant,
-            next_=next_,
-            prev=prev,
-            missed=earlier,
-        )
-        complete = not found.failed and not earlier
-        made_of = dependence(snapshot, pinned=cursor is not None)
-        if cursor is None:
-            shows_copies = "copies" in parameters.fields
-            filters = of_others(asked.query.filters, [facet for _name, facet in parameters.facets])
-            made_of = msgspec.structs.replace(
-                made_of,
-                sought=(Sought(asked.query.node, filters), *also),
-                stories=stories_of(snapshot, matches) if shows_copies else (),
-                # Which articles are on the pages that follow, nobody knows yet.
-                everything=shows_copies and follows,
-                spellings=spellings,
-                scored=bool(found.matches),
-                meant=looked,
-            )
-        timings.add("documents", started_s)
-        answer = Answer(*body, snapshot.state, next_, prev, complete)
-        return Loaded(msgspec.msgpack.encode(answer), complete, made_of.stamp(), made_of.seq)
-
-    def _meant(
-        self,
-        parameters: SearchParameters,
-        query: Query,
-        cursor: Cursor | None,
-        snapshot: Snapshot,
-        found: Gathered,
-        deadline_s: float,
-    ) -> tuple[DidYouMean | None, tuple[Sought, ...], tuple[tuple[str, str | None], ...]]:
-        """What was probably meant by a query that finds little; which articles and which words decided that."""
-        if cursor or found.failed or len(found.matches) >= FEW_FOUND:
-            return None, (), ()
-        text, looked = corrected(parameters.q, self._parsed(parameters.q), snapshot, deadline_s)
-        if text is None:
-            return None, (), looked
-        languages = snapshot.manifest.languages_at(snapshot.state.applied_seq)
-        node = self._analysed(self._parsed(text).node, languages)
-        total = found.count(node)
-        sought = (Sought(node, query.filters),)
-        return DidYouMean(text, total) if total > len(found.matches) else None, sought, looked
-
-    def _place(
-        self, parameters: SearchParameters, query: Query, snapshot: Snapshot, found: Gathered
-    ) -> ArticlePlace | None:
-        """Where the article stands that is asked about."""
-        article_id = parameters.explain_id
-        if article_id is None:
-            return None
-        partition = self.partition_of(article_id, len(snapshot.manifest.partitions))
-        return placed(snapshot, query, found.asked, article_id, partition, self._was_withdrawn)
-
     def _expired(self, parameters: SearchParameters, cursor: Cursor, current: RootManifest) -> Problem:
-        self._written(parameters, cursor)
+        self._understanding.written(parameters, cursor)
         resumed = replace(cursor, archive=current.archive, state=current.state)
         resume = links_of(parameters, self._cursors.encode(resumed))
         return Problem(
