@@ -200,7 +200,7 @@ def _flip(_: int, piece: bytes) -> bytes:
 
 SPOILERS: dict[str, Callable[[int, bytes], bytes]] = {
     "flipped": _flip,
-    "body flipped": lambda _, piece: piece[:-4] + b"\0" + piece[-3:],
+    "body flipped": lambda _, piece: piece[:-4] + _flip(0, piece[-4:-3]) + piece[-3:],
     "cut short": lambda _, piece: piece[:-5],
     "nothing": lambda _, __: b"",
     "loading": lambda _, __: b"-LOADING Redis is loading the dataset in memory\r\n",
