@@ -97,13 +97,26 @@ def test_a_kernel_is_compiled_once_and_again_when_any_source_changes(copy: Path,
     assert len(list(kernels.iterdir())) == 2
 
 
-def test_a_run_that_checks_bounds_has_kernels_of_its_own(copy: Path, tmp_path: Path) -> None:
-    """Numba alone would load what was compiled without, and give it to others afterwards."""
+@pytest.mark.parametrize(
+    "flags", [{"BOUNDSCHECK": "1"}, {"OPT": "1"}, {"CPU_NAME": "generic", "CPU_FEATURES": ""}], ids=" ".join
+)
+def test_what_is_compiled_otherwise_has_a_folder_of_its_own(
+    flags: dict[str, str], copy: Path, tmp_path: Path
+) -> None:
+    """Numba alone would load what was compiled without checks of bounds, or compile for another processor later."""
     kernels, path = tmp_path / "kernels", copy.parents[1]
-    code = f"import os; os.environ['NUMBA_BOUNDSCHECK'] = '1'{_CALL}"
+    code = f"import os; os.environ |= { {f'NUMBA_{name}': text for name, text in flags.items()} }{_CALL}"
     assert _answer(_start(path, _CALL, kernels)) == "20 0 1"
     assert _answer(_start(path, code, kernels)) == "20 0 1"
     assert _answer(_start(path, _CALL, kernels)) == "20 1 0"
+    assert len(list(kernels.iterdir())) == 2
+
+
+def test_what_was_compiled_is_loaded_when_it_is_called(copy: Path, tmp_path: Path) -> None:
+    """And not by processes that only import it."""
+    kernels, path = tmp_path / "kernels", copy.parents[1]
+    code = "from partition.kernels.caller import caller; print(caller._compiled is None)"
+    assert [_answer(_start(path, code, kernels)) for _ in range(2)] == ["False", "True"]
 
 
 def test_kernels_of_other_versions_are_removed(copy: Path, tmp_path: Path) -> None:
