@@ -1,6 +1,6 @@
-"""The figures as a picture: small multiples, one panel a figure, one bar an engine, the same order in each.
+"""The figures as a picture: small multiples, one panel a figure, one row an engine, the same order in each.
 
-Latencies share one logarithmic axis, so that panels compare: the bar is the mean, the tick the 99th percentile. The
+Latencies share one logarithmic axis, so that panels compare: the dot is the mean, the tick the 99th percentile. The
 last panel is how many times faster Broadsheet answers than Tantivy, where both were measured.
 
 Contract: writes a PNG, needs no display.
@@ -42,7 +42,7 @@ def draw(report: Report, path: Path) -> None:
     articles, words = corpus["articles"], corpus["words"]
     figure.suptitle(
         f"{corpus['name']}: {articles:,} articles, {words:,} words; one thread, {machine['cpu']}\n"
-        "latencies: the bar is the mean, the tick the 99th percentile, on one logarithmic axis",
+        "latencies: the dot is the mean, the tick the 99th percentile, on one logarithmic axis",
         fontsize=11,
     )
     axes = figure.subplots(rows, _COLUMNS, squeeze=False).flatten().tolist()
@@ -68,19 +68,15 @@ def _names(axis: Axes, engines: dict[str, Any], *, shown: bool) -> None:
     axis.spines[["top", "right"]].set_visible(False)
 
 
-def _bars(axis: Axes, engines: dict[str, Any], lengths: list[float]) -> None:
-    colours = [_COLOURS.get(name, _PEER) for name in engines]
-    axis.barh(range(len(engines)), lengths, height=0.62, color=colours)
-
-
 def _cost(axis: Axes, engines: dict[str, Any], key: str, unit: float, title: str, form: str) -> None:
     values = [found[key] * unit if key in found else None for found in engines.values()]
-    _bars(axis, engines, [value or 0.0 for value in values])
+    lengths = [value or 0.0 for value in values]
+    axis.barh(range(len(engines)), lengths, height=0.62, color=[_COLOURS.get(name, _PEER) for name in engines])
     for at, value in enumerate(values):
         text = "-" if value is None else form.format(value)
         axis.annotate(text, (value or 0.0, at), (4, 0), textcoords="offset points", va="center", fontsize=8)
     axis.set_title(title, loc="left", fontsize=10)
-    axis.margins(x=0.22)
+    axis.set_xlim(0, max(lengths) * 1.22 or 1)
     axis.set_xticks([])
     axis.spines["bottom"].set_visible(False)
 
@@ -101,13 +97,15 @@ def _latency(axis: Axes, engines: dict[str, Any], kind: str, limits: tuple[float
     axis.minorticks_off()
     axis.grid(axis="x", color="#e3e6e8", linewidth=0.8)
     axis.set_axisbelow(True)
-    _bars(axis, engines, [found[kind]["mean_ms"] if kind in found else 0.0 for found in engines.values()])
-    for at, found in enumerate(engines.values()):
+    for at, (name, found) in enumerate(engines.items()):
         if kind not in found:
             axis.annotate("-", (limits[0], at), (4, 0), textcoords="offset points", va="center", fontsize=8)
             continue
         mean_ms, p99_ms = found[kind]["mean_ms"], found[kind]["p99_ms"]
-        axis.plot([p99_ms], [at], marker="|", markersize=11, markeredgewidth=1.6, color="#20262b")
+        colour = _COLOURS.get(name, _PEER)
+        axis.plot([mean_ms, p99_ms], [at, at], color=colour, linewidth=2)
+        axis.plot([mean_ms], [at], marker="o", markersize=8, color=colour)
+        axis.plot([p99_ms], [at], marker="|", markersize=11, markeredgewidth=2, color=colour)
         place = (max(mean_ms, p99_ms), at)
         label = f"{mean_ms:.3g} / {p99_ms:.3g}"
         axis.annotate(label, place, (6, 0), textcoords="offset points", va="center", fontsize=8)
