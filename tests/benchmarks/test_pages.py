@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import page, pictures
+from benchmarks import operations, page, pictures
 from tests.archive import Archive
 from tests.browser import CHROMIUM
 
@@ -24,6 +24,16 @@ def test_a_visit_is_measured(archive: Archive) -> None:
     assert 0 < figures["html_bytes"]["p50"] < figures["bytes"]["p50"] < 100_000
     assert 0 < figures["first_byte_ms"]["p50"] <= figures["painted_ms"]["p50"]
     assert figures["typed_ms"]["p50"] > 150, "it waits for the next key so long"
+
+
+def test_figures_of_operations_are_compared(archive: Archive) -> None:
+    """While articles arrive: they move, and are those of the API."""
+    figures = operations.measure(archive.root, rate=100, seconds=3)
+    assert figures["sent"] == 300
+    assert figures["shown"] == figures["right"] == len(archive.articles) + 300
+    assert figures["looks_wrong"] == 0 < figures["looks_compared"]
+    assert figures["numbers_of_articles_shown"] > 1
+    assert figures["events_per_s_shown"] > 0
 
 
 def test_pictures_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
