@@ -184,9 +184,8 @@ class Twins:
         self.said += (unquote_plus(what), asked)
         said = self.said if route in FARING else self.said[-2:]
         self._tells_nothing(what, one, " ".join((*said, *self.published)))
-        first, second = (pformat(self._comparable(answer), width=200).splitlines() for answer in answers)
-        differences = "\n".join(unified_diff(first, second, "first", "second", lineterm=""))
-        assert not differences, f"{what} {asked[:200]}\n{differences}"
+        first, second = (self._comparable(answer) for answer in answers)
+        assert first == second, f"{what} {asked[:200]}\n{_differences(first, second)}"
         self.statuses[method, route, one.status_code] += 1
 
     def settled(self, jobs: Pair, done: Callable[[Any], bool]) -> None:
@@ -236,6 +235,11 @@ class Twins:
 
     def _is_now(self, moment: str) -> bool:
         return self.began <= datetime.fromisoformat(moment) <= datetime.now(UTC) + timedelta(minutes=1)
+
+
+def _differences(first: Any, second: Any) -> str:
+    before, after = (pformat(one, width=200).splitlines() for one in (first, second))
+    return "\n".join(unified_diff(before, after, "first", "second", lineterm=""))
 
 
 def routes_of(app: Starlette) -> set[tuple[str, str]]:

@@ -75,7 +75,7 @@ def _what_to_ask(archives: Archives) -> Asked:
     secret_ids = article_ids(archives.feed, secret=True)
     corrected = article_ids(archives.feed, secret=True, new=False)
     opened = article_ids(archives.feed, secret=False)
-    some = (*secret_ids[::3], *corrected[::2], *opened[::18], "nobody")  # of each intake two that are new, and one
+    some = (*secret_ids[::6], *corrected[::2], *opened[::18], "nobody")  # one of each kind of each intake
     words = [
         f"{_SECRET}{name}" for name in ("title", "body", "summary", "author", "source", "section", "tag", "note")
     ]

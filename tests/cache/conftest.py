@@ -22,9 +22,9 @@ async def tiers(request: pytest.FixtureRequest, redis_url: str) -> AsyncIterator
     """Each of the tiers alone, and both."""
     memory_bytes = 0 if request.param == "redis" else 1 << 22
     redis = None if request.param == "memory" else FailFastRedisCache(redis_url, timeout_s=PATIENCE_S)
-    yield Tiers(memory_bytes, redis)
-    if redis:
-        await redis.close()
+    made = Tiers(memory_bytes, redis)
+    yield made
+    await made.close()
 
 
 @pytest.fixture

@@ -25,10 +25,20 @@ class Tiers:
 
     memory_bytes: int
     backend: Backend | None
+    _made: list[ReadThrough] = field(default_factory=list)
 
     def cache(self, clock: Callable[[], float] = time.time, ttl_s: float = 100) -> ReadThrough:
         """Another process with these tiers, as far as caches know."""
-        return ReadThrough(Memory(self.memory_bytes, clock), self.backend, ttl_s=ttl_s, wall_clock=clock)
+        made = ReadThrough(Memory(self.memory_bytes, clock), self.backend, ttl_s=ttl_s, wall_clock=clock)
+        self._made.append(made)
+        return made
+
+    async def close(self) -> None:
+        """Close all caches: what one of them still keeps would open a connection that nobody closes."""
+        for cache in self._made:
+            await cache.close()
+        if self.backend:
+            await self.backend.close()
 
 
 @dataclass
