@@ -1,13 +1,13 @@
-"""How kernels are compiled: ahead of the first call, once per machine, into a folder of their own.
+"""How kernels are compiled: ahead of the first call, once per installation, into a folder of their own.
 
 Contract: a function under `kernel(signature)` is compiled when its module is imported, if the folder does not have it
 yet, and never again: a call with other types raises TypeError. So a request cannot compile anything. Loading one from
 the folder takes some milliseconds: that is done when it is first called, or before by `load_kernels`, since no
 process calls them all. `inlined` functions are compiled into the kernels that call them. The folder is
 `BROADSHEET_KERNELS`, else `broadsheet/kernels` in the user's cache folder, else one in the system's temporary folder;
-below it, the name is a digest of all kernel sources, of the processor and of how they are compiled, since Numba looks
-only at the file of the outermost function; what has not been used for a month is removed. Many processes may start at
-once: what one compiles, others wait for.
+below it, the name is a digest of all kernel sources, their place, the processor and how they are compiled, since
+Numba looks only at the file of the outermost function; what has not been used for a month is removed. Many processes
+may start at once: what one compiles, others wait for.
 
 What lies in the folder is code, as in `__pycache__`: only its owner may write to it. Numba unpickles it, when a
 kernel is loaded and not later: so kernels return numbers, since an array to be returned brings its class along,
@@ -57,8 +57,10 @@ def _digest() -> str:
     # Numba itself looks at none of these when it loads what it has compiled, but at the processor.
     flags = f"{numba.__version__} {llvmlite.__version__} {config.OPT} {config.BOUNDSCHECK}"
     flags += f" {config.CPU_NAME or get_host_cpu_name()} {config.CPU_FEATURES or get_host_cpu_features().flatten()}"
-    digest = hashlib.blake2b(flags.encode(), digest_size=10)
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    # It takes nothing that was compiled in another place, though its files are the same.
+    place = Path(__file__).parent.absolute()
+    digest = hashlib.blake2b(f"{flags} {place}".encode(), digest_size=10)
+    for path in sorted(place.glob("*.py")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 

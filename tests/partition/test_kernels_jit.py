@@ -112,6 +112,15 @@ def test_what_is_compiled_otherwise_has_a_folder_of_its_own(
     assert len(list(kernels.iterdir())) == 2
 
 
+def test_another_installation_compiles_ahead_too(copy: Path, tmp_path: Path) -> None:
+    """Numba takes nothing from the first, though the files are the same: that must not come out in a request."""
+    kernels, path = tmp_path / "kernels", copy.parents[1]
+    code = f"from partition.kernels.caller import caller; print(caller._compiled is None){_CALL}"
+    other = Path(shutil.copytree(path, tmp_path / "other"))
+    assert [_answer(_start(one, code, kernels)) for one in (path, other)] == ["False\n20 0 1", "False\n20 0 1"]
+    assert [_answer(_start(one, code, kernels)) for one in (path, other)] == ["True\n20 1 0", "True\n20 1 0"]
+
+
 def test_what_was_compiled_is_loaded_when_it_is_called(copy: Path, tmp_path: Path) -> None:
     """And not by processes that only import it."""
     kernels, path = tmp_path / "kernels", copy.parents[1]
