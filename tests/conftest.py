@@ -18,8 +18,8 @@ from tests.redis_server import RedisServer
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Test processes for `-n auto`: two more than there are cores, since many tests wait for others."""
-    return (os.cpu_count() or 1) + 2
+    """Test processes for `-n auto`: one more than there are cores, since many tests wait for others."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session", autouse=True)
