@@ -14,6 +14,7 @@ index keeps.
 Not here: where answers are kept (`cache/`), what the keys are (`service.py`).
 """
 
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 import msgspec
@@ -22,7 +23,7 @@ from partition.manifest import RootManifest
 from search.broker import LeafError
 from search.deadline import DeadlineError
 from search.leaf import PartitionDamagedError
-from search.query import Filters, Node
+from search.query import Filters, Node, near_nodes
 from search.snapshot import Snapshot
 from search.spelling import meant_by
 from search.spellings import spelled
@@ -137,7 +138,8 @@ def changed(one: Dependence, snapshot: Snapshot, deadline_s: float) -> Objection
             or (one.articles and changes.of_articles(one.seq, one.articles))
             or (one.stories and changes.of_stories(one.seq, one.stories))
             or any(
-                changes.matching(one.seq, snapshot.plan(some.node), some.filters, deadline_s) for some in one.sought
+                changes.matching(one.seq, snapshot.plan(some.node), some.filters, deadline_s)
+                for some in _decisive(one.sought)
             )
             or not _written_so(one, snapshot, deadline_s)
         )
@@ -146,6 +148,17 @@ def changed(one: Dependence, snapshot: Snapshot, deadline_s: float) -> Objection
     except (DeadlineError, PartitionDamagedError, LeafError):
         return "unknown"
     return "changed" if different else None
+
+
+def _decisive(sought: Iterable[Sought]) -> Iterator[Sought]:
+    """What is sought, and what decides how it is scored.
+
+    Which words one stands for that may be spelled otherwise, and what they count, all articles say that hold such a
+    word, also those that filters or the rest of the query leave out (`spelling.expanded`).
+    """
+    for some in sought:
+        yield some
+        yield from (Sought(near, Filters()) for near in near_nodes(some.node))
 
 
 def _written_so(one: Dependence, snapshot: Snapshot, deadline_s: float) -> bool:

@@ -324,6 +324,17 @@ def test_an_article_that_is_not_like_itself(index: SmallIndex) -> None:
     assert objection_after(index, "similar", similar, lambda: index.put(corrected)) == "changed"
 
 
+@pytest.mark.parametrize("q", ["vots~", "budget vots~", "budget OR vots~"])
+def test_words_that_are_spelled_alike_elsewhere(index: SmallIndex, q: str) -> None:
+    """What such a word counts depends on all that there are, also in articles that do not match."""
+    asked = {"q": q, "section": "Politics"}
+    other = article("c", "another", section="Sport")
+    assert objection_after(index, "search", asked, lambda: index.put(other)) is None
+    alike = article("d", "rots", section="Sport")
+    assert objection_after(index, "search", asked, lambda: index.put(alike)) == "changed"
+    assert objection_after(index, "search", asked, lambda: index.withdraw("d")) == "changed"
+
+
 def test_who_writes_a_value_otherwise(index: SmallIndex) -> None:
     """A facet shows values as the newest article writes them, whether that matches or not."""
     asked = {"q": "storm", "facets": "section"}
