@@ -23,12 +23,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from benchmarks.pictures import QUERIES
 from indexer.sample import generate
 from tests.api_server import ApiServer, eventually
 from tests.archive import copied
 from tests.browser import opened, started_browser
 
-QUERIES = ("election", "budget OR tariff", "storm coast", '"prime minister"', "harbour -budget", "league final")
 EVERY_S = 0.2
 """How often articles are sent."""
 SEED = 77
@@ -71,6 +71,7 @@ class _Truth:
             )
             answer.raise_for_status()
             self.sent += number
+            # At the rate that was asked for, however long a request takes.
             time.sleep(max(0.0, began_s + (batch + 1) * EVERY_S - time.monotonic()))
 
 

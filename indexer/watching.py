@@ -19,7 +19,7 @@ from prometheus_client import Gauge
 from indexer.changes import Changes, changes
 from indexer.events import LogError
 from partition.manifest import RootManifest
-from web.problems import Problem
+from web.problems import Problem, retry_after
 from web.streams import Ends, Places, Receive, is_over
 
 MAX_WATCHING = 100
@@ -55,6 +55,7 @@ class Feed:
         self._current = current
         self._reach = reach
         self.places = Places(MAX_WATCHING, stopping, _refused)
+        """Of those who wait; when all are taken the refusal is `overloaded`."""
         self._under_way: dict[tuple[int, int, int], asyncio.Task[Changes]] = {}
 
     def current(self) -> RootManifest:
@@ -153,8 +154,5 @@ class Feed:
 
 
 def _refused() -> Problem:
-    return Problem(
-        "overloaded",
-        f"{MAX_WATCHING} others wait for changes; ask without waiting, or again later",
-        headers={"Retry-After": str(_RETRY_S)},
-    )
+    detail = f"{MAX_WATCHING} others wait for changes; ask without waiting, or again later"
+    return Problem("overloaded", detail, headers=retry_after(_RETRY_S))

@@ -14,7 +14,7 @@ index keeps.
 Not here: where answers are kept (`cache/`), what the keys are (`service.py`).
 """
 
-from collections.abc import Iterable, Iterator
+from hashlib import blake2b
 from typing import Literal
 
 import msgspec
@@ -23,9 +23,9 @@ from partition.manifest import RootManifest
 from search.broker import LeafError
 from search.deadline import DeadlineError
 from search.leaf import PartitionDamagedError
-from search.query import Filters, Node, near_nodes
+from search.query import Filters, Node
 from search.snapshot import Snapshot
-from search.spelling import meant_by
+from search.spelling import expanded, meant_by
 from search.spellings import spelled
 
 Objection = Literal["unreadable", "archive", "redaction", "statistics", "newer", "old", "changed", "unknown"]
@@ -39,6 +39,18 @@ class Sought(msgspec.Struct, frozen=True, array_like=True):
 
     node: Node
     filters: Filters
+    words: bytes = b""
+    """Digest of what words that are spelled alike stood for: all articles decide that, also those that the filters
+    leave out. Empty where there are none."""
+
+
+def sought(node: Node, filters: Filters, executed: Node) -> Sought:
+    """What is sought; `executed` is the same with words of the archive in place of `Near` (`spelling.expanded`)."""
+    return Sought(node, filters, _words(node, executed))
+
+
+def _words(node: Node, executed: Node) -> bytes:
+    return b"" if executed == node else blake2b(msgspec.msgpack.encode(executed), digest_size=8).digest()
 
 
 class Spelling(msgspec.Struct, frozen=True, array_like=True):
@@ -139,7 +151,8 @@ def changed(one: Dependence, snapshot: Snapshot, deadline_s: float) -> Objection
             or (one.stories and changes.of_stories(one.seq, one.stories))
             or any(
                 changes.matching(one.seq, snapshot.plan(some.node), some.filters, deadline_s)
-                for some in _decisive(one.sought)
+                or some.words != _words(some.node, expanded(some.node, snapshot, deadline_s))
+                for some in one.sought
             )
             or not _written_so(one, snapshot, deadline_s)
         )
@@ -148,17 +161,6 @@ def changed(one: Dependence, snapshot: Snapshot, deadline_s: float) -> Objection
     except (DeadlineError, PartitionDamagedError, LeafError):
         return "unknown"
     return "changed" if different else None
-
-
-def _decisive(sought: Iterable[Sought]) -> Iterator[Sought]:
-    """What is sought, and what decides how it is scored.
-
-    Which words one stands for that may be spelled otherwise, and what they count, all articles say that hold such a
-    word, also those that filters or the rest of the query leave out (`spelling.expanded`).
-    """
-    for some in sought:
-        yield some
-        yield from (Sought(near, Filters()) for near in near_nodes(some.node))
 
 
 def _written_so(one: Dependence, snapshot: Snapshot, deadline_s: float) -> bool:

@@ -14,7 +14,7 @@ import msgspec
 from search.answers import facets_of, links_of, page_body
 from search.broker import Gathered
 from search.cursor import Cursor, CursorCodec
-from search.dependence import Sought, dependence
+from search.dependence import Sought, dependence, sought
 from search.documents import documents_shown
 from search.explanations import explained
 from search.facets import of_others
@@ -25,7 +25,7 @@ from search.refusals import incomplete
 from search.shapes import DidYouMean
 from search.single import stories_of
 from search.snapshot import Snapshot
-from search.spelling import corrected
+from search.spelling import corrected, expanded
 from search.understanding import Asked, Understanding
 from web.edge import Timings
 
@@ -108,7 +108,7 @@ class Paging:
             filters = of_others(asked.query.filters, [facet for _name, facet in parameters.facets])
             made_of = msgspec.structs.replace(
                 made_of,
-                sought=(Sought(asked.query.node, filters), *also),
+                sought=(sought(asked.query.node, filters, found.node), *also),
                 stories=stories_of(snapshot, matches) if shows_copies else (),
                 # Which articles are on the pages that follow, nobody knows yet.
                 everything=shows_copies and follows,
@@ -132,8 +132,8 @@ class Paging:
             return None, (), looked
         node = understanding.in_terms(text, snapshot.manifest.languages_at(snapshot.state.applied_seq))
         total = found.count(node)
-        sought = (Sought(node, asked.query.filters),)
-        return DidYouMean(text, total) if total > len(found.matches) else None, sought, looked
+        also = (sought(node, asked.query.filters, expanded(node, snapshot, asked.deadline_s)),)
+        return DidYouMean(text, total) if total > len(found.matches) else None, also, looked
 
     def _place(self, asked: Asked, query: Query, snapshot: Snapshot, found: Gathered) -> ArticlePlace | None:
         """Where the article stands that is asked about."""

@@ -76,4 +76,4 @@ def test_nobody_waits_for_a_place_past_the_deadline(long_root: Path) -> None:
         eventually(lambda: "broadsheet_admission_working 1.0" in server.client.get("/metrics").text)
         problem_of(server.search({"q": "of", "timeout_ms": 100}), 503, "overloaded")
         assert not first.done()
-        first.result()
+        assert first.result().status_code in {200, 504}, "it was let in, and has its own deadline"

@@ -465,6 +465,6 @@ def _hit(match: Match) -> Hit:
 
 
 Layouts.TestCase.settings = settings(
-    max_examples=3, stateful_step_count=10, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=3, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestLayouts: Any = Layouts.TestCase
